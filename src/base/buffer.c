@@ -1,0 +1,253 @@
+/* Buffers, and the number writers that stand on the way of every packet: digits go through tables, not printf. */
+#include "base/buffer.h"
+#include "base/error.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <wchar.h>
+
+static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+                                  "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+                                  "8081828384858687888990919293949596979899";
+static const char hex_digits[] = "0123456789abcdef";
+
+int buffer_open(struct buffer *b, int fd, size_t size)
+{
+    *b = (struct buffer){ .fd = fd };
+    b->start = b->at = malloc(size);
+    if (!b->start)
+        return ERROR_MEMORY;
+    b->end = b->start + size;
+    return 0;
+}
+
+void buffer_free(struct buffer *b)
+{
+    free(b->start);
+    *b = (struct buffer){ .fd = -1 };
+}
+
+int buffer_flush(struct buffer *b)
+{
+    if (b->fd < 0)
+        return 0;
+    const char *from = b->start;
+    while (from < b->at && !b->failed) {
+        ssize_t n = write(b->fd, from, (size_t)(b->at - from));
+        if (n >= 0)
+            from += n;
+        else if (errno != EINTR)
+            b->failed = errno;
+    }
+    b->at = b->start;
+    return b->failed ? ERROR_SYSTEM : 0;
+}
+
+char *buffer_make_room(struct buffer *b, size_t n)
+{
+    if (b->fd >= 0 && b->at > b->start)
+        buffer_flush(b);
+    size_t size = (size_t)(b->end - b->start), used = buffer_used(b);
+    if (size - used >= n)
+        return b->at;
+    size_t more = used + n > size * 2 ? used + n : size * 2;
+    char *bytes = realloc(b->start, more);
+    if (!bytes) {
+        b->failed = ENOMEM;
+        b->at = b->start;
+        if (n <= size)
+            return b->at;
+        abort(); /* not even what one piece of text takes: nothing sensible is left to do */
+    }
+    b->start = bytes;
+    b->at = bytes + used;
+    b->end = bytes + more;
+    return b->at;
+}
+
+void buffer_pad(struct buffer *b, size_t mark, size_t width)
+{
+    size_t used = buffer_used(b) - mark;
+    if (used >= width)
+        return;
+    size_t n = width - used;
+    memset(buffer_room(b, n), ' ', n);
+    b->at += n;
+}
+
+char *write_decimal(char *at, uint64_t value)
+{
+    char scratch[20], *end = scratch + sizeof scratch, *from = end;
+    while (value >= 100) {
+        uint64_t rest = value / 100;
+        from -= 2;
+        memcpy(from, digit_pairs + (value - rest * 100) * 2, 2);
+        value = rest;
+    }
+    if (value >= 10) {
+        from -= 2;
+        memcpy(from, digit_pairs + value * 2, 2);
+    } else {
+        *--from = (char)('0' + value);
+    }
+    size_t n = (size_t)(end - from);
+    memcpy(at, from, n);
+    return at + n;
+}
+
+char *write_digits(char *at, uint64_t value, unsigned digits)
+{
+    char *from = at + digits;
+    while (from - at >= 2) {
+        from -= 2;
+        memcpy(from, digit_pairs + value % 100 * 2, 2);
+        value /= 100;
+    }
+    if (from > at)
+        *--from = (char)('0' + value % 10);
+    return at + digits;
+}
+
+char *write_hex(char *at, uint64_t value, unsigned digits)
+{
+    unsigned wanted = value ? (unsigned)(67 - __builtin_clzll(value)) / 4 : 1;
+    if (wanted < digits)
+        wanted = digits;
+    for (unsigned i = wanted; i-- > 0; value >>= 4)
+        at[i] = hex_digits[value & 15];
+    return at + wanted;
+}
+
+void buffer_decimal(struct buffer *b, uint64_t value)
+{
+    b->at = write_decimal(buffer_room(b, 20), value);
+}
+
+void buffer_hex(struct buffer *b, uint64_t value, unsigned digits)
+{
+    b->at = write_hex(buffer_room(b, 16), value, digits);
+}
+
+void buffer_bytes(struct buffer *b, const uint8_t *bytes, size_t n, char separator)
+{
+    char *at = buffer_room(b, n * 3 + 1);
+    for (size_t i = 0; i < n; i++) {
+        if (separator && i)
+            *at++ = separator;
+        *at++ = hex_digits[bytes[i] >> 4];
+        *at++ = hex_digits[bytes[i] & 15];
+    }
+    b->at = at;
+}
+
+unsigned utf8_length(const uint8_t *text, size_t n, uint32_t *code)
+{
+    if (!n)
+        return 0;
+    uint8_t c = text[0];
+    unsigned length = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+    if (!length || length > n)
+        return 0;
+    uint32_t v = length == 1 ? c : c & (0x7fu >> length);
+    for (unsigned i = 1; i < length; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+        v = v << 6 | (text[i] & 0x3f);
+    }
+    if ((length == 3 && (v < 0x800 || (v >= 0xd800 && v < 0xe000))) || (length == 4 && (v < 0x10000 || v > 0x10ffff)))
+        return 0;
+    *code = v;
+    return length;
+}
+
+/* What must not reach a terminal as it is: controls, and characters that turn the direction of writing. */
+static bool must_escape(uint32_t code)
+{
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x200b && code <= 0x200f) ||
+           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code == 0xfeff || code == 0x61c;
+}
+
+void buffer_escaped(struct buffer *b, const uint8_t *text, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        uint32_t code = 0;
+        unsigned length = utf8_length(text + i, n - i, &code);
+        if (length && !must_escape(code) && code != '\\') {
+            buffer_put(b, text + i, length);
+            i += length;
+            continue;
+        }
+        unsigned bytes = length ? length : 1;
+        for (unsigned k = 0; k < bytes; k++, i++) {
+            char *at = buffer_room(b, 4);
+            *at++ = '\\';
+            switch (text[i]) {
+            case '\n':
+                *at++ = 'n';
+                break;
+            case '\r':
+                *at++ = 'r';
+                break;
+            case '\t':
+                *at++ = 't';
+                break;
+            case '\\':
+                *at++ = '\\';
+                break;
+            default:
+                *at++ = 'x';
+                at = write_hex(at, text[i], 2);
+            }
+            b->at = at;
+        }
+    }
+}
+
+void buffer_json_escaped(struct buffer *b, const uint8_t *text, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        uint32_t code = 0;
+        unsigned length = utf8_length(text + i, n - i, &code);
+        if (!length) {
+            buffer_put(b, "\xef\xbf\xbd", 3);
+            i++;
+        } else if (code < 0x20 || code == 0x7f || code == '"' || code == '\\' || (code >= 0x80 && code < 0xa0)) {
+            buffer_put(b, "\\u", 2);
+            buffer_hex(b, code, 4);
+            i += length;
+        } else {
+            buffer_put(b, text + i, length);
+            i += length;
+        }
+    }
+}
+
+void buffer_format(struct buffer *b, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int n = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (n <= 0)
+        return;
+    char *at = buffer_room(b, (size_t)n + 1);
+    va_start(arguments, format);
+    vsnprintf(at, (size_t)n + 1, format, arguments);
+    va_end(arguments);
+    b->at = at + n;
+}
+
+size_t text_columns(const char *text, size_t n)
+{
+    size_t columns = 0;
+    for (size_t i = 0; i < n;) {
+        uint32_t code = 0;
+        unsigned length = utf8_length((const uint8_t *)text + i, n - i, &code);
+        int width = length ? wcwidth((wchar_t)code) : 1;
+        columns += (size_t)(width < 0 ? 1 : width);
+        i += length ? length : 1;
+    }
+    return columns;
+}

@@ -1,0 +1,44 @@
+/* Where packets come from: a capture file, a pipe, later an interface; always the same struct record.
+ *
+ * Formats: pcap (draft-ietf-opsawg-pcap: microseconds and nanoseconds, both byte orders) and pcapng
+ * (draft-ietf-opsawg-pcapng: both byte orders, several sections and interfaces), either one gzip- or zstd-compressed.
+ * What is neither goes to libpcap. Memory is bounded whatever the input says of its own lengths. */
+#pragma once
+#include "base/error.h"
+#include "base/span.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    CAPTURE_BLOCK = 1 << 20,      /* bytes asked from read(2) at once */
+    CAPTURE_PACKET_MAX = 1 << 24, /* a record that claims more captured bytes than this is damage */
+};
+
+struct record {
+    struct span bytes;    /* what was captured; valid until the next capture_next */
+    uint32_t wire_length; /* how long the packet was on the wire; may be less than bytes.left in odd captures */
+    uint32_t interface;   /* which interface of the capture, from 0, counted over all sections */
+    int64_t time;         /* nanoseconds since 1970-01-01 UTC; saturates; 0 if not timed */
+    bool timed;           /* false: pcapng's simple packet block, which has no time */
+    uint16_t link_type;   /* LINKTYPE_ number (tcpdump.org/linktypes.html), without the high bits of pcap's word */
+    uint64_t offset;      /* of the record in the uncompressed input, bytes */
+    struct span comment;  /* pcapng opt_comment of this packet, the first one; left 0: none */
+};
+
+struct capture;
+
+/* Opens path ("-": standard input, which stays open at close). On success *capture is owned by the caller.
+ * Returns 0, ERROR_SYSTEM (no such file, no permission, a directory), ERROR_FORMAT (no capture, also an empty file),
+ * ERROR_MEMORY. The sentence in error begins with the path. */
+int capture_open(struct capture **capture, const char *path, struct error *error);
+
+/* The next packet. Returns 1 (a packet), 0 (the end, in order) or a negative error: ERROR_DAMAGED or ERROR_SYSTEM,
+ * with a sentence that says behind which packet and at which byte. After 0 or an error it returns the same again. */
+int capture_next(struct capture *capture, struct record *record, struct error *error);
+
+/* What libpcap would call the link type of the packets, for compiling a filter: that of the first interface
+ * (0, LINKTYPE_NULL, if there is none yet). May read up to the first packet, which is not lost by it. */
+int capture_link_type(struct capture *capture);
+/* Nanosecond resolution in the input (pcap's magic or if_tsresol beyond 6), as far as read. */
+bool capture_nanoseconds(const struct capture *capture);
+void capture_close(struct capture *capture);
