@@ -1,5 +1,6 @@
 /* How functions fail: they return 0 (or a count) or one of these, all negative, and leave one sentence for the user in
- * a struct error that the caller owns. The sentence is "WHAT: WHY", already translated, without "peel: " and newline. */
+ * a struct error that the caller owns. The sentence is "WHAT: WHY", already translated, without "peel: " and newline.
+ */
 #pragma once
 
 enum peel_error {

@@ -1,0 +1,90 @@
+/* Ethernet: DIX frames with a type (RFC 894) and IEEE 802.3 frames with a length, LLC on top (RFC 1042). */
+#include "base/address.h"
+#include "base/text.h"
+#include "protocol/protocol.h"
+#include <stddef.h>
+
+enum { HEADER = 14, LENGTH_MAX = 1500 }; /* IEEE 802.3, 3.2.6: a value up to 1500 is a length, from 1536 on a type */
+
+static const struct when is_length[] = {
+    {BITS(96, 16), 0, LENGTH_MAX },
+    { 0     }
+};
+static const struct when is_type[] = {
+    {BITS(96, 16), 1536, 0xffff },
+    { 0  }
+};
+
+static const struct value_name ethertypes[] = {
+    {0x0800,  "IPv4"           },
+    { 0x0806, "ARP"            },
+    { 0x8100, "802.1Q VLAN"    },
+    { 0x86dd, "IPv6"           },
+    { 0x8847, "MPLS unicast"   },
+    { 0x8863, "PPPoE discovery"},
+    { 0x8864, "PPPoE session"  },
+    { 0x88a8, "802.1ad"        },
+    { 0x88cc, "LLDP"           },
+    { 0x888e, "802.1X"         },
+    { 0,      NULL             },
+};
+
+static const struct field fields[] = {
+    {"eth.dst",           N_("Destination"), FIELD_MAC, BYTE(0, 6), .role = ROLE_DESTINATION, .also = "eth.addr" },
+    { "eth.src",          N_("Source"), FIELD_MAC, BYTE(6, 6), .role = ROLE_SOURCE, .also = "eth.addr" },
+    { "eth.type",                 N_("Type"), FIELD_UINT, BYTE(12, 2), .base = BASE_HEX, .role = ROLE_NEXT, .when = is_type,
+     .names = ethertypes },
+    { "eth.len", N_("Length"), FIELD_UINT, BYTE(12, 2), .role = ROLE_LENGTH, .when = is_length },
+    { 0         },
+};
+
+static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
+{
+    const uint8_t *h = span_pull(in, HEADER);
+    if (!h) {
+        self->length = (uint32_t)in->left;
+        return VERDICT_CUT;
+    }
+    self->length = HEADER;
+    uint16_t type = load_be16(h + 12);
+    if (packet->have & HOT_ETH)
+        packet->again |= HOT_ETH;
+    packet->have |= HOT_ETH;
+    packet->ethertype = type;
+    if (type <= LENGTH_MAX) {
+        if (self->offset + HEADER + type < self->end)
+            self->end = self->offset + HEADER + type;
+        *next = (struct key){ KEY_LLC_SAP, in->left ? in->at[0] : 0, 0 };
+    } else {
+        *next = (struct key){ KEY_ETHERTYPE, type, 0 };
+    }
+    return VERDICT_WHOLE;
+}
+
+static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
+{
+    struct span h = layer_header(packet, layer);
+    if (h.left < HEADER) {
+        buffer_text(out, "cut short");
+        return;
+    }
+    buffer_text(out, "type 0x");
+    buffer_hex(out, load_be16(h.at + 12), 4);
+}
+
+static const struct key keys[] = {
+    {KEY_LINK, 1, 0 },
+    { 0      }
+};
+
+const struct protocol eth_protocol = {
+    .name = "eth",
+    .label = "Ethernet",
+    .title = N_("Ethernet"),
+    .rfc = "IEEE 802.3",
+    .fields = fields,
+    .keys = keys,
+    .least = HEADER,
+    .dissect = dissect,
+    .summary = summary,
+};

@@ -1,0 +1,264 @@
+/* Internet Protocol, version 4 (RFC 791), with the differentiated services field of RFC 2474 and 3168. */
+#include "base/address.h"
+#include "base/text.h"
+#include "protocol/checksum.h"
+#include "protocol/protocol.h"
+#include "protocol/tlv.h"
+#include <stddef.h>
+
+enum { HEADER = 20 };
+
+static bool checksum_status(const struct place *place, struct value *value);
+
+static const struct value_name dscps[] = {
+    {0,   "CS0" },
+    { 8,  "CS1" },
+    { 10, "AF11"},
+    { 12, "AF12"},
+    { 14, "AF13"},
+    { 16, "CS2" },
+    { 18, "AF21"},
+    { 20, "AF22"},
+    { 22, "AF23"},
+    { 24, "CS3" },
+    { 26, "AF31"},
+    { 28, "AF32"},
+    { 30, "AF33"},
+    { 32, "CS4" },
+    { 34, "AF41"},
+    { 36, "AF42"},
+    { 38, "AF43"},
+    { 40, "CS5" },
+    { 46, "EF"  },
+    { 48, "CS6" },
+    { 56, "CS7" },
+    { 0,  NULL  },
+};
+static const struct value_name ecns[] = {
+    {0,  "Not-ECT"},
+    { 1, "ECT(1)" },
+    { 2, "ECT(0)" },
+    { 3, "CE"     },
+    { 0, NULL     }
+};
+static const struct value_name protocol_names[] = {
+    {0,    "IPv6 Hop-by-Hop Option"},
+    { 1,   "ICMP"                  },
+    { 2,   "IGMP"                  },
+    { 4,   "IPIP"                  },
+    { 6,   "TCP"                   },
+    { 17,  "UDP"                   },
+    { 41,  "IPv6"                  },
+    { 43,  "IPv6-Route"            },
+    { 44,  "IPv6-Frag"             },
+    { 47,  "GRE"                   },
+    { 50,  "ESP"                   },
+    { 51,  "AH"                    },
+    { 58,  "ICMPv6"                },
+    { 59,  "No Next Header"        },
+    { 60,  "IPv6-Opts"             },
+    { 89,  "OSPF"                  },
+    { 103, "PIM"                   },
+    { 112, "VRRP"                  },
+    { 132, "SCTP"                  },
+    { 0,   NULL                    },
+};
+
+/* Options: RFC 791, 3.1; router alert RFC 2113. */
+static const struct field option_common[] = {
+    {"ip.opt.type", N_("Type"), FIELD_UINT, BYTE(0, 1) },
+    { "ip.opt.len",   N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
+    { 0          },
+};
+static const struct field option_route[] = {
+    {"ip.opt.ptr", N_("Pointer"), FIELD_UINT, BYTE(2, 1) },
+    { "ip.rec_rt",  N_("Route"), FIELD_IPV4, BYTE(3, 4), .stride = 4 },
+    { 0         },
+};
+static const struct field option_timestamp[] = {
+    {"ip.opt.ptr",       N_("Pointer"), FIELD_UINT, BYTE(2, 1) },
+    { "ip.opt.overflow",        N_("Overflow"), FIELD_UINT, BITS(24, 4) },
+    { "ip.opt.flag",                N_("Flag"), FIELD_UINT, BITS(28, 4), .base = BASE_HEX },
+    { 0},
+};
+static const struct field option_alert[] = {
+    {"ip.opt.ra", N_("Router Alert"), FIELD_UINT, BYTE(2, 2) },
+    { 0},
+};
+static const struct field option_other[] = {
+    {"ip.opt.data", N_("Data"), FIELD_BYTES, TO_END(2) },
+    { 0 },
+};
+static const struct tlv options[] = {
+    {0,               "End of Options", .alone = true, .stop = true },
+    { 1,  "No-Operation", .alone = true },
+    { 7,              "Record Route", option_route },
+    { 68,"Time Stamp", option_timestamp },
+    { 131,              "Loose Source Route", option_route },
+    { 137,"Strict Source Route", option_route },
+    { 148,              "Router Alert", option_alert },
+    { 0xffff,    "Unknown", option_other },
+    { 0             },
+};
+static const struct tlv_set option_set = {
+    .kind_size = 1, .length_size = 1, .unit = 1, .included = 2, .common = option_common, .kinds = options
+};
+
+static const struct field fields[] = {
+    {"ip.version",         N_("Version"), FIELD_UINT, BITS(0, 4) },
+    { "ip.hdr_len",          N_("Header Length"), FIELD_UINT, BITS(4, 4), .unit = 4, .role = ROLE_LENGTH },
+    { "ip.dsfield",                  N_("Differentiated Services"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX },
+    { "ip.dsfield.dscp",        N_("DSCP"), FIELD_UINT, BITS(8, 6), .names = dscps },
+    { "ip.dsfield.ecn",          N_("ECN"), FIELD_UINT, BITS(14, 2), .names = ecns },
+    { "ip.len",                  N_("Total Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH, HOT(ip_length) },
+    { "ip.id", N_("Identification"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX, HOT(ip_id) },
+    { "ip.flags",        N_("Flags"), FIELD_UINT, BITS(48, 3), .base = BASE_HEX },
+    { "ip.flags.rb",          N_("Reserved bit"), FIELD_BOOL, BITS(48, 1) },
+    { "ip.flags.df",                  N_("Don't fragment"), FIELD_BOOL, BITS(49, 1) },
+    { "ip.flags.mf",                   N_("More fragments"), FIELD_BOOL, BITS(50, 1) },
+    { "ip.frag_offset",   N_("Fragment Offset"), FIELD_UINT, BITS(51, 13) },
+    { "ip.ttl",              N_("Time to Live"), FIELD_UINT, BYTE(8, 1), HOT(ip_ttl) },
+    { "ip.proto",      N_("Protocol"), FIELD_UINT, BYTE(9, 1), .role = ROLE_NEXT, HOT(ip_proto), .names = protocol_names },
+    { "ip.checksum",    N_("Header Checksum"), FIELD_UINT, BYTE(10, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
+    { "ip.checksum.status",          N_("Header Checksum Status"), FIELD_UINT, .read = checksum_status,
+     .names = checksum_status_names },
+    { "ip.src",                  N_("Source Address"), FIELD_IPV4, BYTE(12, 4), .role = ROLE_SOURCE, HOT(ip_src), .also = "ip.addr" },
+    { "ip.dst",                   N_("Destination Address"), FIELD_IPV4, BYTE(16, 4), .role = ROLE_DESTINATION, HOT(ip_dst),
+     .also = "ip.addr" },
+    { "ip.options",N_("Options"), FIELD_TLVS, TO_END(20), .tlvs = &option_set },
+    { 0             },
+};
+
+static bool checksum_status(const struct place *place, struct value *value)
+{
+    const uint8_t *h = span_peek(&place->bytes, HEADER);
+    if (!h)
+        return false;
+    size_t length = (size_t)(h[0] & 15) * 4;
+    if (place->bytes.left < length)
+        value->u = CHECKSUM_UNVERIFIED;
+    else
+        value->u = checksum_finish(checksum_add(0, h, length)) ? CHECKSUM_BAD : CHECKSUM_GOOD;
+    return true;
+}
+
+/* Lengths and verdict of a header of which HEADER bytes are there. */
+static enum verdict measure(struct layer *self, const struct span *in)
+{
+    const uint8_t *h = in->at;
+    uint32_t header = (h[0] & 15) * 4u, total = load_be16(h + 2);
+    if (header < HEADER) {
+        self->length = 1; /* nothing behind the length can be believed */
+        return VERDICT_BROKEN;
+    }
+    if (total == 0) /* filled in by the interface that cuts the segment up */
+        total = self->end - self->offset;
+    self->length = header < in->left ? header : (uint32_t)in->left;
+    if (total < header)
+        return VERDICT_BROKEN;
+    if (self->offset + total < self->end)
+        self->end = self->offset + total;
+    if (header > in->left)
+        return VERDICT_CUT;
+    return VERDICT_WHOLE;
+}
+
+static void copy_hot(struct packet *p, const uint8_t *h)
+{
+    if (p->have & HOT_IP) {
+        p->again |= HOT_IP;
+        return;
+    }
+    p->have |= HOT_IP;
+    p->ip_length = load_be16(h + 2);
+    p->ip_id = load_be16(h + 4);
+    p->ip_ttl = h[8];
+    p->ip_proto = h[9];
+    p->ip_src = load_be32(h + 12);
+    p->ip_dst = load_be32(h + 16);
+}
+
+/* A fragment whose header is sound and that was captured whole can be put together with its like. */
+static void note_fragment(struct packet *p, struct layer *self, struct span *in, const uint8_t *h)
+{
+    uint16_t word = load_be16(h + 6);
+    self->flags |= LAYER_FRAGMENT;
+    uint32_t length = layer_payload_length(self);
+    if (self->flags & LAYER_QUOTED || in->left < length || !length || checksum_finish(checksum_add(0, h, self->length)))
+        return;
+    p->fragment = (struct fragment){
+        .present = true,
+        .more = word & 0x2000,
+        .layer = (uint8_t)(self - p->layers),
+        .protocol = h[9],
+        .ident = load_be16(h + 4),
+        .offset = (word & 0x1fffu) * 8,
+        .bytes = {in->at, length}
+    };
+}
+
+static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
+{
+    const uint8_t *h = span_peek(in, HEADER);
+    if (!h) {
+        self->length = (uint32_t)in->left;
+        return VERDICT_CUT;
+    }
+    enum verdict verdict = measure(self, in);
+    if (self->length < HEADER)
+        return verdict;
+    copy_hot(packet, h);
+    if (packet->network_count < NETWORKS_MAX) {
+        packet->networks[packet->network_count++] = (struct network){ h + 12, h + 16, h + 16, 4, h[9] };
+        self->network = packet->network_count;
+    }
+    span_pull(in, self->length);
+    if (verdict != VERDICT_WHOLE)
+        return verdict;
+    if (load_be16(h + 6) & 0x3fff) {
+        note_fragment(packet, self, in, h);
+        if (packet->fragment.present || load_be16(h + 6) & 0x1fff)
+            return VERDICT_WHOLE; /* data, until it is put together */
+    }
+    *next = (struct key){ KEY_IP, h[9], 0 };
+    return VERDICT_WHOLE;
+}
+
+static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
+{
+    struct span h = layer_header(packet, layer);
+    if (h.left < HEADER) {
+        buffer_text(out, layer->verdict == VERDICT_BROKEN ? "bad header length" : "cut short");
+        return;
+    }
+    if (layer->flags & LAYER_FRAGMENT) {
+        buffer_text(out, "fragment at ");
+        buffer_decimal(out, (load_be16(h.at + 6) & 0x1fffu) * 8);
+        buffer_text(out, " of id 0x");
+        buffer_hex(out, load_be16(h.at + 4), 4);
+        buffer_text(out, ", ");
+    }
+    buffer_text(out, "protocol ");
+    buffer_decimal(out, h.at[9]);
+    buffer_text(out, " len ");
+    buffer_decimal(out, layer_payload_length(layer));
+}
+
+static const struct key keys[] = {
+    {KEY_ETHERTYPE, 0x0800, 0 },
+    { KEY_IP,            4, 0 },
+    { KEY_LINK,       228, 0 },
+    { 0           }
+};
+
+const struct protocol ip_protocol = {
+    .name = "ip",
+    .label = "IPv4",
+    .title = N_("Internet Protocol Version 4"),
+    .rfc = "RFC 791",
+    .fields = fields,
+    .keys = keys,
+    .least = HEADER,
+    .dissect = dissect,
+    .summary = summary,
+};

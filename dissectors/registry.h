@@ -1,0 +1,16 @@
+/* Which protocols there are, and whose payload is whose. */
+#pragma once
+#include "protocol/protocol.h"
+
+/* All of them, NULL at the end; frame first, data last. */
+extern const struct protocol *const protocols[];
+
+/* Where keys are looked up; call once before anything is dissected. */
+void registry_open(void);
+
+/* Who takes a payload with this key, or NULL. */
+const struct protocol *registry_find(struct key key);
+/* By Wireshark's name (tcp), or NULL. */
+const struct protocol *registry_by_name(const char *name);
+
+extern const struct protocol frame_protocol, data_protocol;

@@ -1,0 +1,310 @@
+/* Transmission Control Protocol (RFC 9293), with window scale and timestamps (RFC 7323), selective acknowledgement
+ * (RFC 2018), Fast Open (RFC 7413) and ECN (RFC 3168, accurate ECN's AE bit RFC 9768). */
+#include "base/text.h"
+#include "protocol/checksum.h"
+#include "protocol/protocol.h"
+#include "protocol/tlv.h"
+#include <stddef.h>
+
+enum { HEADER = 20, SYN = 2, ACK = 16 };
+
+static bool payload_length(const struct place *place, struct value *value);
+static bool checksum_status(const struct place *place, struct value *value);
+static bool checksum_left_to_interface(const struct place *place, struct value *value);
+static bool scale_multiplier(const struct place *place, struct value *value);
+
+static const struct field option_common[] = {
+    {"tcp.option_kind", N_("Kind"), FIELD_UINT, BYTE(0, 1) },
+    { "tcp.option_len",       N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
+    { 0              },
+};
+static const struct field option_mss[] = {
+    {"tcp.options.mss_val", N_("MSS Value"), FIELD_UINT, BYTE(2, 2) },
+    { 0          },
+};
+static const struct field option_scale[] = {
+    {"tcp.options.wscale.shift", N_("Shift count"), FIELD_UINT, BYTE(2, 1) },
+    { "tcp.options.wscale.multiplier",                N_("Multiplier"), FIELD_UINT, .read = scale_multiplier },
+    { 0                       },
+};
+static const struct field option_sack_permitted[] = {
+    {"tcp.options.sack_perm", N_("SACK permitted"), FIELD_NONE, BYTE(0, 2) },
+    { 0            },
+};
+static const struct field option_sack[] = {
+    {"tcp.options.sack_le", N_("Left edge"), FIELD_UINT, BYTE(2, 4), .stride = 8 },
+    { "tcp.options.sack_re",           N_("Right edge"), FIELD_UINT, BYTE(6, 4), .stride = 8 },
+    { 0                  },
+};
+static const struct field option_timestamps[] = {
+    {"tcp.options.timestamp.tsval", N_("Timestamp value"), FIELD_UINT, BYTE(2, 4) },
+    { "tcp.options.timestamp.tsecr",                   N_("Timestamp echo reply"), FIELD_UINT, BYTE(6, 4) },
+    { 0                          },
+};
+static const struct field option_md5[] = {
+    {"tcp.options.md5.digest", N_("MD5 digest"), FIELD_BYTES, TO_END(2) },
+    { 0            },
+};
+static const struct field option_user_timeout[] = {
+    {"tcp.options.user_to_granularity", N_("Minutes"), FIELD_BOOL, BITS(16, 1) },
+    { "tcp.options.user_to_val",                       N_("User Timeout"), FIELD_UINT, BITS(17, 15) },
+    { 0                              },
+};
+static const struct field option_authentication[] = {
+    {"tcp.options.ao.keyid",       N_("Key ID"), FIELD_UINT, BYTE(2, 1) },
+    { "tcp.options.ao.rnextkeyid",                  N_("Next Key ID wanted"), FIELD_UINT, BYTE(3, 1) },
+    { "tcp.options.ao.mac",                          N_("MAC"), FIELD_BYTES, TO_END(4) },
+    { 0},
+};
+static const struct field option_mptcp[] = {
+    {"tcp.options.mptcp.subtype", N_("Subtype"), FIELD_UINT, BITS(16, 4) },
+    { "tcp.options.mptcp.data",                 N_("Data"), FIELD_BYTES, TO_END(3) },
+    { 0                        },
+};
+static const struct field option_fast_open[] = {
+    {"tcp.options.tfo.cookie", N_("Fast Open Cookie"), FIELD_BYTES, TO_END(2) },
+    { 0            },
+};
+static const struct field option_other[] = {
+    {"tcp.options.unknown.payload", N_("Data"), FIELD_BYTES, TO_END(2) },
+    { 0                 },
+};
+
+enum { KIND_END, KIND_NOP, KIND_MSS, KIND_SCALE, KIND_SACK_PERMITTED, KIND_SACK, KIND_TIMESTAMPS = 8 };
+
+static const struct tlv options[] = {
+    {KIND_END,                "End of Option List", .alone = true, .stop = true },
+    { KIND_NOP,          "No-Operation", .alone = true },
+    { KIND_MSS,                      "Maximum Segment Size", option_mss },
+    { KIND_SCALE,"Window Scale", option_scale },
+    { KIND_SACK_PERMITTED,                      "SACK Permitted", option_sack_permitted },
+    { KIND_SACK,"SACK", option_sack },
+    { KIND_TIMESTAMPS,                      "Timestamps", option_timestamps },
+    { 19,          "MD5 Signature", option_md5 }, /* RFC 2385 */
+    { 28,                      "User Timeout", option_user_timeout }, /* RFC 5482 */
+    { 29,"Authentication", option_authentication }, /* RFC 5925 */
+    { 30,                      "Multipath TCP", option_mptcp }, /* RFC 8684 */
+    { 34,                                      "Fast Open Cookie", option_fast_open }, /* RFC 7413 */
+    { 0xffff,                      "Unknown", option_other },
+    { 0},
+};
+static const struct tlv_set option_set = {
+    .kind_size = 1, .length_size = 1, .unit = 1, .included = 2, .common = option_common, .kinds = options
+};
+
+static const struct field fields[] = {
+    {"tcp.srcport",                      N_("Source Port"), FIELD_UINT, BYTE(0, 2), HOT(tcp_srcport), .also = "tcp.port" },
+    { "tcp.dstport",                        N_("Destination Port"), FIELD_UINT, BYTE(2, 2), HOT(tcp_dstport), .also = "tcp.port" },
+    { "tcp.stream",                                N_("Stream index"), FIELD_UINT, NOTE(stream, NOTE_STREAM) },
+    { "tcp.len",                N_("TCP Segment Len"), FIELD_UINT, .never = LAYER_QUOTED, .read = payload_length },
+    { "tcp.seq",                     N_("Sequence Number"), FIELD_UINT, NOTE(seq, NOTE_SEQ) },
+    { "tcp.seq_raw",                        N_("Sequence Number (raw)"), FIELD_UINT, BYTE(4, 4), .never = LAYER_QUOTED, HOT(tcp_seq) },
+    { "tcp.seq",                                N_("Sequence Number"), FIELD_UINT, BYTE(4, 4), .only = LAYER_QUOTED },
+    { "tcp.nxtseq",                N_("Next Sequence Number"), FIELD_UINT, NOTE(next_seq, NOTE_SEQ) },
+    { "tcp.ack",                      N_("Acknowledgment Number"), FIELD_UINT, NOTE(ack, NOTE_ACK) },
+    { "tcp.ack_raw",                        N_("Acknowledgment Number (raw)"), FIELD_UINT, BYTE(8, 4), HOT(tcp_ack) },
+    { "tcp.hdr_len",                      N_("Header Length"), FIELD_UINT, BITS(96, 4), .unit = 4, .role = ROLE_LENGTH },
+    { "tcp.flags",                         N_("Flags"), FIELD_UINT, BITS(100, 12), .base = BASE_HEX, HOT(tcp_flags) },
+    { "tcp.flags.res",                        N_("Reserved"), FIELD_BOOL, BITS(100, 3) },
+    { "tcp.flags.ae",            N_("Accurate ECN"), FIELD_BOOL, BITS(103, 1) },
+    { "tcp.flags.cwr",                         N_("Congestion Window Reduced"), FIELD_BOOL, BITS(104, 1) },
+    { "tcp.flags.ece",                        N_("ECN-Echo"), FIELD_BOOL, BITS(105, 1) },
+    { "tcp.flags.urg",                         N_("Urgent"), FIELD_BOOL, BITS(106, 1) },
+    { "tcp.flags.ack",                     N_("Acknowledgment"), FIELD_BOOL, BITS(107, 1) },
+    { "tcp.flags.push",                        N_("Push"), FIELD_BOOL, BITS(108, 1) },
+    { "tcp.flags.reset",                                N_("Reset"), FIELD_BOOL, BITS(109, 1) },
+    { "tcp.flags.syn",                      N_("Syn"), FIELD_BOOL, BITS(110, 1) },
+    { "tcp.flags.fin",                         N_("Fin"), FIELD_BOOL, BITS(111, 1) },
+    { "tcp.window_size_value",                        N_("Window"), FIELD_UINT, BYTE(14, 2), HOT(tcp_window) },
+    { "tcp.window_size",                                N_("Calculated window size"), FIELD_UINT, NOTE(window, NOTE_WINDOW) },
+    { "tcp.window_size_scalefactor",                                 N_("Window size scaling factor"), FIELD_UINT, NOTE(scale, NOTE_WINDOW_SCALE) },
+    { "tcp.checksum",N_("Checksum"), FIELD_UINT, BYTE(16, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
+    { "tcp.checksum.status",                     N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
+     .names = checksum_status_names },
+    { "tcp.checksum.offloaded",                                 N_("Left to the interface"), FIELD_BOOL, .read = checksum_left_to_interface },
+    { "tcp.urgent_pointer",N_("Urgent Pointer"), FIELD_UINT, BYTE(18, 2) },
+    { "tcp.options",                          N_("Options"), FIELD_TLVS, TO_END(20), .tlvs = &option_set },
+    { "tcp.time_relative",                                 N_("Time since first frame in this stream"), FIELD_DURATION,
+     NOTE(time_relative, NOTE_TIME_RELATIVE) },
+    { "tcp.time_delta",N_("Time since previous frame in this stream"), FIELD_DURATION,
+     NOTE(time_delta, NOTE_TIME_DELTA) },
+    { 0                           },
+};
+
+static bool payload_length(const struct place *place, struct value *value)
+{
+    value->u = layer_payload_length(place->layer);
+    return place->bytes.left > 12 && place->layer->verdict != VERDICT_BROKEN;
+}
+
+static bool checksum_status(const struct place *place, struct value *value)
+{
+    if (place->bytes.left < 18)
+        return false;
+    value->u = checksum_verify(place->packet, place->layer, 6);
+    return true;
+}
+
+static bool checksum_left_to_interface(const struct place *place, struct value *value)
+{
+    value->u =
+        place->bytes.left >= 18 && checksum_offloaded(place->packet, place->layer, 6, load_be16(place->bytes.at + 16));
+    return value->u;
+}
+
+/* RFC 7323, 2.3: a shift beyond 14 counts as 14. */
+static bool scale_multiplier(const struct place *place, struct value *value)
+{
+    if (place->bytes.left < 3)
+        return false;
+    unsigned shift = place->bytes.at[2];
+    value->u = UINT64_C(1) << (shift > 14 ? 14 : shift);
+    return true;
+}
+
+static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
+{
+    const uint8_t *h = span_peek(in, HEADER);
+    if (!h) {
+        self->length = (uint32_t)in->left;
+        return VERDICT_CUT;
+    }
+    uint32_t header = (h[12] >> 4) * 4u;
+    if (packet->have & HOT_TCP) {
+        packet->again |= HOT_TCP;
+    } else {
+        packet->have |= HOT_TCP;
+        packet->tcp_srcport = load_be16(h);
+        packet->tcp_dstport = load_be16(h + 2);
+        packet->tcp_seq = load_be32(h + 4);
+        packet->tcp_ack = load_be32(h + 8);
+        packet->tcp_flags = load_be16(h + 12) & 0xfff;
+        packet->tcp_window = load_be16(h + 14);
+    }
+    if (header < HEADER || self->offset + header > self->end) {
+        self->length = header < HEADER ? HEADER : (uint32_t)in->left;
+        return VERDICT_BROKEN;
+    }
+    self->length = header < in->left ? header : (uint32_t)in->left;
+    span_pull(in, self->length);
+    if (self->length < header)
+        return VERDICT_CUT;
+    if (!(self->flags & LAYER_QUOTED) && !(packet->again & HOT_TCP))
+        packet->tcp_length = self->end - self->offset - header;
+    *next = (struct key){ KEY_TCP_PORT, load_be16(h + 2), load_be16(h) };
+    return VERDICT_WHOLE;
+}
+
+static void write_flags(uint16_t flags, struct buffer *out)
+{
+    static const char names[12][4] = { "FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE", "R1", "R2", "R3" };
+    /* The order that people say them in: SYN ACK, FIN ACK, PSH ACK. */
+    static const uint8_t order[12] = { 1, 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 };
+    char *at = buffer_room(out, 64), *from = at;
+    *at++ = '[';
+    for (unsigned i = 0; i < 12; i++) {
+        unsigned bit = order[i];
+        if (!(flags >> bit & 1))
+            continue;
+        if (at > from + 1)
+            *at++ = ' ';
+        memcpy(at, names[bit], 4);
+        at += names[bit][2] ? 3 : 2;
+    }
+    *at++ = ']';
+    out->at = at;
+}
+
+static void write_number(struct buffer *out, const char *name, size_t length, uint32_t number)
+{
+    char *at = buffer_room(out, 32);
+    memcpy(at, name, length);
+    out->at = write_decimal(at + length, number);
+}
+
+static void write_options(struct span run, struct buffer *out)
+{
+    struct option option;
+    while (tlv_next(&option_set, &run, &option)) {
+        const uint8_t *o = option.bytes.at;
+        size_t n = option.bytes.left;
+        if (option.broken)
+            buffer_text(out, " bad option");
+        else if (option.tlv->kind == KIND_MSS && n >= 4)
+            write_number(out, " mss ", 5, load_be16(o + 2));
+        else if (option.tlv->kind == KIND_SCALE && n >= 3)
+            write_number(out, " wscale ", 8, o[2]);
+        else if (option.tlv->kind == KIND_SACK_PERMITTED)
+            buffer_put(out, " sack", 5);
+        else if (option.tlv->kind == KIND_TIMESTAMPS)
+            buffer_put(out, " ts", 3);
+        else if (option.tlv->kind == 34)
+            buffer_put(out, " tfo", 4);
+    }
+}
+
+/* The left edges' distance from the acknowledgement tells nothing to a reader; the ranges relative to it do. */
+static void write_sack(struct span run, uint32_t base, struct buffer *out)
+{
+    struct option option;
+    while (tlv_next(&option_set, &run, &option)) {
+        if (option.broken || option.tlv->kind != KIND_SACK)
+            continue;
+        for (size_t i = 2; i + 8 <= option.bytes.left; i += 8) {
+            write_number(out, i == 2 ? " sack " : ",", i == 2 ? 6 : 1, load_be32(option.bytes.at + i) - base);
+            write_number(out, "-", 1, load_be32(option.bytes.at + i + 4) - base);
+        }
+    }
+}
+
+static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
+{
+    struct span h = layer_header(packet, layer);
+    const struct note *note = layer_note(packet, layer);
+    if (h.left < HEADER) {
+        buffer_text(out, "cut short");
+        return;
+    }
+    uint16_t flags = load_be16(h.at + 12) & 0xfff;
+    uint32_t seq = load_be32(h.at + 4), ack = load_be32(h.at + 8), window = load_be16(h.at + 14);
+    uint32_t raw_ack = ack;
+    if (note) {
+        seq = note->have & 1u << NOTE_SEQ ? note->seq : seq;
+        ack = note->have & 1u << NOTE_ACK ? note->ack : ack;
+        window = note->have & 1u << NOTE_WINDOW ? note->window : window;
+    }
+    write_flags(flags, out);
+    write_number(out, " seq ", 5, seq);
+    if (flags & ACK)
+        write_number(out, " ack ", 5, ack);
+    write_number(out, " win ", 5, window);
+    uint32_t length = layer_payload_length(layer);
+    if (length)
+        write_number(out, " len ", 5, length);
+    if (h.left > HEADER) {
+        struct span run = { h.at + HEADER, h.left - HEADER };
+        if (flags & SYN)
+            write_options(run, out);
+        else if (h.left > 32) /* more than the two NOPs and timestamps of every segment */
+            write_sack(run, raw_ack - ack, out);
+    }
+    if (layer->verdict == VERDICT_BROKEN)
+        buffer_text(out, " · bad header length");
+}
+
+static const struct key keys[] = {
+    {KEY_IP, 6, 0 },
+    { 0    }
+};
+
+const struct protocol tcp_protocol = {
+    .name = "tcp",
+    .label = "TCP",
+    .title = N_("Transmission Control Protocol"),
+    .rfc = "RFC 9293",
+    .fields = fields,
+    .keys = keys,
+    .least = HEADER,
+    .dissect = dissect,
+    .summary = summary,
+};

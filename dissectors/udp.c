@@ -1,0 +1,95 @@
+/* User Datagram Protocol (RFC 768; over IPv6 RFC 8200, 8.1). */
+#include "base/text.h"
+#include "protocol/checksum.h"
+#include "protocol/protocol.h"
+#include <stddef.h>
+
+enum { HEADER = 8 };
+
+static bool checksum_status(const struct place *place, struct value *value);
+static bool checksum_left_to_interface(const struct place *place, struct value *value);
+
+static const struct field fields[] = {
+    {"udp.srcport",       N_("Source Port"), FIELD_UINT, BYTE(0, 2), HOT(udp_srcport), .also = "udp.port" },
+    { "udp.dstport",         N_("Destination Port"), FIELD_UINT, BYTE(2, 2), HOT(udp_dstport), .also = "udp.port" },
+    { "udp.length",                 N_("Length"), FIELD_UINT, BYTE(4, 2), .role = ROLE_LENGTH, HOT(udp_length) },
+    { "udp.checksum", N_("Checksum"), FIELD_UINT, BYTE(6, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
+    { "udp.checksum.status",      N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
+     .names = checksum_status_names },
+    { "udp.checksum.offloaded",         N_("Left to the interface"), FIELD_BOOL, .read = checksum_left_to_interface },
+    { "udp.stream",                 N_("Stream Index"), FIELD_UINT, NOTE(stream, NOTE_STREAM) },
+    { 0},
+};
+
+static bool checksum_status(const struct place *place, struct value *value)
+{
+    const struct network *network = layer_network(place->packet, place->layer);
+    const uint8_t *h = span_peek(&place->bytes, HEADER);
+    if (!h)
+        return false;
+    if (!load_be16(h + 6))
+        value->u = network && network->size == 16 ? CHECKSUM_ILLEGAL : CHECKSUM_NOT_PRESENT;
+    else
+        value->u = checksum_verify(place->packet, place->layer, 17);
+    return true;
+}
+
+static bool checksum_left_to_interface(const struct place *place, struct value *value)
+{
+    const uint8_t *h = span_peek(&place->bytes, HEADER);
+    value->u = h && checksum_offloaded(place->packet, place->layer, 17, load_be16(h + 6));
+    return value->u;
+}
+
+static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
+{
+    const uint8_t *h = span_pull(in, HEADER);
+    if (!h) {
+        self->length = (uint32_t)in->left;
+        return VERDICT_CUT;
+    }
+    self->length = HEADER;
+    uint16_t length = load_be16(h + 4);
+    if (packet->have & HOT_UDP) {
+        packet->again |= HOT_UDP;
+    } else {
+        packet->have |= HOT_UDP;
+        packet->udp_srcport = load_be16(h);
+        packet->udp_dstport = load_be16(h + 2);
+        packet->udp_length = length;
+    }
+    if (length && length < HEADER)
+        return VERDICT_BROKEN;
+    if (length && self->offset + length < self->end) /* 0: a jumbogram, RFC 2675, 4 */
+        self->end = self->offset + length;
+    *next = (struct key){ KEY_UDP_PORT, load_be16(h + 2), load_be16(h) };
+    return VERDICT_WHOLE;
+}
+
+static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
+{
+    struct span h = layer_header(packet, layer);
+    if (h.left < HEADER) {
+        buffer_text(out, "cut short");
+        return;
+    }
+    buffer_text(out, layer->verdict == VERDICT_BROKEN ? "bad length " : "len ");
+    buffer_decimal(out, layer->verdict == VERDICT_BROKEN ? load_be16(h.at + 4) : layer_payload_length(layer));
+}
+
+static const struct key keys[] = {
+    {KEY_IP, 17, 0 },
+    { 0    }
+};
+
+const struct protocol udp_protocol = {
+    .name = "udp",
+    .label = "UDP",
+    .title = N_("User Datagram Protocol"),
+    .rfc = "RFC 768",
+    .fields = fields,
+    .keys = keys,
+    .least = HEADER,
+    .dissect = dissect,
+    .summary = summary,
+};

@@ -1,0 +1,129 @@
+/* Reads a field by its row: whether it is there, where it lies, what it is. */
+#include "protocol/field.h"
+#include "protocol/packet.h"
+#include <stddef.h>
+
+static bool holds(const struct when *when, struct span bytes)
+{
+    for (; when->width; when++) {
+        if ((when->bit + when->width + 7u) / 8 > bytes.left)
+            continue;
+        uint64_t v = bits_load(bytes.at, when->bit, when->width);
+        if (v >= when->low && v <= when->high && (!when->and || holds(when->and, bytes)))
+            return true;
+    }
+    return false;
+}
+
+static bool present(const struct field *f, const struct place *place)
+{
+    if (f->only && !(place->layer->flags & f->only))
+        return false;
+    if (f->never && place->layer->flags & f->never)
+        return false;
+    return !f->when || holds(f->when, place->bytes);
+}
+
+/* Where a field begins and how wide it is; an absent one has no width. */
+static void locate(const struct field *f, const struct place *place, uint32_t *bit, uint32_t *width)
+{
+    uint32_t before = 0, wide = 0;
+    if (f->after)
+        locate(&place->rows[f->after - 1], place, &before, &wide);
+    *bit = f->bit + before + wide;
+    *width = f->width;
+    uint32_t all = (uint32_t)place->bytes.left * 8;
+    if (!present(f, place)) {
+        *width = 0;
+    } else if (f->sized) {
+        uint32_t at, n;
+        const struct field *size = &place->rows[f->sized - 1];
+        locate(size, place, &at, &n);
+        *width = n && n <= 32 && at + n <= all ? (uint32_t)bits_load(place->bytes.at, at, n) * 8 : 0;
+    } else if (!f->width) {
+        *width = all > *bit ? all - *bit : 0;
+    }
+}
+
+static uint64_t load_little(const uint8_t *bytes, uint32_t n)
+{
+    uint64_t v = 0;
+    while (n-- > 0)
+        v = v << 8 | bytes[n];
+    return v;
+}
+
+static bool read_note(const struct field *f, const struct place *place, struct value *value)
+{
+    const struct note *note = layer_note(place->packet, place->layer);
+    if (!note || !(note->have >> (f->note_bit - 1) & 1))
+        return false;
+    const char *at = (const char *)note + f->note;
+    uint32_t narrow;
+    *value = (struct value){ 0 };
+    switch (f->type) {
+    case FIELD_NONE:
+        value->u = 1;
+        break;
+    case FIELD_DURATION:
+    case FIELD_TIME:
+        memcpy(&value->i, at, sizeof value->i);
+        break;
+    default:
+        memcpy(&narrow, at, sizeof narrow);
+        value->u = narrow;
+    }
+    return true;
+}
+
+bool field_read(const struct field *f, const struct place *place, unsigned turn, struct value *value)
+{
+    if (f->note_bit)
+        return present(f, place) && read_note(f, place, value);
+    if (f->read) {
+        *value = (struct value){ 0 };
+        return present(f, place) && f->read(place, value);
+    }
+    uint32_t bit = f->bit, width = f->width;
+    if (f->after || f->sized || !width) {
+        locate(f, place, &bit, &width);
+        if (!width)
+            return false;
+    }
+    if ((f->when || f->only || f->never) && !present(f, place))
+        return false;
+    bit += turn * f->stride * 8u;
+    if ((uint64_t)bit + width > (uint64_t)place->bytes.left * 8)
+        return false;
+    value->bit = bit + place->start * 8;
+    value->width = width;
+    value->bytes = (struct span){ place->bytes.at + bit / 8, (bit % 8 + width + 7) / 8 };
+    switch (f->type) {
+    case FIELD_UINT:
+    case FIELD_BOOL:
+        value->u = width <= 64 ? bits_load(place->bytes.at, bit, width) : 0;
+        if (f->unit)
+            value->u *= f->unit;
+        break;
+    case FIELD_UINT_LE:
+        value->u = width <= 64 ? load_little(value->bytes.at, width / 8) : 0;
+        if (f->unit)
+            value->u *= f->unit;
+        break;
+    case FIELD_IPV4:
+        value->u = load_be32(value->bytes.at);
+        break;
+    default:
+        value->u = 1;
+    }
+    return true;
+}
+
+const char *field_value_name(const struct field *field, uint64_t value)
+{
+    if (field->names)
+        for (const struct value_name *n = field->names; n->name; n++)
+            if (n->value == value)
+                return n->name;
+    return NULL;
+}

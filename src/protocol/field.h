@@ -1,0 +1,137 @@
+/* A protocol is one table of fields. A row is the only place that says where bytes of a header lie and what they mean;
+ * the tree, -T fields, JSON, filters, bit diagrams, crafting and scripts all read it. */
+#pragma once
+#include "base/span.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct packet;
+struct layer;
+struct tlv_set;
+
+enum field_type {
+    FIELD_UINT,     /* unsigned, network byte order, up to 64 bits, any bit offset */
+    FIELD_UINT_LE,  /* the same, little-endian; whole bytes only */
+    FIELD_BOOL,     /* one bit, or any width: not 0 */
+    FIELD_MAC,      /* 6 bytes */
+    FIELD_IPV4,     /* 4 bytes; value.u in host order */
+    FIELD_IPV6,     /* 16 bytes */
+    FIELD_BYTES,    /* hex */
+    FIELD_TEXT,     /* characters, escaped on the way out */
+    FIELD_TIME,     /* an instant: value.i, nanoseconds since 1970 */
+    FIELD_DURATION, /* value.i, nanoseconds */
+    FIELD_NONE,     /* there or not; the value is its bytes */
+    FIELD_TLVS,     /* a run of type-length-value options, described by `tlvs` */
+};
+
+enum field_base {
+    BASE_DEC,
+    BASE_HEX, /* as many digits as the width has, in whole bytes */
+};
+
+/* What crafting does with a field that the user did not set. */
+enum field_role {
+    ROLE_NONE,
+    ROLE_LENGTH, /* computed from what follows */
+    ROLE_CHECKSUM,
+    ROLE_NEXT,   /* the key of the layer on top */
+    ROLE_SOURCE, /* from the route or the interface */
+    ROLE_DESTINATION,
+};
+
+enum field_flag {
+    FIELD_MANY = 1,   /* may occur more than once in a layer: an array in JSON. Rows of options need not say it. */
+    FIELD_HIDDEN = 2, /* answers to its name in -e, -Y and JSON, but is not drawn in trees and diagrams */
+};
+
+struct value {
+    union {
+        uint64_t u;
+        int64_t i;
+    };
+    struct span bytes;   /* the bytes it was read from; for MAC, IPv6, BYTES and TEXT the value itself */
+    uint32_t bit, width; /* where they lie, in bits from the header's start; width 0: not from bytes */
+};
+
+/* A header to read fields from: a layer's, or an option's within it. */
+struct place {
+    const struct packet *packet;
+    const struct layer *layer;
+    const struct field *rows; /* the table that the header is read by: what `after` counts in */
+    struct span bytes;        /* the header, as far as it was captured */
+    uint32_t start;           /* where bytes begin, in bytes from the layer's start: 0 but for options */
+};
+
+/* Present only where another bit field of the same header has a value from low to high. An array of these ends with
+ * width 0 and is true if one of them is; `and` is needed besides. */
+struct when {
+    uint16_t bit, width;
+    uint32_t low, high;
+    const struct when *and;
+};
+
+struct value_name {
+    uint32_t value;
+    const char *name; /* NULL ends the array */
+};
+
+struct field {
+    const char *abbrev, *title; /* Wireshark's name; the RFC's words. abbrev NULL ends a table. */
+    uint8_t type, base, role, flags;
+    uint16_t bit, width; /* from the header's start; width 0: to its end */
+    uint16_t hot;        /* offset of a copy in struct packet that dissect made, 0: none */
+    uint8_t unit;        /* value = wire * unit; 0 means 1 */
+    uint8_t after;       /* row + 1: begins where that row ends; bit is added to it */
+    uint8_t sized;       /* row + 1: that row's value is this field's length in bytes */
+    uint8_t stride;      /* repeats every so many bytes, to the end of the header */
+    uint8_t only, never; /* enum layer_flag: only in layers that have one of these; never in such */
+    const struct when *when;
+    const struct value_name *names;
+    const struct tlv_set *tlvs; /* FIELD_TLVS */
+    const char *also;           /* a second name, shared with other rows: ip.addr, tcp.port */
+    /* Not from bytes: from the note that the tracker wrote (offset into struct note and the bit that says it is
+     * there), or computed when asked for; read returns false where the field is absent. */
+    uint16_t note;
+    uint8_t note_bit; /* enum note_bit + 1 */
+    bool (*read)(const struct place *place, struct value *value);
+};
+
+/* For tables: */
+#define BITS(at, n)         .bit = (at), .width = (n)
+#define BYTE(at, n)         .bit = (at)*8, .width = (n)*8
+#define TO_END(at)          .bit = (at)*8, .width = 0
+#define HOT(member)         .hot = offsetof(struct packet, member)
+#define NOTE(member, which) .note = offsetof(struct note, member), .note_bit = (which) + 1
+
+/* Reads one field; `turn` counts the occurrences of a row with a stride, from 0. False where it is absent (its
+ * condition is not met) or cut off. FIELD_TLVS answers with the bytes of the whole run. */
+bool field_read(const struct field *field, const struct place *place, unsigned turn, struct value *value);
+
+/* The name of a value, or NULL. */
+const char *field_value_name(const struct field *field, uint64_t value);
+
+/* The span of `bits` bits from `bit` on as an unsigned number; the caller has checked that they are there. */
+static inline uint64_t bits_load(const uint8_t *bytes, uint32_t bit, uint32_t width)
+{
+    const uint8_t *p = bytes + bit / 8;
+    uint32_t shift = bit % 8, end = shift + width;
+    if (!(shift | (width & 7))) {
+        switch (width) {
+        case 8:
+            return *p;
+        case 16:
+            return load_be16(p);
+        case 32:
+            return load_be32(p);
+        case 64:
+            return load_be64(p);
+        }
+    }
+    if (end > 64) /* nine bytes: no header has such a field */
+        return 0;
+    uint64_t v = 0;
+    for (uint32_t i = 0; i < end; i += 8)
+        v = v << 8 | *p++;
+    v >>= (8 - end % 8) % 8;
+    return width < 64 ? v & ((UINT64_C(1) << width) - 1) : v;
+}

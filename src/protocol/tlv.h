@@ -1,0 +1,29 @@
+/* Options: type, length, value, one after another. One walker serves TCP and IPv4 (RFC 9293, 3.1; RFC 791, 3.1), IPv6
+ * (RFC 8200, 4.2), NDP (RFC 4861, 4.6) and their like; each turn of it advances or stops. */
+#pragma once
+#include "protocol/field.h"
+
+struct tlv {
+    uint16_t kind;
+    const char *title;          /* NULL ends the array; this last row stands for kinds that are not known */
+    const struct field *fields; /* rows over the whole option, kind and length included */
+    bool alone;                 /* no length and no value: NOP */
+    bool stop;                  /* the last option: what follows is padding */
+};
+
+struct tlv_set {
+    uint8_t kind_size, length_size; /* bytes, 1 or 2 each */
+    uint8_t unit;                   /* the length counts units of so many bytes */
+    uint8_t included;               /* so many bytes in front of the value does the length count */
+    const struct field *common;     /* rows that every option has: kind, length. alone ones are cut off there. */
+    const struct tlv *kinds;
+};
+
+struct option {
+    const struct tlv *tlv; /* never NULL */
+    struct span bytes;     /* the whole option; never empty */
+    bool broken;           /* its length is less than its own head or reaches beyond the run; it is the last then */
+};
+
+/* Takes the next option off the run. False when the run is empty. After a broken or a last option the run is empty. */
+bool tlv_next(const struct tlv_set *set, struct span *run, struct option *option);
