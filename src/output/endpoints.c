@@ -30,18 +30,20 @@ static const struct field *port_row(const struct protocol *protocol, bool source
     return NULL;
 }
 
-static bool find_port(const struct packet *packet, const struct layer *subject, bool source, uint16_t *port)
+static void hot_port(const struct packet *packet, bool source, uint16_t *port)
 {
-    if (!(packet->again & HOT_PORTS) && (packet->have & HOT_PORTS) && (packet->have & HOT_PORTS) != HOT_PORTS) {
-        if (packet->have & HOT_TCP)
-            *port = source ? packet->tcp_srcport : packet->tcp_dstport;
-        else
-            *port = source ? packet->udp_srcport : packet->udp_dstport;
-        /* Ports quoted in an error are not the ends of this packet. */
-        for (const struct layer *l = subject; l > packet->layers; l--)
-            if (l->protocol->hot & HOT_PORTS)
-                return true;
-        return false;
+    if (packet->have & HOT_TCP)
+        *port = source ? packet->tcp_srcport : packet->tcp_dstport;
+    else
+        *port = source ? packet->udp_srcport : packet->udp_dstport;
+}
+
+bool endpoint_port(const struct packet *packet, const struct layer *subject, bool source, uint16_t *port)
+{
+    unsigned hot = packet->have & HOT_PORTS;
+    if (!(packet->again & HOT_PORTS) && hot && hot != HOT_PORTS && subject->protocol->hot & HOT_PORTS) {
+        hot_port(packet, source, port);
+        return true;
     }
     for (const struct layer *l = subject; l > packet->layers; l--) {
         const struct field *row = l->network == subject->network ? port_row(l->protocol, source) : NULL;
@@ -82,7 +84,7 @@ void endpoint_write(struct buffer *out, const struct packet *packet, const struc
     }
     const uint8_t *address = source ? network->source : network->destination;
     uint16_t port = 0;
-    bool has_port = find_port(packet, subject, source, &port);
+    bool has_port = endpoint_port(packet, subject, source, &port);
     char *at = buffer_room(out, ADDRESS_TEXT + 16);
     if (network->size == 4) {
         at = write_ipv4(at, load_be32(address));

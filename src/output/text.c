@@ -1,4 +1,5 @@
 #include "output/text.h"
+#include "base/address.h"
 #include "base/text.h"
 #include "dissectors/registry.h"
 #include "output/endpoints.h"
@@ -8,25 +9,30 @@ void text_open(struct text *text, const struct style *style, enum time_format fo
 {
     *text = (struct text){ .style = *style, .time_format = format, .digits = digits };
     text->number_width = 4;
-    text->time_width = format == FORMAT_ABSOLUTE || format == FORMAT_UTC              ? digits + 9
+    text->time_width = format == FORMAT_ABSOLUTE || format == FORMAT_UTC             ? digits + 9
                        : format == FORMAT_ABSOLUTE_DATE || format == FORMAT_UTC_DATE ? digits + 20
-                                                                                 : digits + 5;
+                                                                                     : digits + 5;
     text->source_width = text->destination_width = 22;
     text->protocol_width = 6;
     text->length_width = 5;
 }
 
-/* Pads what was written since mark to the right edge (right) or on the right (left-aligned), widening the column. */
-static void align_left(struct buffer *out, size_t mark, unsigned *width)
+/* Pads what was written since mark, and a space, widening the column. */
+static inline void align_left(struct buffer *out, size_t mark, unsigned *width)
 {
     unsigned used = (unsigned)(buffer_used(out) - mark);
     if (used > *width)
         *width = used;
-    char *at = buffer_room(out, *width + 1);
-    memset(at, ' ', *width - used + 1);
-    out->at = at + (*width - used + 1);
+    unsigned pad = *width - used + 1;
+    char *at = buffer_room(out, pad + 32);
+    if (pad <= 32)
+        memset(at, ' ', 32);
+    else
+        memset(at, ' ', pad);
+    out->at = at + pad;
 }
 
+/* What stands in text, right-aligned, and a space. */
 static void write_right(struct buffer *out, const char *text, unsigned n, unsigned *width)
 {
     if (n > *width)
@@ -38,14 +44,43 @@ static void write_right(struct buffer *out, const char *text, unsigned n, unsign
     out->at = at + *width + 1;
 }
 
-static void write_number(struct buffer *out, uint64_t number, unsigned *width)
+static void write_wide_number(struct buffer *out, uint64_t number, unsigned *width)
 {
     char digits[24];
     write_right(out, digits, (unsigned)(write_decimal(digits, number) - digits), width);
 }
 
+static inline void write_number(struct buffer *out, uint64_t number, unsigned *width)
+{
+    char *at = buffer_room(out, 16);
+    if (*width > 8 || !write_aligned(at, number, *width)) {
+        write_wide_number(out, number, width);
+        return;
+    }
+    at[*width] = ' ';
+    out->at = at + *width + 1;
+}
+
+/* Seconds since the first packet, the usual format, straight into the line. */
+static inline bool write_relative(struct text *text, struct buffer *out, const struct packet *packet)
+{
+    uint64_t n = (uint64_t)packet->time_relative, seconds = n / 1000000000;
+    char *at = buffer_room(out, 32);
+    if (packet->time_relative < 0 || !packet->timed || text->digits != 6 || text->time_width > 15 ||
+        !write_aligned(at, seconds, text->time_width - 7))
+        return false;
+    at += text->time_width - 7;
+    *at++ = '.';
+    at = write_few_digits(at, (uint32_t)(n % 1000000000 / 1000), 6);
+    *at++ = ' ';
+    out->at = at;
+    return true;
+}
+
 static void write_time(struct text *text, struct buffer *out, const struct packet *packet)
 {
+    if (text->time_format == FORMAT_RELATIVE && write_relative(text, out, packet))
+        return;
     char bytes[64];
     struct buffer scratch = { .start = bytes, .at = bytes, .end = bytes + sizeof bytes, .fd = -1 };
     if (packet->timed) {
@@ -69,6 +104,35 @@ static void write_time(struct text *text, struct buffer *out, const struct packe
         text->shown = true;
     }
     write_right(out, bytes, (unsigned)buffer_used(&scratch), &text->time_width);
+}
+
+/* One end of the packet, padded. IPv4 ends are kept as text. */
+static inline void write_endpoint(struct text *text, struct buffer *out, const struct packet *packet,
+                                  const struct layer *subject, bool source, unsigned *width)
+{
+    size_t mark = buffer_used(out);
+    const struct network *network = subject ? layer_network(packet, subject) : NULL;
+    if (network && network->size == 4) {
+        uint16_t port = 0;
+        bool has_port = endpoint_port(packet, subject, source, &port);
+        uint64_t key = UINT64_C(1) << 63 | (uint64_t)has_port << 48 | (uint64_t)port << 32 |
+                       load_be32(source ? network->source : network->destination);
+        struct endpoint_text *kept = &text->kept[(key * UINT64_C(0x9e3779b97f4a7c15)) >> 56];
+        if (kept->key != key) {
+            char *at = write_ipv4(kept->text, (uint32_t)key);
+            if (has_port) {
+                *at++ = ':';
+                at = write_decimal(at, port);
+            }
+            kept->key = key;
+            kept->length = (uint8_t)(at - kept->text);
+        }
+        memcpy(buffer_room(out, sizeof kept->text), kept->text, sizeof kept->text);
+        out->at += kept->length;
+    } else {
+        endpoint_write(out, packet, subject, source);
+    }
+    align_left(out, mark, width);
 }
 
 /* What the line says beyond its subject: that the packet was not whole, what the tracker noticed. */
@@ -155,13 +219,9 @@ void text_write(struct text *text, struct buffer *out, const struct packet *pack
     write_number(out, packet->number, &text->number_width);
     write_time(text, out, packet);
     buffer_char(out, ' ');
+    write_endpoint(text, out, packet, subject, true, &text->source_width);
+    write_endpoint(text, out, packet, subject, false, &text->destination_width);
     size_t mark = buffer_used(out);
-    endpoint_write(out, packet, subject, true);
-    align_left(out, mark, &text->source_width);
-    mark = buffer_used(out);
-    endpoint_write(out, packet, subject, false);
-    align_left(out, mark, &text->destination_width);
-    mark = buffer_used(out);
     buffer_text(out, subject ? subject->protocol->label : "-");
     align_left(out, mark, &text->protocol_width);
     write_number(out, packet->wire_length, &text->length_width);

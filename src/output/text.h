@@ -5,6 +5,15 @@
 #include "output/style.h"
 #include "protocol/packet.h"
 
+enum { ENDPOINTS_KEPT = 256 };
+
+/* An IPv4 address and port as text: packets in a row mostly lie between the same few. */
+struct endpoint_text {
+    uint64_t key; /* address, port, whether there is one, and a bit that says the entry is used */
+    char text[32];
+    uint8_t length;
+};
+
 struct text {
     struct style style;
     enum time_format time_format;
@@ -13,6 +22,7 @@ struct text {
     bool shown;
     /* Columns only ever widen, so that lines stay aligned with those before as far as they can. */
     unsigned number_width, time_width, source_width, destination_width, protocol_width, length_width;
+    struct endpoint_text kept[ENDPOINTS_KEPT];
 };
 
 void text_open(struct text *text, const struct style *style, enum time_format format, unsigned digits);
