@@ -912,7 +912,7 @@ Test(capture, the_link_type_is_known_before_the_first_packet_and_loses_none)
 }
 
 /* A child that writes n bytes, then waits for a byte from us before it writes the rest. */
-static int stutter(size_t n, int *go)
+static int stutter(const struct bytes *from, size_t n, int *go)
 {
     int data[2], word[2];
     cr_assert(pipe(data) == 0 && pipe(word) == 0);
@@ -920,8 +920,8 @@ static int stutter(size_t n, int *go)
         close(data[0]);
         close(word[1]);
         char byte;
-        bool good = write(data[1], input.at, n) == (ssize_t)n && read(word[0], &byte, 1) == 1 &&
-                    write(data[1], input.at + n, input.n - n) == (ssize_t)(input.n - n);
+        bool good = write(data[1], from->at, n) == (ssize_t)n && read(word[0], &byte, 1) == 1 &&
+                    write(data[1], from->at + n, from->n - n) == (ssize_t)(from->n - n);
         _exit(!good);
     }
     close(data[1]);
@@ -930,9 +930,9 @@ static int stutter(size_t n, int *go)
     return data[0];
 }
 
-static void check_pipe(size_t first, unsigned before)
+static void check_pipe_of(const struct bytes *from, size_t first, unsigned before)
 {
-    int go, fd = stutter(first, &go);
+    int go, fd = stutter(from, first, &go);
     cr_assert(dup2(fd, STDIN_FILENO) == STDIN_FILENO);
     close(fd);
     struct capture *capture;
@@ -949,6 +949,11 @@ static void check_pipe(size_t first, unsigned before)
     cr_assert(fcntl(STDIN_FILENO, F_GETFD) >= 0, "standard input was closed");
     close(go);
     wait(NULL);
+}
+
+static void check_pipe(size_t first, unsigned before)
+{
+    check_pipe_of(&input, first, before);
 }
 
 Test(capture, a_pipe_is_read_as_it_comes)
@@ -1005,6 +1010,21 @@ static void pack_zstd(const uint8_t *from, size_t n)
 
 typedef void packer(const uint8_t *from, size_t n);
 static packer *const packers[] = { pack_gzip, pack_zstd };
+
+/* In two members, which gzip and zstd both let a reader have one by one. */
+Test(capture, a_compressed_pipe_is_read_as_it_comes)
+{
+    begin_pcapng(false);
+    size_t first = input.n;
+    add_enhanced(0, 1, 60);
+    for (int i = 0; i < 2; i++) {
+        packed.n = 0;
+        packers[i](input.at, first);
+        size_t member = packed.n;
+        packers[i](input.at + first, input.n - first);
+        check_pipe_of(&packed, member, 1);
+    }
+}
 
 static void many_packets(void)
 {
