@@ -85,6 +85,7 @@ const struct protocol eth_protocol = {
     .fields = fields,
     .keys = keys,
     .least = HEADER,
+    .hot = HOT_ETH,
     .dissect = dissect,
     .summary = summary,
 };

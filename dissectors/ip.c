@@ -259,6 +259,7 @@ const struct protocol ip_protocol = {
     .fields = fields,
     .keys = keys,
     .least = HEADER,
+    .hot = HOT_IP,
     .dissect = dissect,
     .summary = summary,
 };

@@ -13,4 +13,5 @@ const struct protocol *registry_find(struct key key);
 /* By Wireshark's name (tcp), or NULL. */
 const struct protocol *registry_by_name(const char *name);
 
+/* Those that others have to know by name. */
 extern const struct protocol frame_protocol, data_protocol;

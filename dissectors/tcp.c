@@ -305,6 +305,7 @@ const struct protocol tcp_protocol = {
     .fields = fields,
     .keys = keys,
     .least = HEADER,
+    .hot = HOT_TCP,
     .dissect = dissect,
     .summary = summary,
 };

@@ -90,6 +90,7 @@ const struct protocol udp_protocol = {
     .fields = fields,
     .keys = keys,
     .least = HEADER,
+    .hot = HOT_UDP,
     .dissect = dissect,
     .summary = summary,
 };

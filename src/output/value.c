@@ -1,25 +1,11 @@
 #include "output/value.h"
 #include "base/address.h"
+#include "base/clock.h"
 
 static unsigned hex_digits(const struct value *value)
 {
     unsigned bytes = (value->width + 7) / 8;
     return 2 * (bytes ? bytes == 3 ? 4 : bytes : 1);
-}
-
-void time_write(struct buffer *out, int64_t nanoseconds, unsigned digits)
-{
-    static const uint32_t parts[] = { 1000000000, 100000000, 10000000, 1000000, 100000, 10000, 1000, 100, 10, 1 };
-    uint64_t n = nanoseconds < 0 ? 0 - (uint64_t)nanoseconds : (uint64_t)nanoseconds;
-    char *at = buffer_room(out, 40);
-    if (nanoseconds < 0)
-        *at++ = '-';
-    at = write_decimal(at, n / 1000000000);
-    if (digits) {
-        *at++ = '.';
-        at = write_digits(at, n % 1000000000 / parts[digits], digits);
-    }
-    out->at = at;
 }
 
 static void write_number(struct buffer *out, const struct field *field, const struct value *value)

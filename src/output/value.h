@@ -11,5 +11,3 @@ void value_write(struct buffer *out, const struct field *field, const struct val
 void value_write_named(struct buffer *out, const struct field *field, const struct value *value);
 /* One JSON value: numbers and booleans bare, times, addresses, bytes and text in quotes. */
 void value_write_json(struct buffer *out, const struct field *field, const struct value *value);
-/* Nanoseconds as seconds with `digits` decimals (0 to 9). */
-void time_write(struct buffer *out, int64_t nanoseconds, unsigned digits);

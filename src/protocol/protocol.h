@@ -35,6 +35,8 @@ struct protocol {
     uint16_t least;             /* the shortest header there is, bytes: what the table-driven dissect takes */
     uint16_t carries;           /* the key space of the ROLE_NEXT row's value, for the table-driven dissect */
 
+    uint8_t hot; /* enum hot_bit: set in packet.have when its hot copies were made */
+
     /* Takes the header off `in` (what was captured of it and of what follows, never beyond the wire's lengths), sets
      * self->length, shrinks self->end where the header has a length, copies hot values and says what comes next.
      * Neither prints nor allocates, remembers nothing. NULL: the table alone. */

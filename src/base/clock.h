@@ -1,0 +1,23 @@
+/* Packets' times as text. The one place that asks for the time zone; an answer is kept for the quarter of an hour that
+ * it holds for, so that a line a packet does not ask again. */
+#pragma once
+#include "base/buffer.h"
+#include <stdint.h>
+
+enum time_format {
+    TIME_RELATIVE,      /* r: seconds since the first packet */
+    TIME_ABSOLUTE,      /* a: local time of day */
+    TIME_ABSOLUTE_DATE, /* ad */
+    TIME_DELTA,         /* d: seconds since the packet before */
+    TIME_DELTA_SHOWN,   /* dd: since the one that was printed before */
+    TIME_EPOCH,         /* e */
+    TIME_UTC,           /* u */
+    TIME_UTC_DATE,      /* ud */
+};
+
+/* tshark's words r a ad d dd e u ud, and tcpdump's -tt (t) to -ttttt (tttt). -1: none of them. */
+int time_format_parse(const char *word);
+/* An instant in one of the absolute formats, `digits` decimals (0 to 9). */
+void time_write_absolute(struct buffer *out, int64_t nanoseconds, enum time_format format, unsigned digits);
+/* Nanoseconds as seconds with `digits` decimals. */
+void time_write(struct buffer *out, int64_t nanoseconds, unsigned digits);

@@ -1,0 +1,141 @@
+/* Input in big blocks: the buffer and its moves, and the two plain sources. The fast way, bytes that are already
+ * there, is in the header and in those who use it; what stands here happens once a block. */
+#include "capture/block_reader.h"
+#include "base/span.h"
+#include "base/text.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PAGE = 4096 };
+
+/* Only tests ask for less than a page. */
+static size_t whole_pages(size_t n)
+{
+    return n < PAGE ? n : (n + PAGE - 1) / PAGE * PAGE;
+}
+
+/* Puts the unused bytes directly in front of `block`, where there is room for them, within the buffer from `start` to
+ * `limit`, and keeps their offsets. */
+static void carry(struct block_reader *r, uint8_t *start, uint8_t *block, uint8_t *limit)
+{
+    size_t left = block_reader_left(r);
+    uint64_t offset = block_reader_offset(r, r->at);
+    if (left)
+        memmove(block - left, r->at, left);
+    r->start = start;
+    r->block = block;
+    r->limit = limit;
+    r->at = block - left;
+    r->end = block;
+    r->origin = offset - (uint64_t)(r->at - start);
+}
+
+/* A buffer that holds `front` bytes before a block of `size`. */
+static int change_buffer(struct block_reader *r, size_t front, size_t size)
+{
+    front = whole_pages(front);
+    size = whole_pages(size);
+    void *start;
+    if (posix_memalign(&start, PAGE, front + size)) {
+        r->why = strerror(ENOMEM);
+        return r->failed = ERROR_MEMORY;
+    }
+    uint8_t *old = r->start;
+    if (!old)
+        r->at = r->end = r->start = start;
+    carry(r, start, (uint8_t *)start + front, (uint8_t *)start + front + size);
+    free(old);
+    return 0;
+}
+
+int block_reader_open(struct block_reader *r, block_source *source, void *context, size_t block)
+{
+    *r = (struct block_reader){ .source = source, .context = context };
+    return change_buffer(r, block / 2, block);
+}
+
+void block_reader_close(struct block_reader *r)
+{
+    free(r->start);
+    *r = (struct block_reader){ .ended = true };
+}
+
+static int read_more(struct block_reader *r)
+{
+    if (r->failed || r->ended)
+        return r->failed;
+    ssize_t n = r->source(r->context, r->block + (r->end - r->block), (size_t)(r->limit - r->end), &r->why);
+    if (n < 0)
+        return r->failed = (int)n;
+    if (n == 0)
+        r->ended = true;
+    r->end += n;
+    return n > 0;
+}
+
+/* Room for n bytes from `at` on, and not so little that reads become small. With nothing to carry the block begins
+ * anew, so that a pipe's short reads use the same, cached memory. */
+static int make_room(struct block_reader *r, size_t n)
+{
+    size_t block = (size_t)(r->limit - r->block), front = (size_t)(r->block - r->start);
+    if (r->at < r->end && (size_t)(r->limit - r->at) >= n && (size_t)(r->limit - r->end) >= block / 16)
+        return 0;
+    if (n > front)
+        return change_buffer(r, n, n > block ? n : block);
+    carry(r, r->start, r->block, r->limit);
+    return 0;
+}
+
+int block_reader_fill(struct block_reader *r, size_t n)
+{
+    while (block_reader_left(r) < n) {
+        if (r->failed || r->ended)
+            return r->failed;
+        int result = make_room(r, n);
+        if (result == 0)
+            result = read_more(r);
+        if (result <= 0)
+            return result;
+    }
+    return 1;
+}
+
+int block_reader_skip(struct block_reader *r, uint64_t n)
+{
+    while (block_reader_left(r) < n) {
+        n -= block_reader_left(r);
+        r->at = r->end;
+        int result = block_reader_fill(r, 1);
+        if (result <= 0)
+            return result;
+    }
+    r->at += n;
+    return 1;
+}
+
+ssize_t block_source_file(void *context, uint8_t *to, size_t n, const char **why)
+{
+    const int *fd = context;
+    for (;;) {
+        ssize_t got = read(*fd, to, n);
+        if (got >= 0)
+            return got;
+        if (errno != EINTR) {
+            *why = strerror(errno);
+            return ERROR_SYSTEM;
+        }
+    }
+}
+
+ssize_t block_source_memory(void *context, uint8_t *to, size_t n, const char **why)
+{
+    (void)why;
+    struct span *from = context;
+    struct span part = span_part(*from, 0, n);
+    if (part.left)
+        memcpy(to, part.at, part.left);
+    span_pull(from, part.left);
+    return (ssize_t)part.left;
+}

@@ -1,0 +1,50 @@
+/* Input in big blocks, whatever it comes from: a file or pipe, a decompressor, memory. One block at a time lies in a
+ * page-aligned buffer; what is left unused at its end is carried to the place in front of the next block, so that
+ * every record lies in one piece. (Measured: faster than mmap, whose page faults cost more than the copy.) */
+#pragma once
+#include "base/error.h"
+#include "base/span.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Up to n bytes to `to`, as soon as there are any: how many, 0 at the end, or a negative peel_error and in *why the
+ * end of a sentence (static or translated text). */
+typedef ssize_t block_source(void *context, uint8_t *to, size_t n, const char **why);
+
+struct block_reader {
+    const uint8_t *at, *end;        /* what was read and not yet used; whoever uses bytes advances `at` */
+    uint8_t *start, *block, *limit; /* the buffer, owned: [start, block) for what is carried, [block, limit) to read */
+    uint64_t origin;                /* offset in the input of `start`, modulo 2^64 */
+    block_source *source;
+    void *context;
+    int failed;      /* the source's negative error, after which it is asked no more */
+    const char *why; /* the sentence that came with it */
+    bool ended;
+};
+
+/* block: bytes to ask for at once. Returns 0 or ERROR_MEMORY; close in either case. */
+int block_reader_open(struct block_reader *r, block_source *source, void *context, size_t block);
+void block_reader_close(struct block_reader *r);
+
+static inline size_t block_reader_left(const struct block_reader *r)
+{
+    return (size_t)(r->end - r->at);
+}
+
+/* Where in the input `at` (or any place in what was read) lies. */
+static inline uint64_t block_reader_offset(const struct block_reader *r, const uint8_t *at)
+{
+    return r->origin + (uint64_t)(at - r->start);
+}
+
+/* Makes at least n bytes stand at r->at; the buffer grows to a small multiple of n if it must, so the caller bounds n.
+ * Returns 1, 0 (the input ended before) or a negative error, with r->why. What was read before stays, but moves. */
+int block_reader_fill(struct block_reader *r, size_t n);
+
+/* Passes n bytes over without keeping them. Returns as block_reader_fill. */
+int block_reader_skip(struct block_reader *r, uint64_t n);
+
+/* Sources: a file descriptor (context: int *) and memory (context: struct span *, which is used up). */
+block_source block_source_file, block_source_memory;

@@ -1,0 +1,83 @@
+#include "capture/bpf.h"
+#include "base/text.h"
+#include <pcap/pcap.h>
+#include <stdlib.h>
+
+enum { PROGRAMS_MAX = 16, SNAPLEN = 262144 };
+
+struct program {
+    uint16_t link_type;
+    bool usable;
+    struct bpf_program code;
+};
+
+struct bpf {
+    char *expression;
+    struct program programs[PROGRAMS_MAX];
+    unsigned count;
+};
+
+/* Where LINKTYPE_ and libpcap's DLT_ numbers differ for link types that captures here have. */
+static int dlt_of(uint16_t link_type)
+{
+    return link_type == 101 ? DLT_RAW : link_type;
+}
+
+static int compile(struct bpf *bpf, uint16_t link_type, struct error *error)
+{
+    struct program *program = &bpf->programs[bpf->count];
+    program->link_type = link_type;
+    pcap_t *dead = pcap_open_dead(dlt_of(link_type), SNAPLEN);
+    if (!dead)
+        return error_set(error, ERROR_MEMORY, _("filter: no memory"));
+    int code = 0;
+    if (pcap_compile(dead, &program->code, bpf->expression, 1, PCAP_NETMASK_UNKNOWN))
+        code = error_set(error, ERROR_USAGE, _("filter: '%s': %s"), bpf->expression, pcap_geterr(dead));
+    program->usable = !code;
+    bpf->count++;
+    pcap_close(dead);
+    return code;
+}
+
+int bpf_open(struct bpf **bpf, const char *expression, uint16_t link_type, struct error *error)
+{
+    struct bpf *b = calloc(1, sizeof *b);
+    if (!b || !(b->expression = strdup(expression))) {
+        free(b);
+        return error_set(error, ERROR_MEMORY, _("filter: no memory"));
+    }
+    int code = compile(b, link_type, error);
+    if (code) {
+        bpf_close(b);
+        return code;
+    }
+    *bpf = b;
+    return 0;
+}
+
+bool bpf_passes(struct bpf *b, const struct record *record)
+{
+    const struct program *program = b->programs;
+    while (program < b->programs + b->count && program->link_type != record->link_type)
+        program++;
+    if (program == b->programs + b->count) {
+        if (b->count == PROGRAMS_MAX)
+            return false;
+        compile(b, record->link_type, NULL);
+    }
+    if (!program->usable)
+        return false;
+    struct pcap_pkthdr header = { .caplen = (uint32_t)record->bytes.left, .len = record->wire_length };
+    return pcap_offline_filter(&program->code, &header, record->bytes.at) != 0;
+}
+
+void bpf_close(struct bpf *b)
+{
+    if (!b)
+        return;
+    for (unsigned i = 0; i < b->count; i++)
+        if (b->programs[i].usable)
+            pcap_freecode(&b->programs[i].code);
+    free(b->expression);
+    free(b);
+}

@@ -1,0 +1,13 @@
+/* pcap-filter expressions, compiled by libpcap. A capture may hold several link types; the expression is compiled for
+ * each when its first packet comes. */
+#pragma once
+#include "capture/capture.h"
+
+struct bpf;
+
+/* link_type: LINKTYPE_ of the first packets, so that an expression that does not compile is refused before the first of
+ * them. Returns 0 or ERROR_USAGE with libpcap's message. */
+int bpf_open(struct bpf **bpf, const char *expression, uint16_t link_type, struct error *error);
+/* Whether the packet passes. On a link type for which the expression means nothing nothing passes. */
+bool bpf_passes(struct bpf *bpf, const struct record *record);
+void bpf_close(struct bpf *bpf);

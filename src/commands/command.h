@@ -1,0 +1,23 @@
+/* A command of peel's: one file each, ending in one of these. Its option table feeds the parser, --help and the manual. */
+#pragma once
+#include "base/error.h"
+
+struct option_row {
+    int letter;           /* 'r'; from 256 on: only a long name. 0 ends the table. */
+    const char *name;     /* long name, or NULL */
+    const char *argument; /* what --help calls it, or NULL: takes none */
+    const char *help;     /* N_() */
+};
+
+struct command {
+    const char *name;
+    const char *summary; /* N_(): one line of peel --help */
+    const char *usage;   /* what follows "peel NAME" */
+    const struct option_row *options;
+    /* argv[0] is the command's name. Returns the exit status. */
+    int (*run)(const struct command *command, int argc, char **argv);
+};
+
+extern const struct command dump_command, fields_command;
+
+enum { EXIT_DONE = 0, EXIT_INPUT = 1, EXIT_USAGE = 2 };

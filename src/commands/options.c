@@ -1,0 +1,121 @@
+#include "commands/options.h"
+#include "base/text.h"
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { HELP = 1000, VERSION };
+
+static unsigned count_rows(const struct option_row *rows)
+{
+    unsigned n = 0;
+    while (rows[n].letter)
+        n++;
+    return n;
+}
+
+void options_begin(struct options *o, const struct command *command, int argc, char **argv)
+{
+    *o = (struct options){ .command = command, .argc = argc, .argv = argv };
+    unsigned n = count_rows(command->options);
+    o->rows = calloc(n + 3, sizeof *o->rows);
+    char *letters = o->letters;
+    *letters++ = ':';
+    unsigned rows = 0;
+    for (const struct option_row *row = command->options; row->letter; row++) {
+        if (row->letter < 256) {
+            *letters++ = (char)row->letter;
+            if (row->argument)
+                *letters++ = ':';
+        }
+        if (row->name && o->rows)
+            o->rows[rows++] = (struct option){ row->name, row->argument ? required_argument : no_argument, NULL,
+                                               row->letter };
+    }
+    *letters++ = 'h';
+    *letters = 0;
+    if (o->rows) {
+        o->rows[rows++] = (struct option){ "help", no_argument, NULL, HELP };
+        o->rows[rows] = (struct option){ "version", no_argument, NULL, VERSION };
+    }
+    optind = 0;
+    opterr = 0;
+}
+
+static void print_help(const struct command *command)
+{
+    printf(_("Usage: peel %s %s\n%s\n\n"), command->name, command->usage, _(command->summary));
+    for (const struct option_row *row = command->options; row->letter; row++) {
+        char left[64];
+        int n = row->letter < 256 ? snprintf(left, sizeof left, "  -%c", row->letter)
+                                  : snprintf(left, sizeof left, "    ");
+        if (row->name)
+            n += snprintf(left + n, sizeof left - (size_t)n, "%s--%s", row->letter < 256 ? ", " : "  ", row->name);
+        if (row->argument)
+            snprintf(left + n, sizeof left - (size_t)n, " %s", row->argument);
+        printf("%-30s %s\n", left, _(row->help));
+    }
+    printf("%-30s %s\n", "  -h, --help", _("this text"));
+}
+
+int options_next(struct options *o)
+{
+    if (!o->rows)
+        return usage_error("%s", _("no memory"));
+    int letter = getopt_long(o->argc, o->argv, o->letters, o->rows, NULL);
+    o->argument = optarg;
+    const char *word = o->argv[optind > 0 ? optind - 1 : 0];
+    switch (letter) {
+    case -1:
+        o->operand = optind;
+        free(o->rows);
+        o->rows = NULL;
+        return 0;
+    case 'h':
+    case HELP:
+        print_help(o->command);
+        exit(EXIT_DONE);
+    case VERSION:
+        printf("peel %s\n", PEEL_VERSION);
+        exit(EXIT_DONE);
+    case ':':
+        usage_error(_("%s: option %s needs an argument; see 'peel %s --help'"), o->command->name, word,
+                    o->command->name);
+        return -1;
+    case '?':
+        usage_error(_("%s: no option %s; see 'peel %s --help'"), o->command->name, word, o->command->name);
+        return -1;
+    }
+    return letter;
+}
+
+int report(int code, const struct error *error)
+{
+    if (code < 0)
+        fprintf(stderr, "peel: %s\n", error->text);
+    return code >= 0 ? EXIT_DONE : code == ERROR_USAGE ? EXIT_USAGE : EXIT_INPUT;
+}
+
+int usage_error(const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    struct error error;
+    error_set(&error, ERROR_USAGE, "%s", text);
+    return report(ERROR_USAGE, &error);
+}
+
+bool parse_number(const char *text, unsigned long long least, unsigned long long most, unsigned long long *number)
+{
+    char *end;
+    if (*text < '0' || *text > '9')
+        return false;
+    errno = 0;
+    *number = strtoull(text, &end, 10);
+    return !*end && !errno && *number >= least && *number <= most;
+}

@@ -1,0 +1,10 @@
+/* Who speaks to whom: what the source and destination columns show. */
+#pragma once
+#include "base/buffer.h"
+#include "protocol/packet.h"
+
+/* The layer that the line is about: the last one that is neither data nor quoted in an error. NULL: no layer at all. */
+const struct layer *packet_subject(const struct packet *packet);
+
+/* Writes "10.0.0.1:80", "[2001:db8::1]:80", an address alone, or a MAC address; nothing where there is none. */
+void endpoint_write(struct buffer *out, const struct packet *packet, const struct layer *subject, bool source);
