@@ -12,10 +12,10 @@ int time_format_parse(const char *word)
         const char *word;
         enum time_format format;
     } words[] = {
-        { "r", TIME_RELATIVE },       { "a", TIME_ABSOLUTE },   { "ad", TIME_ABSOLUTE_DATE },
-        { "d", TIME_DELTA },          { "dd", TIME_DELTA_SHOWN }, { "e", TIME_EPOCH },
-        { "u", TIME_UTC },            { "ud", TIME_UTC_DATE },  { "t", TIME_EPOCH },
-        { "tt", TIME_DELTA_SHOWN },   { "ttt", TIME_ABSOLUTE_DATE }, { "tttt", TIME_RELATIVE },
+        { "r", FORMAT_RELATIVE },       { "a", FORMAT_ABSOLUTE },   { "ad", FORMAT_ABSOLUTE_DATE },
+        { "d", FORMAT_DELTA },          { "dd", FORMAT_DELTA_SHOWN }, { "e", FORMAT_EPOCH },
+        { "u", FORMAT_UTC },            { "ud", FORMAT_UTC_DATE },  { "t", FORMAT_EPOCH },
+        { "tt", FORMAT_DELTA_SHOWN },   { "ttt", FORMAT_ABSOLUTE_DATE }, { "tttt", FORMAT_RELATIVE },
     };
     for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
         if (!strcmp(words[i].word, word))
@@ -63,14 +63,14 @@ void time_write_absolute(struct buffer *out, int64_t nanoseconds, enum time_form
 {
     int64_t seconds = nanoseconds / BILLION - (nanoseconds % BILLION < 0);
     uint64_t fraction = (uint64_t)(nanoseconds - seconds * BILLION);
-    bool utc = format == TIME_UTC || format == TIME_UTC_DATE;
+    bool utc = format == FORMAT_UTC || format == FORMAT_UTC_DATE;
     const struct tm *tm = calendar(seconds, utc);
     /* Within the quarter only minutes and seconds move, and the quarter starts at a full minute. */
     unsigned into = (unsigned)((seconds % QUARTER + QUARTER) % QUARTER);
     unsigned second = (unsigned)tm->tm_sec + into, minute = (unsigned)tm->tm_min + second / 60;
     unsigned hour = (unsigned)tm->tm_hour + minute / 60;
     char *at = buffer_room(out, 64);
-    if (format == TIME_ABSOLUTE_DATE || format == TIME_UTC_DATE) {
+    if (format == FORMAT_ABSOLUTE_DATE || format == FORMAT_UTC_DATE) {
         at = write_digits(at, (uint64_t)(tm->tm_year + 1900), 4);
         *at++ = '-';
         at = write_digits(at, (uint64_t)(tm->tm_mon + 1), 2);

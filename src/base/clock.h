@@ -5,14 +5,14 @@
 #include <stdint.h>
 
 enum time_format {
-    TIME_RELATIVE,      /* r: seconds since the first packet */
-    TIME_ABSOLUTE,      /* a: local time of day */
-    TIME_ABSOLUTE_DATE, /* ad */
-    TIME_DELTA,         /* d: seconds since the packet before */
-    TIME_DELTA_SHOWN,   /* dd: since the one that was printed before */
-    TIME_EPOCH,         /* e */
-    TIME_UTC,           /* u */
-    TIME_UTC_DATE,      /* ud */
+    FORMAT_RELATIVE,      /* r: seconds since the first packet */
+    FORMAT_ABSOLUTE,      /* a: local time of day */
+    FORMAT_ABSOLUTE_DATE, /* ad */
+    FORMAT_DELTA,         /* d: seconds since the packet before */
+    FORMAT_DELTA_SHOWN,   /* dd: since the one that was printed before */
+    FORMAT_EPOCH,         /* e */
+    FORMAT_UTC,           /* u */
+    FORMAT_UTC_DATE,      /* ud */
 };
 
 /* tshark's words r a ad d dd e u ud, and tcpdump's -tt (t) to -ttttt (tttt). -1: none of them. */

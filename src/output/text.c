@@ -8,8 +8,8 @@ void text_open(struct text *text, const struct style *style, enum time_format fo
 {
     *text = (struct text){ .style = *style, .time_format = format, .digits = digits };
     text->number_width = 4;
-    text->time_width = format == TIME_ABSOLUTE || format == TIME_UTC              ? digits + 9
-                       : format == TIME_ABSOLUTE_DATE || format == TIME_UTC_DATE ? digits + 20
+    text->time_width = format == FORMAT_ABSOLUTE || format == FORMAT_UTC              ? digits + 9
+                       : format == FORMAT_ABSOLUTE_DATE || format == FORMAT_UTC_DATE ? digits + 20
                                                                                  : digits + 5;
     text->source_width = text->destination_width = 22;
     text->protocol_width = 6;
@@ -50,16 +50,16 @@ static void write_time(struct text *text, struct buffer *out, const struct packe
     struct buffer scratch = { .start = bytes, .at = bytes, .end = bytes + sizeof bytes, .fd = -1 };
     if (packet->timed) {
         switch (text->time_format) {
-        case TIME_RELATIVE:
+        case FORMAT_RELATIVE:
             time_write(&scratch, packet->time_relative, text->digits);
             break;
-        case TIME_DELTA:
+        case FORMAT_DELTA:
             time_write(&scratch, packet->time_delta, text->digits);
             break;
-        case TIME_DELTA_SHOWN:
+        case FORMAT_DELTA_SHOWN:
             time_write(&scratch, text->shown ? packet->time - text->last_shown : 0, text->digits);
             break;
-        case TIME_EPOCH:
+        case FORMAT_EPOCH:
             time_write(&scratch, packet->time, text->digits);
             break;
         default:

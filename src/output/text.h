@@ -9,7 +9,7 @@ struct text {
     struct style style;
     enum time_format time_format;
     unsigned digits;    /* decimals of times: 6, or 9 where the capture has nanoseconds */
-    int64_t last_shown; /* for TIME_DELTA_SHOWN */
+    int64_t last_shown; /* for FORMAT_DELTA_SHOWN */
     bool shown;
     /* Columns only ever widen, so that lines stay aligned with those before as far as they can. */
     unsigned number_width, time_width, source_width, destination_width, protocol_width, length_width;

@@ -1,0 +1,373 @@
+/* peel dump: a line a packet, fields, JSON, trees, hex and diagrams; or the packets themselves into a file. */
+#include "base/clock.h"
+#include "base/text.h"
+#include "capture/bpf.h"
+#include "capture/capture.h"
+#include "capture/writer.h"
+#include "commands/options.h"
+#include "dissectors/dissect.h"
+#include "output/fields.h"
+#include "output/text.h"
+#include <errno.h>
+#include <langinfo.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum { COUNT = 256, COLOR, FIELDS_MAX = 256, FILES_MAX = 4096, OUTPUT_BYTES = 256 << 10 };
+enum format { FORMAT_TEXT, FORMAT_FIELDS, FORMAT_JSON };
+
+static const struct option_row rows[] = {
+    { 'r', "read", "FILE", N_("read a capture (pcap, pcapng, gzip, zstd); - is standard input; again: one after another") },
+    { 'w', "write", "FILE", N_("write the packets that pass to FILE: pcapng, or pcap if it ends in .pcap; - is standard output") },
+    { 'c', "max", "N", N_("stop after N packets that pass") },
+    { 's', "snaplen", "N", N_("keep N bytes of each packet") },
+    { 'T', "format", "text|fields|json", N_("what a packet is printed as") },
+    { 'e', "field", "FIELD", N_("a field for -T fields; again for more") },
+    { 'E', "layout", "KEY=VALUE", N_("of -T fields: header=y, separator=CHAR|/t|/s, aggregator=CHAR, occurrence=f|l|a, quote=d|s|n") },
+    { 't', "time", "r|a|ad|d|dd|e|u|ud", N_("time format; -tt to -ttttt mean what they mean in tcpdump") },
+    { 'v', "tree", NULL, N_("each packet's layers and fields as a tree") },
+    { 'x', "hex", NULL, N_("hex and ASCII from the network layer on; -xx with the link header") },
+    { 'd', "diagram", NULL, N_("each header drawn as a bit diagram") },
+    { 'n', NULL, NULL, N_("no names for addresses and ports (the default)") },
+    { 'l', "line-buffered", NULL, N_("write each line at once") },
+    { 'q', "quiet", NULL, N_("print no packets") },
+    { COUNT, "count", NULL, N_("print only how many packets pass") },
+    { COLOR, "color", "auto|always|never", N_("colours; NO_COLOR in the environment turns auto off") },
+    { 0 },
+};
+
+struct dump {
+    /* asked for */
+    const char *files[FILES_MAX], *names[FIELDS_MAX];
+    unsigned file_count, name_count;
+    const char *write_path, *color;
+    char *filter;
+    unsigned long long most, snaplen;
+    enum format format;
+    enum time_format time_format;
+    struct fields_options layout;
+    unsigned hex;
+    bool tree, diagram, quiet, count_only, line_buffered;
+    /* at work */
+    struct style style;
+    struct buffer out;
+    struct text text;
+    struct fields *fields;
+    struct bpf *bpf;
+    struct writer *writer;
+    struct packet packet;
+    uint64_t number, passed;
+    int64_t first_time, last_time;
+    bool begun, headed;
+};
+
+static int parse_layout(struct fields_options *layout, const char *argument)
+{
+    const char *value = strchr(argument, '=');
+    size_t key = value ? (size_t)(value - argument) : 0;
+    if (value)
+        value++;
+    if (key == 6 && !strncmp(argument, "header", key) && (*value == 'y' || *value == 'n'))
+        layout->header = *value == 'y';
+    else if (key == 9 && !strncmp(argument, "separator", key) && *value)
+        layout->separator = !strcmp(value, "/t") ? '\t' : !strcmp(value, "/s") ? ' ' : *value;
+    else if (key == 10 && !strncmp(argument, "aggregator", key) && *value)
+        layout->aggregator = !strcmp(value, "/s") ? ' ' : *value;
+    else if (key == 10 && !strncmp(argument, "occurrence", key) && *value && strchr("fla", *value))
+        layout->occurrence = *value == 'f' ? OCCURRENCE_FIRST : *value == 'l' ? OCCURRENCE_LAST : OCCURRENCE_ALL;
+    else if (key == 5 && !strncmp(argument, "quote", key) && *value && strchr("dsn", *value))
+        layout->quote = *value == 'd' ? '"' : *value == 's' ? '\'' : 0;
+    else
+        return usage_error(_("dump: -E %s: not one of header=, separator=, aggregator=, occurrence=, quote="), argument);
+    return 0;
+}
+
+static int parse_format(struct dump *d, const char *word)
+{
+    static const char *const words[] = { "text", "fields", "json" };
+    for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strcmp(words[i], word)) {
+            d->format = (enum format)i;
+            return 0;
+        }
+    return usage_error(_("dump: -T %s: not one of text, fields, json"), word);
+}
+
+static int parse_time(struct dump *d, const char *word)
+{
+    int format = time_format_parse(word);
+    if (format < 0)
+        return usage_error(_("dump: -t %s: not one of r, a, ad, d, dd, e, u, ud"), word);
+    d->time_format = (enum time_format)format;
+    return 0;
+}
+
+static int parse_color(struct dump *d, const char *word)
+{
+    if (strcmp(word, "auto") && strcmp(word, "always") && strcmp(word, "never"))
+        return usage_error(_("dump: --color %s: not one of auto, always, never"), word);
+    d->color = word;
+    return 0;
+}
+
+static int parse_option(struct dump *d, int letter, const char *argument)
+{
+    switch (letter) {
+    case 'r':
+        if (d->file_count == FILES_MAX)
+            return usage_error(_("dump: more than %d files"), FILES_MAX);
+        d->files[d->file_count++] = argument;
+        return 0;
+    case 'w':
+        d->write_path = argument;
+        return 0;
+    case 'c':
+        if (!parse_number(argument, 1, UINT64_MAX, &d->most))
+            return usage_error(_("dump: -c %s: not a number from 1 on"), argument);
+        return 0;
+    case 's':
+        if (!parse_number(argument, 0, UINT32_MAX, &d->snaplen))
+            return usage_error(_("dump: -s %s: not a number of bytes"), argument);
+        return 0;
+    case 'T':
+        return parse_format(d, argument);
+    case 'e':
+        if (d->name_count == FIELDS_MAX)
+            return usage_error(_("dump: more than %d fields"), FIELDS_MAX);
+        d->names[d->name_count++] = argument;
+        return 0;
+    case 'E':
+        return parse_layout(&d->layout, argument);
+    case 't':
+        return parse_time(d, argument);
+    case COLOR:
+        return parse_color(d, argument);
+    case 'v':
+        d->tree = true;
+        return 0;
+    case 'x':
+        d->hex++;
+        return 0;
+    case 'd':
+        d->diagram = true;
+        return 0;
+    case 'q':
+        d->quiet = true;
+        return 0;
+    case 'l':
+        d->line_buffered = true;
+        return 0;
+    case COUNT:
+        d->count_only = true;
+        return 0;
+    }
+    return 0;
+}
+
+/* The operands, joined with spaces: a pcap-filter expression. */
+static int join_filter(struct dump *d, int argc, char **argv)
+{
+    size_t n = 0;
+    for (int i = 0; i < argc; i++)
+        n += strlen(argv[i]) + 1;
+    if (!n)
+        return 0;
+    d->filter = malloc(n);
+    if (!d->filter)
+        return usage_error("%s", _("no memory"));
+    char *at = d->filter;
+    for (int i = 0; i < argc; i++) {
+        size_t length = strlen(argv[i]);
+        memcpy(at, argv[i], length);
+        at += length;
+        *at++ = ' ';
+    }
+    at[-1] = 0;
+    return 0;
+}
+
+static int parse(struct dump *d, const struct command *command, int argc, char **argv)
+{
+    struct options options;
+    options_begin(&options, command, argc, argv);
+    int letter, status = 0;
+    while ((letter = options_next(&options)) > 0 && !status)
+        status = parse_option(d, letter, options.argument);
+    if (letter < 0 || status)
+        return EXIT_USAGE;
+    if (join_filter(d, argc - options.operand, argv + options.operand))
+        return EXIT_USAGE;
+    if (!d->file_count)
+        return usage_error("%s", _("dump: nothing to read: say -r FILE"));
+    if (d->format == FORMAT_FIELDS && !d->name_count)
+        return usage_error("%s", _("dump: -T fields needs at least one -e FIELD"));
+    if (d->format != FORMAT_FIELDS && d->name_count)
+        return usage_error("%s", _("dump: -e needs -T fields"));
+    return 0;
+}
+
+static void choose_style(struct dump *d)
+{
+    bool terminal = isatty(STDOUT_FILENO);
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+    d->style.color = !strcmp(d->color, "always") ||
+                     (!strcmp(d->color, "auto") && terminal && !(no_color && *no_color) && term && strcmp(term, "dumb"));
+    d->style.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+    struct winsize size;
+    if (terminal && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
+        d->style.columns = size.ws_col;
+    d->line_buffered |= terminal;
+}
+
+static void read_packet(struct dump *d, const struct record *record)
+{
+    struct packet *p = &d->packet;
+    packet_reset(p, record->bytes);
+    p->number = ++d->number;
+    p->time = record->time;
+    p->timed = record->timed;
+    p->link_type = record->link_type;
+    p->interface = record->interface;
+    p->wire_length = record->wire_length;
+    p->comment = record->comment;
+    if (!record->timed)
+        return;
+    if (!d->begun) {
+        d->first_time = d->last_time = record->time;
+        d->begun = true;
+    }
+    p->time_relative = record->time - d->first_time;
+    p->time_delta = record->time - d->last_time;
+    d->last_time = record->time;
+}
+
+static void print_packet(struct dump *d)
+{
+    struct packet *p = &d->packet;
+    dissect(p);
+    if (d->format == FORMAT_FIELDS)
+        fields_write(d->fields, &d->out, p);
+    else
+        text_write(&d->text, &d->out, p);
+    if (d->line_buffered)
+        buffer_flush(&d->out);
+}
+
+static void print_header(struct dump *d)
+{
+    if (d->headed || d->quiet || d->count_only || d->write_path)
+        return;
+    d->headed = true;
+    if (d->format == FORMAT_FIELDS)
+        fields_header(d->fields, &d->out);
+    else if (d->format == FORMAT_TEXT && d->style.columns)
+        text_header(&d->text, &d->out);
+}
+
+/* One packet that came. Returns 1 to go on, 0 to stop, or a negative error. */
+static int take(struct dump *d, struct record *record, struct error *error)
+{
+    if (d->snaplen && record->bytes.left > d->snaplen)
+        record->bytes.left = d->snaplen;
+    read_packet(d, record);
+    if (d->bpf && !bpf_passes(d->bpf, record))
+        return 1;
+    d->passed++;
+    if (d->writer) {
+        int code = writer_put(d->writer, record, error);
+        if (code)
+            return code;
+    } else if (!d->quiet && !d->count_only) {
+        print_packet(d);
+    }
+    return d->out.failed || d->passed == d->most ? 0 : 1;
+}
+
+static int open_outputs(struct dump *d, struct capture *capture, struct error *error)
+{
+    int code = 0;
+    if (d->filter && !d->bpf)
+        code = bpf_open(&d->bpf, d->filter, (uint16_t)capture_link_type(capture), error);
+    if (!code && d->write_path && !d->writer)
+        code = writer_open(&d->writer, d->write_path, error);
+    if (!code && d->name_count && !d->fields)
+        code = fields_open(&d->fields, d->names, d->name_count, &d->layout, error);
+    if (!code && !d->headed)
+        text_open(&d->text, &d->style, d->time_format, capture_nanoseconds(capture) ? 9 : 6);
+    return code;
+}
+
+/* One file. Returns 1 to go on with the next one, 0 to stop, or a negative error. */
+static int dump_file(struct dump *d, const char *path, struct error *error)
+{
+    struct capture *capture;
+    int code = capture_open(&capture, path, error);
+    if (code)
+        return code;
+    code = open_outputs(d, capture, error);
+    if (!code) {
+        print_header(d);
+        struct record record;
+        if (d->count_only && !d->bpf && !d->most) {
+            while ((code = capture_next(capture, &record, error)) > 0)
+                d->passed++;
+        } else {
+            while ((code = capture_next(capture, &record, error)) > 0 && (code = take(d, &record, error)) > 0)
+                ;
+        }
+        if (!code && !d->out.failed && !(d->most && d->passed == d->most))
+            code = 1;
+    }
+    capture_close(capture);
+    return code;
+}
+
+static int finish(struct dump *d, int code, struct error *error)
+{
+    struct error write_error;
+    int written = 0;
+    if (d->count_only)
+        buffer_format(&d->out, "%llu\n", (unsigned long long)d->passed);
+    if (d->writer)
+        written = writer_close(d->writer, &write_error);
+    buffer_flush(&d->out);
+    int status = report(code, error);
+    if (written && code >= 0)
+        status = report(written, &write_error);
+    if (d->out.failed && d->out.failed != EPIPE) {
+        error_set(error, ERROR_SYSTEM, _("standard output: %s"), strerror(d->out.failed));
+        status = report(ERROR_SYSTEM, error);
+    }
+    return status;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    static struct dump d = { .color = "auto", .layout = { .separator = '\t', .aggregator = ',' } };
+    int status = parse(&d, command, argc, argv);
+    if (status)
+        return status;
+    choose_style(&d);
+    struct error error;
+    if (buffer_open(&d.out, STDOUT_FILENO, OUTPUT_BYTES))
+        return report(error_set(&error, ERROR_MEMORY, "%s", _("no memory")), &error);
+    int code = 1;
+    for (unsigned i = 0; i < d.file_count && code > 0; i++)
+        code = dump_file(&d, d.files[i], &error);
+    status = finish(&d, code < 0 ? code : 0, &error);
+    fields_close(d.fields);
+    bpf_close(d.bpf);
+    buffer_free(&d.out);
+    free(d.filter);
+    return status;
+}
+
+const struct command dump_command = {
+    .name = "dump",
+    .summary = N_("a line a packet; trees, hex, header diagrams, fields, JSON"),
+    .usage = "-r FILE [OPTIONS] [FILTER...]",
+    .options = rows,
+    .run = run,
+};
