@@ -66,20 +66,9 @@ static void write_by_role(struct buffer *out, const struct packet *packet, const
     }
 }
 
-void endpoint_write(struct buffer *out, const struct packet *packet, const struct layer *subject, bool source)
+char *address_write(char *at, const uint8_t *address, uint8_t size, bool has_port, uint16_t port)
 {
-    if (!subject)
-        return;
-    const struct network *network = layer_network(packet, subject);
-    if (!network) {
-        write_by_role(out, packet, subject, source);
-        return;
-    }
-    const uint8_t *address = source ? network->source : network->destination;
-    uint16_t ports[2];
-    bool has_port = endpoint_ports(packet, subject, ports);
-    char *at = buffer_room(out, ADDRESS_TEXT + 16);
-    if (network->size == 4) {
+    if (size == 4) {
         at = write_ipv4(at, load_be32(address));
     } else {
         if (has_port)
@@ -90,7 +79,22 @@ void endpoint_write(struct buffer *out, const struct packet *packet, const struc
     }
     if (has_port) {
         *at++ = ':';
-        at = write_decimal(at, ports[!source]);
+        at = write_decimal(at, port);
     }
-    out->at = at;
+    return at;
+}
+
+void endpoint_write(struct buffer *out, const struct packet *packet, const struct layer *subject, bool source)
+{
+    if (!subject)
+        return;
+    const struct network *network = layer_network(packet, subject);
+    if (!network) {
+        write_by_role(out, packet, subject, source);
+        return;
+    }
+    uint16_t ports[2] = { 0, 0 };
+    bool has_port = endpoint_ports(packet, subject, ports);
+    const uint8_t *address = source ? network->source : network->destination;
+    out->at = address_write(buffer_room(out, 64), address, network->size, has_port, ports[!source]);
 }

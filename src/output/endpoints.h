@@ -12,3 +12,7 @@ void endpoint_write(struct buffer *out, const struct packet *packet, const struc
 /* The ports of both ends, source first, where the subject or a layer below it within the same network layer has some.
  */
 bool endpoint_ports(const struct packet *packet, const struct layer *subject, uint16_t ports[2]);
+
+/* An address of 4 or 16 bytes, and its port, as endpoint_write shows them; at has room for 64 bytes. Returns the end.
+ */
+char *address_write(char *at, const uint8_t *address, uint8_t size, bool has_port, uint16_t port);
