@@ -9,5 +9,6 @@ const struct layer *packet_subject(const struct packet *packet);
 /* Writes "10.0.0.1:80", "[2001:db8::1]:80", an address alone, or a MAC address; nothing where there is none. */
 void endpoint_write(struct buffer *out, const struct packet *packet, const struct layer *subject, bool source);
 
-/* The port of one end, where the subject or a layer below it within the same network layer has ports. */
-bool endpoint_port(const struct packet *packet, const struct layer *subject, bool source, uint16_t *port);
+/* The ports of both ends, source first, where the subject or a layer below it within the same network layer has some.
+ */
+bool endpoint_ports(const struct packet *packet, const struct layer *subject, uint16_t ports[2]);

@@ -15,124 +15,155 @@ void text_open(struct text *text, const struct style *style, enum time_format fo
     text->source_width = text->destination_width = 22;
     text->protocol_width = 6;
     text->length_width = 5;
+    text->last_second = UINT64_MAX;
 }
 
-/* Pads what was written since mark, and a space, widening the column. */
-static inline void align_left(struct buffer *out, size_t mark, unsigned *width)
+/* The columns before the summary are put into one reserved piece of the buffer. No column is wider than WIDEST, and
+ * each may write SLACK bytes beyond its end: whole vectors of spaces are quicker than counting. */
+enum { WIDEST = 80, SLACK = 32, COLUMNS_ROOM = 6 * (WIDEST + 1) + SLACK };
+
+static inline unsigned widen(unsigned *width, size_t used)
 {
-    unsigned used = (unsigned)(buffer_used(out) - mark);
     if (used > *width)
-        *width = used;
-    unsigned pad = *width - used + 1;
-    char *at = buffer_room(out, pad + 32);
-    if (pad <= 32)
-        memset(at, ' ', 32);
-    else
-        memset(at, ' ', pad);
-    out->at = at + pad;
+        *width = (unsigned)used;
+    return *width;
 }
 
-/* What stands in text, right-aligned, and a space. */
-static void write_right(struct buffer *out, const char *text, unsigned n, unsigned *width)
+/* Spaces from text_end to the end of the column that began at `at`, and one more. */
+static inline char *pad_column(char *at, char *text_end, unsigned *width)
 {
-    if (n > *width)
-        *width = n;
-    char *at = buffer_room(out, *width + 1);
-    memset(at, ' ', *width - n);
-    memcpy(at + (*width - n), text, n);
-    at[*width] = ' ';
-    out->at = at + *width + 1;
+    char *end = at + widen(width, (size_t)(text_end - at)) + 1;
+    memset(text_end, ' ', SLACK);
+    if (end - text_end > SLACK)
+        memset(text_end + SLACK, ' ', (size_t)(end - text_end) - SLACK);
+    return end;
 }
 
-static void write_wide_number(struct buffer *out, uint64_t number, unsigned *width)
+static char *put_right(char *at, const char *text, size_t n, unsigned *width)
 {
+    size_t pad = widen(width, n) - n;
+    memset(at, ' ', pad);
+    memcpy(at + pad, text, n);
+    at[pad + n] = ' ';
+    return at + pad + n + 1;
+}
+
+static inline char *put_number(char *at, uint64_t number, unsigned *width)
+{
+    if (*width <= 8 && write_aligned(at, number, *width)) {
+        at[*width] = ' ';
+        return at + *width + 1;
+    }
     char digits[24];
-    write_right(out, digits, (unsigned)(write_decimal(digits, number) - digits), width);
+    return put_right(at, digits, (size_t)(write_decimal(digits, number) - digits), width);
 }
 
-static inline void write_number(struct buffer *out, uint64_t number, unsigned *width)
+/* The packet's number. Mostly it is one more than the last one, and then only a digit of its text changes. */
+static inline char *put_packet_number(struct text *text, char *at, uint64_t number)
 {
-    char *at = buffer_room(out, 16);
-    if (*width > 8 || !write_aligned(at, number, *width)) {
-        write_wide_number(out, number, width);
-        return;
+    unsigned width = text->number_width;
+    if (number == text->last_number + 1 && text->last_number && text->number_text[7] < '9') {
+        text->number_text[7]++;
+    } else if (width > 8 || !write_aligned(text->number_text, number, 8) ||
+               (width < 8 && text->number_text[7 - width] != ' ')) {
+        text->last_number = 0;
+        return put_number(at, number, &text->number_width);
     }
-    at[*width] = ' ';
-    out->at = at + *width + 1;
+    text->last_number = number;
+    memcpy(at, text->number_text + 8 - width, 8);
+    at[width] = ' ';
+    return at + width + 1;
 }
 
-/* Seconds since the first packet, the usual format, straight into the line. */
-static inline bool write_relative(struct text *text, struct buffer *out, const struct packet *packet)
+static char *put_other_time(struct text *text, char *at, const struct packet *packet)
 {
-    uint64_t n = (uint64_t)packet->time_relative, seconds = n / 1000000000;
-    char *at = buffer_room(out, 32);
-    if (packet->time_relative < 0 || !packet->timed || text->digits != 6 || text->time_width > 15 ||
-        !write_aligned(at, seconds, text->time_width - 7))
-        return false;
-    at += text->time_width - 7;
-    *at++ = '.';
-    at = write_few_digits(at, (uint32_t)(n % 1000000000 / 1000), 6);
-    *at++ = ' ';
-    out->at = at;
-    return true;
-}
-
-static void write_time(struct text *text, struct buffer *out, const struct packet *packet)
-{
-    if (text->time_format == FORMAT_RELATIVE && write_relative(text, out, packet))
-        return;
-    char bytes[64];
+    char bytes[WIDEST];
     struct buffer scratch = { .start = bytes, .at = bytes, .end = bytes + sizeof bytes, .fd = -1 };
-    if (packet->timed) {
-        switch (text->time_format) {
-        case FORMAT_RELATIVE:
-            time_write(&scratch, packet->time_relative, text->digits);
-            break;
-        case FORMAT_DELTA:
-            time_write(&scratch, packet->time_delta, text->digits);
-            break;
-        case FORMAT_DELTA_SHOWN:
-            time_write(&scratch, text->shown ? packet->time - text->last_shown : 0, text->digits);
-            break;
-        case FORMAT_EPOCH:
-            time_write(&scratch, packet->time, text->digits);
-            break;
-        default:
-            time_write_absolute(&scratch, packet->time, text->time_format, text->digits);
-        }
-        text->last_shown = packet->time;
-        text->shown = true;
+    switch (text->time_format) {
+    case FORMAT_RELATIVE:
+        time_write(&scratch, packet->time_relative, text->digits);
+        break;
+    case FORMAT_DELTA:
+        time_write(&scratch, packet->time_delta, text->digits);
+        break;
+    case FORMAT_DELTA_SHOWN:
+        time_write(&scratch, text->shown ? packet->time - text->last_shown : 0, text->digits);
+        break;
+    case FORMAT_EPOCH:
+        time_write(&scratch, packet->time, text->digits);
+        break;
+    default:
+        time_write_absolute(&scratch, packet->time, text->time_format, text->digits);
     }
-    write_right(out, bytes, (unsigned)buffer_used(&scratch), &text->time_width);
+    text->last_shown = packet->time;
+    text->shown = true;
+    return put_right(at, bytes, buffer_used(&scratch), &text->time_width);
 }
 
-/* One end of the packet, padded. IPv4 ends are kept as text. */
-static inline void write_endpoint(struct text *text, struct buffer *out, const struct packet *packet,
-                                  const struct layer *subject, bool source, unsigned *width)
+static inline char *put_time(struct text *text, char *at, const struct packet *packet)
 {
-    size_t mark = buffer_used(out);
-    const struct network *network = subject ? layer_network(packet, subject) : NULL;
-    if (network && network->size == 4) {
-        uint16_t port = 0;
-        bool has_port = endpoint_port(packet, subject, source, &port);
-        uint64_t key = UINT64_C(1) << 63 | (uint64_t)has_port << 48 | (uint64_t)port << 32 |
-                       load_be32(source ? network->source : network->destination);
-        struct endpoint_text *kept = &text->kept[(key * UINT64_C(0x9e3779b97f4a7c15)) >> 56];
-        if (kept->key != key) {
-            char *at = write_ipv4(kept->text, (uint32_t)key);
-            if (has_port) {
-                *at++ = ':';
-                at = write_decimal(at, port);
-            }
-            kept->key = key;
-            kept->length = (uint8_t)(at - kept->text);
-        }
-        memcpy(buffer_room(out, sizeof kept->text), kept->text, sizeof kept->text);
-        out->at += kept->length;
-    } else {
-        endpoint_write(out, packet, subject, source);
+    if (!packet->timed)
+        return put_right(at, "", 0, &text->time_width);
+    uint64_t n = (uint64_t)packet->time_relative, second = n / 1000000000;
+    unsigned width = text->time_width - 7;
+    if (text->time_format != FORMAT_RELATIVE || packet->time_relative < 0 || text->digits != 6 || width > 8)
+        return put_other_time(text, at, packet);
+    if (second != text->last_second && !write_aligned(text->second_text, second, width)) {
+        text->last_second = UINT64_MAX;
+        return put_other_time(text, at, packet);
     }
-    align_left(out, mark, width);
+    text->last_second = second;
+    memcpy(at, text->second_text, 8);
+    at += width;
+    *at++ = '.';
+    at = write_few_digits(at, (uint32_t)(n - second * 1000000000) / 1000, 6);
+    *at++ = ' ';
+    return at;
+}
+
+/* One end of the packet, padded, from its kept text. */
+static inline char *put_ipv4(struct text *text, char *at, const uint8_t *address, bool has_port, uint16_t port,
+                             unsigned *width)
+{
+    uint64_t key = UINT64_C(1) << 63 | (uint64_t)has_port << 48 | (uint64_t)port << 32 | load_be32(address);
+    struct endpoint_text *kept = &text->kept[(key * UINT64_C(0x9e3779b97f4a7c15)) >> 56];
+    if (kept->key != key) {
+        char digits[64], *end = write_ipv4(digits, (uint32_t)key);
+        if (has_port) {
+            *end++ = ':';
+            end = write_decimal(end, port);
+        }
+        memset(kept->text, ' ', sizeof kept->text);
+        memcpy(kept->text, digits, (size_t)(end - digits));
+        kept->key = key;
+    }
+    memcpy(at, kept->text, sizeof kept->text);
+    return *width < sizeof kept->text ? at + *width + 1 : pad_column(at, at + sizeof kept->text, width);
+}
+
+static char *put_other_end(char *at, const struct packet *packet, const struct layer *subject, bool source,
+                           unsigned *width)
+{
+    char bytes[ADDRESS_TEXT * 4];
+    struct buffer scratch = { .start = bytes, .at = bytes, .end = bytes + sizeof bytes, .fd = -1 };
+    endpoint_write(&scratch, packet, subject, source);
+    size_t n = buffer_used(&scratch);
+    n = n < WIDEST ? n : WIDEST;
+    memcpy(at, bytes, n);
+    return pad_column(at, at + n, width);
+}
+
+static inline char *put_ends(struct text *text, char *at, const struct packet *packet, const struct layer *subject)
+{
+    const struct network *network = subject ? layer_network(packet, subject) : NULL;
+    if (!network || network->size != 4) {
+        at = put_other_end(at, packet, subject, true, &text->source_width);
+        return put_other_end(at, packet, subject, false, &text->destination_width);
+    }
+    uint16_t ports[2] = { 0, 0 };
+    bool has_ports = endpoint_ports(packet, subject, ports);
+    at = put_ipv4(text, at, network->source, has_ports, ports[0], &text->source_width);
+    return put_ipv4(text, at, network->destination, has_ports, ports[1], &text->destination_width);
 }
 
 /* What the line says beyond its subject: that the packet was not whole, what the tracker noticed. */
@@ -191,41 +222,37 @@ static const char *line_color(const struct packet *packet, const struct layer *s
 
 void text_header(struct text *text, struct buffer *out)
 {
-    size_t mark;
-    write_right(out, "No", 2, &text->number_width);
-    write_right(out, "Time", 4, &text->time_width);
-    buffer_char(out, ' ');
-    mark = buffer_used(out);
-    buffer_text(out, "Source");
-    align_left(out, mark, &text->source_width);
-    mark = buffer_used(out);
-    buffer_text(out, "Destination");
-    align_left(out, mark, &text->destination_width);
-    mark = buffer_used(out);
-    buffer_text(out, "Proto");
-    align_left(out, mark, &text->protocol_width);
-    write_right(out, "Len", 3, &text->length_width);
+    char *at = buffer_room(out, COLUMNS_ROOM);
+    at = put_right(at, "No", 2, &text->number_width);
+    at = put_right(at, "Time", 4, &text->time_width);
+    *at++ = ' ';
+    at = pad_column(at, (char *)memcpy(at, "Source", 6) + 6, &text->source_width);
+    at = pad_column(at, (char *)memcpy(at, "Destination", 11) + 11, &text->destination_width);
+    at = pad_column(at, (char *)memcpy(at, "Proto", 5) + 5, &text->protocol_width);
+    out->at = put_right(at, "Len", 3, &text->length_width);
     buffer_text(out, " Summary\n");
 }
 
 void text_write(struct text *text, struct buffer *out, const struct packet *packet)
 {
-    buffer_room(out, 1024); /* marks below hold: the line's fixed part lies in one piece */
     const struct layer *subject = packet_subject(packet);
     const char *color = text->style.color ? line_color(packet, subject) : NULL;
     if (color)
         buffer_text(out, color);
+    char *at = buffer_room(out, COLUMNS_ROOM);
     size_t line = buffer_used(out);
-    write_number(out, packet->number, &text->number_width);
-    write_time(text, out, packet);
-    buffer_char(out, ' ');
-    write_endpoint(text, out, packet, subject, true, &text->source_width);
-    write_endpoint(text, out, packet, subject, false, &text->destination_width);
-    size_t mark = buffer_used(out);
-    buffer_text(out, subject ? subject->protocol->label : "-");
-    align_left(out, mark, &text->protocol_width);
-    write_number(out, packet->wire_length, &text->length_width);
-    buffer_char(out, ' ');
+    at = put_packet_number(text, at, packet->number);
+    at = put_time(text, at, packet);
+    *at++ = ' ';
+    at = put_ends(text, at, packet, subject);
+    const char *label = subject ? subject->protocol->label : "-";
+    char *end = at;
+    while (*label && end < at + WIDEST)
+        *end++ = *label++;
+    at = pad_column(at, end, &text->protocol_width);
+    at = put_number(at, packet->wire_length, &text->length_width);
+    *at++ = ' ';
+    out->at = at;
     if (subject)
         write_summary(out, packet, subject);
     if (text->style.columns)

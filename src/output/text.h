@@ -7,11 +7,10 @@
 
 enum { ENDPOINTS_KEPT = 256 };
 
-/* An IPv4 address and port as text: packets in a row mostly lie between the same few. */
+/* An IPv4 address and port as text, spaces behind: packets in a row mostly lie between the same few. */
 struct endpoint_text {
     uint64_t key; /* address, port, whether there is one, and a bit that says the entry is used */
     char text[32];
-    uint8_t length;
 };
 
 struct text {
@@ -22,6 +21,9 @@ struct text {
     bool shown;
     /* Columns only ever widen, so that lines stay aligned with those before as far as they can. */
     unsigned number_width, time_width, source_width, destination_width, protocol_width, length_width;
+    uint64_t last_number; /* as it stands in number_text: the next one is mostly one more */
+    uint64_t last_second; /* as it stands in second_text */
+    char number_text[8], second_text[8];
     struct endpoint_text kept[ENDPOINTS_KEPT];
 };
 
