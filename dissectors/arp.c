@@ -139,12 +139,15 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     (void)packet, (void)next;
     const uint8_t *h = span_peek(in, HEADER);
     size_t length = h ? HEADER + 2u * h[4] + 2u * h[5] : HEADER;
-    struct span header = span_part(*in, 0, length);
-    self->length = (uint32_t)header.left;
-    span_pull(in, header.left);
-    if (h && self->offset + length < self->end)
+    if (in->left < length) {
+        /* Without its last address none can be believed to stand where the lengths say. */
+        self->length = h ? HEADER : 0;
+        return self->offset + length > self->end ? VERDICT_BROKEN : VERDICT_CUT;
+    }
+    self->length = (uint32_t)length;
+    if (self->offset + length < self->end)
         self->end = self->offset + (uint32_t)length; /* the rest pads the frame */
-    return header.left < length ? VERDICT_CUT : VERDICT_WHOLE;
+    return VERDICT_WHOLE;
 }
 
 static void write_address(struct buffer *out, uint32_t address)

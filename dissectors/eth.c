@@ -83,7 +83,8 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 
 static const struct key keys[] = {
     {KEY_LINK, 1, 0 },
-    { 0      }
+    { KEY_IP,       143, 0 }, /* RFC 8986, 4.9 */
+    { 0 }
 };
 
 const struct protocol eth_protocol = {
