@@ -49,7 +49,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 {
     const uint8_t *h = span_pull(in, HEADER);
     if (!h) {
-        self->length = (uint32_t)in->left;
+        packet->again |= HOT_ETH;
         return VERDICT_CUT;
     }
     self->length = HEADER;

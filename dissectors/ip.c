@@ -106,6 +106,12 @@ static const struct tlv_set option_set = {
     .kind_size = 1, .length_size = 1, .unit = 1, .included = 2, .common = option_common, .kinds = options
 };
 
+/* Rows that are there only with all of the word they are cut from. */
+static const struct when fragment_word[] = {
+    {BITS(48, 16), 0, 0xffff },
+    { 0     },
+};
+
 static const struct field fields[] = {
     {"ip.version",                   N_("Version"), FIELD_UINT, BITS(0, 4) },
     { "ip.version",                    N_("Version"), FIELD_UINT, .read = other_version },
@@ -115,11 +121,11 @@ static const struct field fields[] = {
     { "ip.dsfield.ecn",                             N_("ECN"), FIELD_UINT, BITS(14, 2), .names = ecns },
     { "ip.len",N_("Total Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH, HOT(ip_length) },
     { "ip.id",                        N_("Identification"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX, HOT(ip_id) },
-    { "ip.flags",                     N_("Flags"), FIELD_UINT, BITS(48, 3), .base = BASE_HEX },
-    { "ip.flags.rb",                             N_("Reserved bit"), FIELD_BOOL, BITS(48, 1) },
-    { "ip.flags.df",N_("Don't fragment"), FIELD_BOOL, BITS(49, 1) },
-    { "ip.flags.mf",                        N_("More fragments"), FIELD_BOOL, BITS(50, 1) },
-    { "ip.frag_offset",              N_("Fragment Offset"), FIELD_UINT, BITS(51, 13) },
+    { "ip.flags",                     N_("Flags"), FIELD_UINT, BITS(48, 3), .base = BASE_HEX, .when = fragment_word },
+    { "ip.flags.rb",                             N_("Reserved bit"), FIELD_BOOL, BITS(48, 1), .when = fragment_word },
+    { "ip.flags.df",N_("Don't fragment"), FIELD_BOOL, BITS(49, 1), .when = fragment_word },
+    { "ip.flags.mf",                        N_("More fragments"), FIELD_BOOL, BITS(50, 1), .when = fragment_word },
+    { "ip.frag_offset",              N_("Fragment Offset"), FIELD_UINT, BITS(51, 13), .when = fragment_word },
     { "ip.ttl",             N_("Time to Live"), FIELD_UINT, BYTE(8, 1), HOT(ip_ttl) },
     { "ip.proto",                    N_("Protocol"), FIELD_UINT, BYTE(9, 1), .role = ROLE_NEXT, HOT(ip_proto), .names = protocol_names },
     { "ip.checksum",                            N_("Header Checksum"), FIELD_UINT, BYTE(10, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
@@ -137,11 +143,11 @@ static const struct field fields[] = {
 
 static bool checksum_status(const struct place *place, struct value *value)
 {
-    const uint8_t *h = span_peek(&place->bytes, HEADER);
+    const uint8_t *h = span_peek(&place->bytes, 12);
     if (!h)
         return false;
     size_t length = (size_t)(h[0] & 15) * 4;
-    if (place->bytes.left < length)
+    if (place->bytes.left < length || length < HEADER)
         value->u = CHECKSUM_UNVERIFIED;
     else
         value->u = checksum_finish(checksum_add(0, h, length)) ? CHECKSUM_BAD : CHECKSUM_GOOD;
@@ -156,7 +162,8 @@ static bool other_version(const struct place *place, struct value *value)
         return false;
     *value = (struct value){ .bytes = span_part(place->packet->buffers[layer->buffer], layer->offset, 1), .width = 4 };
     value->u = value->bytes.left ? value->bytes.at[0] >> 4 : 0;
-    return value->bytes.left;
+    /* Where the link type said IP of whatever version there is one header, not two. */
+    return value->bytes.left && (layer != place->packet->layers || value->u != 6);
 }
 
 /* The end of a source route that has not been gone to its end, or NULL: RFC 791, 3.1. */
@@ -229,8 +236,9 @@ static bool note_fragment(struct packet *p, struct layer *self, struct span *in,
 {
     uint16_t word = load_be16(h + 6);
     self->flags |= LAYER_FRAGMENT;
-    uint32_t length = layer_payload_length(self);
-    if (in->left < length || !length || checksum_finish(checksum_add(0, h, self->length)))
+    uint32_t length = layer_payload_length(self), total = load_be16(h + 2);
+    if (in->left < length || self->length + length < total || !length ||
+        checksum_finish(checksum_add(0, h, self->length)))
         return false;
     if (self->flags & LAYER_QUOTED)
         return true;
@@ -249,18 +257,23 @@ static bool note_fragment(struct packet *p, struct layer *self, struct span *in,
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     if (in->left && in->at[0] >> 4 != 4) {
+        packet->again |= HOT_IP;
         if (in->at[0] >> 4 == 6) /* the layer below was wrong about it */
             *next = (struct key){ KEY_ETHERTYPE, 0x86dd, 0 };
         return VERDICT_BROKEN;
     }
     const uint8_t *h = span_peek(in, HEADER);
     if (!h) {
-        self->length = (uint32_t)in->left;
-        return VERDICT_CUT;
+        packet->again |= HOT_IP;
+        bool bad = in->left && (in->at[0] & 15) * 4 < HEADER;
+        self->length = bad ? 1 : (uint32_t)in->left;
+        return bad ? VERDICT_BROKEN : VERDICT_CUT;
     }
     enum verdict verdict = measure(self, in);
-    if (self->length < HEADER)
+    if (self->length < HEADER) {
+        packet->again |= HOT_IP;
         return verdict;
+    }
     const uint8_t *end = self->length > HEADER ? route_end(h, self->length) : NULL;
     if (end)
         self->flags |= LAYER_ROUTED;

@@ -20,10 +20,10 @@ static bool note_fragment(struct packet *p, struct layer *self, const struct spa
 {
     uint32_t length = layer_payload_length(self);
     self->flags |= LAYER_FRAGMENT;
-    if (in->left < length || !length)
-        return false;
     if (self->flags & LAYER_QUOTED)
         return true;
+    if (in->left < length || !length)
+        return false;
     p->fragment = (struct fragment){
         .present = true,
         .more = h[3] & 1,

@@ -73,7 +73,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     const uint8_t *h = span_peek(in, LEAST);
     size_t length = h ? ((size_t)h[1] + 1) * UNIT : LEAST;
     struct span header = span_part(*in, 0, length);
-    self->length = (uint32_t)header.left;
+    self->length = header.left < 2 ? 0 : (uint32_t)header.left;
     span_pull(in, header.left);
     if (header.left < length)
         return self->offset + length > self->end ? VERDICT_BROKEN : VERDICT_CUT;
