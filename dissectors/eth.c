@@ -49,7 +49,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 {
     const uint8_t *h = span_pull(in, HEADER);
     if (!h) {
-        self->length = (uint32_t)in->left;
+        packet->again |= HOT_ETH;
         return VERDICT_CUT;
     }
     self->length = HEADER;
@@ -83,7 +83,8 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 
 static const struct key keys[] = {
     {KEY_LINK, 1, 0 },
-    { 0      }
+    { KEY_IP,       143, 0 }, /* RFC 8986, 4.9 */
+    { 0 }
 };
 
 const struct protocol eth_protocol = {

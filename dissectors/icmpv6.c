@@ -86,8 +86,12 @@ static const struct value_name types[] = {
 };
 
 /* Options: RFC 4861, 4.6. Their length counts units of eight bytes, kind and length included. */
+static const struct when has_head[] = {
+    {BITS(0, 16), 0, 0xffff },
+    { 0    },
+};
 static const struct field option_common[] = {
-    {"icmpv6.opt.type", N_("Type"), FIELD_UINT, BYTE(0, 1) },
+    {"icmpv6.opt.type", N_("Type"), FIELD_UINT, BYTE(0, 1), .when = has_head },
     { "icmpv6.opt.length",       N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
     { 0              },
 };

@@ -23,6 +23,7 @@ enum layer_flag {
     LAYER_QUOTED = 1,   /* inside an ICMP error: not on its way to anyone */
     LAYER_FRAGMENT = 2, /* of a fragmented datagram, and only this fragment's bytes are here */
     LAYER_DEEP = 4,     /* data because LAYERS_MAX was reached */
+    LAYER_ROUTED = 8,   /* an IPv4 header with a source route: its destination is not the last one */
 };
 
 struct layer {
