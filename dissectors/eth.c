@@ -4,15 +4,20 @@
 #include "protocol/protocol.h"
 #include <stddef.h>
 
-enum { HEADER = 14, LENGTH_MAX = 1500 }; /* IEEE 802.3, 3.2.6: a value up to 1500 is a length, from 1536 on a type */
+/* IEEE 802.3, 3.2.6: a value up to 1500 is a length, from 1536 on a type, and between them nothing. */
+enum { HEADER = 14, LENGTH_MAX = 1500, TYPE_MIN = 1536, TYPE_LLC = 4 };
 
 static const struct when is_length[] = {
     {BITS(96, 16), 0, LENGTH_MAX },
     { 0     }
 };
 static const struct when is_type[] = {
-    {BITS(96, 16), 1536, 0xffff },
-    { 0  }
+    {BITS(96,   16), TYPE_MIN, 0xffff },
+    { 0}
+};
+static const struct when is_neither[] = {
+    {BITS(96,         16), LENGTH_MAX + 1, TYPE_MIN - 1 },
+    { 0}
 };
 
 static const struct value_name ethertypes[] = {
@@ -35,6 +40,8 @@ static const struct field fields[] = {
     { "eth.type",                 N_("Type"), FIELD_UINT, BYTE(12, 2), .base = BASE_HEX, .role = ROLE_NEXT, .when = is_type,
      .names = ethertypes },
     { "eth.len", N_("Length"), FIELD_UINT, BYTE(12, 2), .role = ROLE_LENGTH, .when = is_length },
+    { "eth.invalid_lentype",          N_("Neither length nor type"), FIELD_UINT, BYTE(12, 2), .base = BASE_HEX,
+     .when = is_neither },
     { 0         },
 };
 
@@ -54,8 +61,10 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     if (type <= LENGTH_MAX) {
         if (self->offset + HEADER + type < self->end)
             self->end = self->offset + HEADER + type;
-        *next = (struct key){ KEY_LLC_SAP, in->left ? in->at[0] : 0, 0 };
-    } else {
+        /* Novell's frames have IPX right here, whose checksum is always ffff: no access points. */
+        if (in->left >= 2 && load_be16(in->at) != 0xffff)
+            *next = (struct key){ KEY_ETHERTYPE, TYPE_LLC, 0 };
+    } else if (type >= TYPE_MIN) {
         *next = (struct key){ KEY_ETHERTYPE, type, 0 };
     }
     return VERDICT_WHOLE;

@@ -70,7 +70,16 @@ static const struct field option_other[] = {
     { 0                 },
 };
 
-enum { KIND_END, KIND_NOP, KIND_MSS, KIND_SCALE, KIND_SACK_PERMITTED, KIND_SACK, KIND_TIMESTAMPS = 8 };
+enum {
+    KIND_END,
+    KIND_NOP,
+    KIND_MSS,
+    KIND_SCALE,
+    KIND_SACK_PERMITTED,
+    KIND_SACK,
+    KIND_TIMESTAMPS = 8,
+    KIND_FAST_OPEN = 34
+};
 
 static const struct tlv options[] = {
     {KIND_END,                "End of Option List", .alone = true, .stop = true },
@@ -117,7 +126,7 @@ static const struct field fields[] = {
     { "tcp.flags.fin",                         N_("Fin"), FIELD_BOOL, BITS(111, 1) },
     { "tcp.window_size_value",                        N_("Window"), FIELD_UINT, BYTE(14, 2), HOT(tcp_window) },
     { "tcp.window_size",                                N_("Calculated window size"), FIELD_UINT, NOTE(window, NOTE_WINDOW) },
-    { "tcp.window_size_scalefactor",                                 N_("Window size scaling factor"), FIELD_UINT, NOTE(scale, NOTE_WINDOW_SCALE) },
+    { "tcp.window_size_scalefactor",                                 N_("Window size scaling factor"), FIELD_INT, NOTE(scale, NOTE_WINDOW_SCALE) },
     { "tcp.checksum",N_("Checksum"), FIELD_UINT, BYTE(16, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
     { "tcp.checksum.status",                     N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
      .names = checksum_status_names },
@@ -195,32 +204,67 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     return VERDICT_WHOLE;
 }
 
-static void write_flags(uint16_t flags, struct buffer *out)
+/* The five flags of everyday, in the order that people say them. */
+static const struct {
+    char text[24];
+    uint8_t length;
+} flag_texts[32] = {
+    {"[]",                     2 },
+    { "[FIN]",                 5 },
+    { "[SYN]",                 5 },
+    { "[SYN FIN]",             9 },
+    { "[RST]",                 5 },
+    { "[FIN RST]",             9 },
+    { "[SYN RST]",             9 },
+    { "[SYN FIN RST]",         13},
+    { "[PSH]",                 5 },
+    { "[FIN PSH]",             9 },
+    { "[SYN PSH]",             9 },
+    { "[SYN FIN PSH]",         13},
+    { "[RST PSH]",             9 },
+    { "[FIN RST PSH]",         13},
+    { "[SYN RST PSH]",         13},
+    { "[SYN FIN RST PSH]",     17},
+    { "[ACK]",                 5 },
+    { "[FIN ACK]",             9 },
+    { "[SYN ACK]",             9 },
+    { "[SYN FIN ACK]",         13},
+    { "[RST ACK]",             9 },
+    { "[FIN RST ACK]",         13},
+    { "[SYN RST ACK]",         13},
+    { "[SYN FIN RST ACK]",     17},
+    { "[PSH ACK]",             9 },
+    { "[FIN PSH ACK]",         13},
+    { "[SYN PSH ACK]",         13},
+    { "[SYN FIN PSH ACK]",     17},
+    { "[RST PSH ACK]",         13},
+    { "[FIN RST PSH ACK]",     17},
+    { "[SYN RST PSH ACK]",     17},
+    { "[SYN FIN RST PSH ACK]", 21},
+};
+
+static char *put_flags(char *at, uint16_t flags)
 {
-    static const char names[12][4] = { "FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE", "R1", "R2", "R3" };
-    /* The order that people say them in: SYN ACK, FIN ACK, PSH ACK. */
-    static const uint8_t order[12] = { 1, 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 };
-    char *at = buffer_room(out, 64), *from = at;
-    *at++ = '[';
-    for (unsigned i = 0; i < 12; i++) {
-        unsigned bit = order[i];
-        if (!(flags >> bit & 1))
+    static const char names[7][4] = { "URG", "ECE", "CWR", "AE", "R1", "R2", "R3" };
+    memcpy(at, flag_texts[flags & 31].text, 24);
+    at += flag_texts[flags & 31].length;
+    if (flags >> 5 == 0)
+        return at;
+    at--; /* the bracket */
+    for (unsigned i = 0; i < 7; i++) {
+        if (!(flags >> (i + 5) & 1))
             continue;
-        if (at > from + 1)
+        if (at[-1] != '[')
             *at++ = ' ';
-        memcpy(at, names[bit], 4);
-        at += names[bit][2] ? 3 : 2;
+        memcpy(at, names[i], 4);
+        at += names[i][2] ? 3 : 2;
     }
     *at++ = ']';
-    out->at = at;
+    return at;
 }
 
-static void write_number(struct buffer *out, const char *name, size_t length, uint32_t number)
-{
-    char *at = buffer_room(out, 32);
-    memcpy(at, name, length);
-    out->at = write_decimal(at + length, number);
-}
+/* A name of at most 8 bytes, spaces included, and a number. */
+#define PUT(at, name, number) write_decimal((char *)memcpy((at), (name), sizeof(name) - 1) + sizeof(name) - 1, (number))
 
 static void write_options(struct span run, struct buffer *out)
 {
@@ -228,22 +272,23 @@ static void write_options(struct span run, struct buffer *out)
     while (tlv_next(&option_set, &run, &option)) {
         const uint8_t *o = option.bytes.at;
         size_t n = option.bytes.left;
+        char *at = buffer_room(out, 64);
         if (option.broken)
             buffer_text(out, " bad option");
         else if (option.tlv->kind == KIND_MSS && n >= 4)
-            write_number(out, " mss ", 5, load_be16(o + 2));
+            out->at = PUT(at, " mss ", load_be16(o + 2));
         else if (option.tlv->kind == KIND_SCALE && n >= 3)
-            write_number(out, " wscale ", 8, o[2]);
+            out->at = PUT(at, " wscale ", o[2]);
         else if (option.tlv->kind == KIND_SACK_PERMITTED)
             buffer_put(out, " sack", 5);
         else if (option.tlv->kind == KIND_TIMESTAMPS)
             buffer_put(out, " ts", 3);
-        else if (option.tlv->kind == 34)
+        else if (option.tlv->kind == KIND_FAST_OPEN)
             buffer_put(out, " tfo", 4);
     }
 }
 
-/* The left edges' distance from the acknowledgement tells nothing to a reader; the ranges relative to it do. */
+/* The blocks relative to the numbers that the line shows: base is what was subtracted from the acknowledgement. */
 static void write_sack(struct span run, uint32_t base, struct buffer *out)
 {
     struct option option;
@@ -251,8 +296,10 @@ static void write_sack(struct span run, uint32_t base, struct buffer *out)
         if (option.broken || option.tlv->kind != KIND_SACK)
             continue;
         for (size_t i = 2; i + 8 <= option.bytes.left; i += 8) {
-            write_number(out, i == 2 ? " sack " : ",", i == 2 ? 6 : 1, load_be32(option.bytes.at + i) - base);
-            write_number(out, "-", 1, load_be32(option.bytes.at + i + 4) - base);
+            char *at = buffer_room(out, 64);
+            uint32_t left = load_be32(option.bytes.at + i) - base, right = load_be32(option.bytes.at + i + 4) - base;
+            at = i == 2 ? PUT(at, " sack ", left) : PUT(at, ",", left);
+            out->at = PUT(at, "-", right);
         }
     }
 }
@@ -260,36 +307,26 @@ static void write_sack(struct span run, uint32_t base, struct buffer *out)
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
     struct span h = layer_header(packet, layer);
-    const struct note *note = layer_note(packet, layer);
-    if (h.left < HEADER) {
-        buffer_text(out, "cut short");
+    if (h.left < HEADER)
         return;
-    }
+    const struct note *note = layer_note(packet, layer);
+    uint64_t have = note ? note->have : 0;
     uint16_t flags = load_be16(h.at + 12) & 0xfff;
-    uint32_t seq = load_be32(h.at + 4), ack = load_be32(h.at + 8), window = load_be16(h.at + 14);
-    uint32_t raw_ack = ack;
-    if (note) {
-        seq = note->have & 1u << NOTE_SEQ ? note->seq : seq;
-        ack = note->have & 1u << NOTE_ACK ? note->ack : ack;
-        window = note->have & 1u << NOTE_WINDOW ? note->window : window;
-    }
-    write_flags(flags, out);
-    write_number(out, " seq ", 5, seq);
-    if (flags & ACK)
-        write_number(out, " ack ", 5, ack);
-    write_number(out, " win ", 5, window);
+    uint32_t raw_ack = load_be32(h.at + 8), ack = have >> NOTE_ACK & 1 ? note->ack : raw_ack;
     uint32_t length = layer_payload_length(layer);
+    char *at = put_flags(buffer_room(out, 256), flags);
+    at = PUT(at, " seq ", have >> NOTE_SEQ & 1 ? note->seq : load_be32(h.at + 4));
+    if (flags & ACK)
+        at = PUT(at, " ack ", ack);
+    at = PUT(at, " win ", have >> NOTE_WINDOW & 1 ? note->window : load_be16(h.at + 14));
     if (length)
-        write_number(out, " len ", 5, length);
-    if (h.left > HEADER) {
-        struct span run = { h.at + HEADER, h.left - HEADER };
-        if (flags & SYN)
-            write_options(run, out);
-        else if (h.left > 32) /* more than the two NOPs and timestamps of every segment */
-            write_sack(run, raw_ack - ack, out);
-    }
-    if (layer->verdict == VERDICT_BROKEN)
-        buffer_text(out, " · bad header length");
+        at = PUT(at, " len ", length);
+    out->at = at;
+    struct span run = { h.at + HEADER, h.left - HEADER };
+    if (flags & SYN)
+        write_options(run, out);
+    else if (h.left > 32) /* more than the two NOPs and timestamps of every segment */
+        write_sack(run, raw_ack - ack, out);
 }
 
 static const struct key keys[] = {

@@ -1,4 +1,4 @@
-/* Buffers, and the number writers that stand on the way of every packet: digits go through tables, not printf. */
+/* Buffers, and the number writers that stand on the way of every packet. */
 #include "base/buffer.h"
 #include "base/error.h"
 #include <errno.h>
@@ -8,9 +8,6 @@
 #include <unistd.h>
 #include <wchar.h>
 
-static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-                                  "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-                                  "8081828384858687888990919293949596979899";
 static const char hex_digits[] = "0123456789abcdef";
 
 int buffer_open(struct buffer *b, int fd, size_t size)
@@ -77,52 +74,9 @@ void buffer_pad(struct buffer *b, size_t mark, size_t width)
     b->at += n;
 }
 
-char *write_decimal(char *at, uint64_t value)
-{
-    char scratch[20], *end = scratch + sizeof scratch, *from = end;
-    while (value >= 100) {
-        uint64_t rest = value / 100;
-        from -= 2;
-        memcpy(from, digit_pairs + (value - rest * 100) * 2, 2);
-        value = rest;
-    }
-    if (value >= 10) {
-        from -= 2;
-        memcpy(from, digit_pairs + value * 2, 2);
-    } else {
-        *--from = (char)('0' + value);
-    }
-    size_t n = (size_t)(end - from);
-    memcpy(at, from, n);
-    return at + n;
-}
-
-char *write_digits(char *at, uint64_t value, unsigned digits)
-{
-    char *from = at + digits;
-    while (from - at >= 2) {
-        from -= 2;
-        memcpy(from, digit_pairs + value % 100 * 2, 2);
-        value /= 100;
-    }
-    if (from > at)
-        *--from = (char)('0' + value % 10);
-    return at + digits;
-}
-
-char *write_hex(char *at, uint64_t value, unsigned digits)
-{
-    unsigned wanted = value ? (unsigned)(67 - __builtin_clzll(value)) / 4 : 1;
-    if (wanted < digits)
-        wanted = digits;
-    for (unsigned i = wanted; i-- > 0; value >>= 4)
-        at[i] = hex_digits[value & 15];
-    return at + wanted;
-}
-
 void buffer_decimal(struct buffer *b, uint64_t value)
 {
-    b->at = write_decimal(buffer_room(b, 20), value);
+    b->at = write_decimal(buffer_room(b, 24), value);
 }
 
 void buffer_hex(struct buffer *b, uint64_t value, unsigned digits)

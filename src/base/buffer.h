@@ -2,6 +2,7 @@
  * memory (fd -1). Writing text never fails at the place of writing: a failed write is remembered in `failed`
  * (the errno) and asked for once, so that the way of a packet holds no error handling. */
 #pragma once
+#include "base/digits.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -69,11 +70,6 @@ void buffer_escaped(struct buffer *b, const uint8_t *text, size_t n);
 void buffer_json_escaped(struct buffer *b, const uint8_t *text, size_t n);
 /* For what is not on the way of a packet. */
 void buffer_format(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* Writers into a place with room enough; they return the end of what they wrote. */
-char *write_decimal(char *at, uint64_t value);                 /* up to 20 bytes */
-char *write_hex(char *at, uint64_t value, unsigned digits);    /* up to 16 bytes */
-char *write_digits(char *at, uint64_t value, unsigned digits); /* exactly `digits`, zeros in front; up to 20 */
 
 /* How many bytes of valid UTF-8 stand at text[0]; 0 if it is not valid UTF-8 (RFC 3629). *code: the character. */
 unsigned utf8_length(const uint8_t *text, size_t n, uint32_t *code);

@@ -133,9 +133,9 @@ ssize_t block_source_memory(void *context, uint8_t *to, size_t n, const char **w
 {
     (void)why;
     struct span *from = context;
-    struct span part = span_part(*from, 0, n);
-    if (part.left)
-        memcpy(to, part.at, part.left);
-    span_pull(from, part.left);
-    return (ssize_t)part.left;
+    if (n > from->left)
+        n = from->left;
+    if (n)
+        memcpy(to, span_pull(from, n), n);
+    return (ssize_t)n;
 }

@@ -2,7 +2,8 @@
  *
  * Formats: pcap (draft-ietf-opsawg-pcap: microseconds and nanoseconds, both byte orders) and pcapng
  * (draft-ietf-opsawg-pcapng: both byte orders, several sections and interfaces), either one gzip- or zstd-compressed.
- * What is neither goes to libpcap. Memory is bounded whatever the input says of its own lengths. */
+ * What is neither goes to libpcap. Blocks of pcapng that hold no packet (custom ones and journals too, which Wireshark
+ * numbers as if they were packets) are passed over. Memory is bounded whatever the input says of its own lengths. */
 #pragma once
 #include "base/error.h"
 #include "base/span.h"
@@ -36,8 +37,8 @@ int capture_open(struct capture **capture, const char *path, struct error *error
  * with a sentence that says behind which packet and at which byte. After 0 or an error it returns the same again. */
 int capture_next(struct capture *capture, struct record *record, struct error *error);
 
-/* What libpcap would call the link type of the packets, for compiling a filter: that of the first interface
- * (0, LINKTYPE_NULL, if there is none yet). May read up to the first packet, which is not lost by it. */
+/* What libpcap would call the link type of the packets (its DLT_ number), for compiling a filter: that of the first
+ * interface (0, LINKTYPE_NULL, if there is none yet). May read up to the first packet, which is not lost by it. */
 int capture_link_type(struct capture *capture);
 /* Nanosecond resolution in the input (pcap's magic or if_tsresol beyond 6), as far as read. */
 bool capture_nanoseconds(const struct capture *capture);

@@ -123,6 +123,8 @@ static ssize_t inflate_step(struct decompress *d, uint8_t *to, size_t n, const c
 static ssize_t zstd_step(struct decompress *d, uint8_t *to, size_t n, const char **why)
 {
     size_t left = block_reader_left(d->input);
+    if (d->between && !left)
+        return 0; /* asked without input, zstd would begin another frame */
     ZSTD_inBuffer in = { d->input->at, left < d->wanted ? left : d->wanted, 0 };
     ZSTD_outBuffer out = { to, n, 0 };
     size_t result = ZSTD_decompressStream(d->frames, &out, &in);

@@ -69,7 +69,8 @@ static struct span options_of(const struct block *block, size_t header, size_t d
     return span_part(all, header + ((data + 3) & ~(size_t)3), SIZE_MAX);
 }
 
-/* The meaning of if_tsresol: 10^-n, or 2^-n where the high bit is set. Any n is defined and none may overflow. */
+/* The meaning of if_tsresol: 10^-n, or 2^-n where the high bit is set. Any n is defined and none may overflow. The
+ * interface's offset must be known. */
 static void set_resolution(struct pcapng_interface *interface, uint8_t resolution)
 {
     unsigned n = resolution & 0x7f;
@@ -87,6 +88,7 @@ static void set_resolution(struct pcapng_interface *interface, uint8_t resolutio
         for (unsigned i = 9; i < n; i++)
             interface->divisor *= 10;
     }
+    interface->plain = interface->divisor == 1 && !interface->shift && !interface->offset;
 }
 
 static int64_t saturate(__int128 value)
@@ -107,21 +109,30 @@ static int64_t time_of(const struct pcapng_interface *interface, uint64_t ticks)
     return saturate((__int128)value + (__int128)interface->offset * 1000000000);
 }
 
+/* Room for one more interface of this section, at interfaces[count]. */
+static int make_room(struct capture *c, const struct block *block, struct error *error)
+{
+    if (c->pcapng.before + c->pcapng.count >= CAPTURE_INTERFACES_MAX)
+        return capture_damaged(c, block->offset, error, _("more than %d interfaces"), CAPTURE_INTERFACES_MAX);
+    if (c->pcapng.count < c->pcapng.room)
+        return 1;
+    uint32_t room = c->pcapng.room ? c->pcapng.room * 2 : 4;
+    struct pcapng_interface *more = realloc(c->pcapng.interfaces, room * sizeof *more);
+    if (!more)
+        return capture_no_memory(c, block->offset, error);
+    c->pcapng.interfaces = more;
+    c->pcapng.room = room;
+    return 1;
+}
+
 static int add_interface(struct capture *c, const struct block *block, struct error *error)
 {
     if (block->length < INTERFACE_HEADER + BLOCK_TRAILER)
         return capture_damaged(c, block->offset, error, _("an interface description of %zu bytes is too short"),
                                block->length);
-    if (c->pcapng.before + c->pcapng.count >= CAPTURE_INTERFACES_MAX)
-        return capture_damaged(c, block->offset, error, _("more than %d interfaces"), CAPTURE_INTERFACES_MAX);
-    if (c->pcapng.count == c->pcapng.room) {
-        uint32_t room = c->pcapng.room ? c->pcapng.room * 2 : 4;
-        struct pcapng_interface *more = realloc(c->pcapng.interfaces, room * sizeof *more);
-        if (!more)
-            return capture_no_memory(c, block->offset, error);
-        c->pcapng.interfaces = more;
-        c->pcapng.room = room;
-    }
+    int result = make_room(c, block, error);
+    if (result <= 0)
+        return result;
     struct pcapng_interface *interface = &c->pcapng.interfaces[c->pcapng.count++];
     *interface = (struct pcapng_interface){
         .link_type = capture_plain_link_type(capture_load16(block->at + 8, c->swapped)),
@@ -135,8 +146,7 @@ static int add_interface(struct capture *c, const struct block *block, struct er
         else if (code == OPTION_TSOFFSET && value.left >= 8)
             interface->offset = (int64_t)capture_load64(value.at, c->swapped);
     set_resolution(interface, resolution);
-    interface->plain = interface->divisor == 1 && !interface->shift && !interface->offset;
-    c->nanoseconds |= resolution & 0x80 ? (resolution & 0x7f) > 20 : resolution > 6; /* 2^-20 s: about a us */
+    c->nanoseconds |= resolution & 0x80 ? (resolution & 0x7f) >= 20 : resolution > 6; /* 2^-20 s is below a us */
     if (!c->first_known)
         c->first_link_type = interface->link_type;
     c->first_known = true;

@@ -1,4 +1,5 @@
-/* A command of peel's: one file each, ending in one of these. Its option table feeds the parser, --help and the manual. */
+/* A command of peel's: one file each, ending in one of these. Its option table feeds the parser, --help and the manual.
+ */
 #pragma once
 #include "base/error.h"
 

@@ -8,6 +8,7 @@
 #include "dissectors/dissect.h"
 #include "output/fields.h"
 #include "output/text.h"
+#include "track/tracker.h"
 #include <errno.h>
 #include <langinfo.h>
 #include <stdio.h>
@@ -19,23 +20,26 @@ enum { COUNT = 256, COLOR, FIELDS_MAX = 256, FILES_MAX = 4096, OUTPUT_BYTES = 25
 enum format { FORMAT_TEXT, FORMAT_FIELDS, FORMAT_JSON };
 
 static const struct option_row rows[] = {
-    { 'r', "read", "FILE", N_("read a capture (pcap, pcapng, gzip, zstd); - is standard input; again: one after another") },
-    { 'w', "write", "FILE", N_("write the packets that pass to FILE: pcapng, or pcap if it ends in .pcap; - is standard output") },
-    { 'c', "max", "N", N_("stop after N packets that pass") },
-    { 's', "snaplen", "N", N_("keep N bytes of each packet") },
+    {'r',                                                                                                  "read", "FILE",
+     N_("read a capture (pcap, pcapng, gzip, zstd); - is standard input; again: one after another") },
+    { 'w',                                                                                              "write", "FILE",
+     N_("write the packets that pass to FILE: pcapng, or pcap if it ends in .pcap; - is standard output") },
+    { 'c',                                                                                                   "max", "N", N_("stop after N packets that pass") },
+    { 's',"snaplen", "N", N_("keep N bytes of each packet") },
     { 'T', "format", "text|fields|json", N_("what a packet is printed as") },
-    { 'e', "field", "FIELD", N_("a field for -T fields; again for more") },
-    { 'E', "layout", "KEY=VALUE", N_("of -T fields: header=y, separator=CHAR|/t|/s, aggregator=CHAR, occurrence=f|l|a, quote=d|s|n") },
-    { 't', "time", "r|a|ad|d|dd|e|u|ud", N_("time format; -tt to -ttttt mean what they mean in tcpdump") },
-    { 'v', "tree", NULL, N_("each packet's layers and fields as a tree") },
-    { 'x', "hex", NULL, N_("hex and ASCII from the network layer on; -xx with the link header") },
-    { 'd', "diagram", NULL, N_("each header drawn as a bit diagram") },
-    { 'n', NULL, NULL, N_("no names for addresses and ports (the default)") },
-    { 'l', "line-buffered", NULL, N_("write each line at once") },
-    { 'q', "quiet", NULL, N_("print no packets") },
-    { COUNT, "count", NULL, N_("print only how many packets pass") },
-    { COLOR, "color", "auto|always|never", N_("colours; NO_COLOR in the environment turns auto off") },
-    { 0 },
+    { 'e',                                                                                                 "field", "FIELD", N_("a field for -T fields; again for more") },
+    { 'E',                                                                                                 "layout", "KEY=VALUE",
+     N_("of -T fields: header=y, separator=CHAR|/t|/s, aggregator=CHAR, occurrence=f|l|a, quote=d|s|n") },
+    { 't',                                                                                                   "time", "r|a|ad|d|dd|e|u|ud", N_("time format; -tt to -ttttt mean what they mean in tcpdump") },
+    { 'v',                                                                                            "tree", NULL, N_("each packet's layers and fields as a tree") },
+    { 'x',                                                                   "hex", NULL, N_("hex and ASCII from the network layer on; -xx with the link header") },
+    { 'd',                                                                                                 "diagram", NULL, N_("each header drawn as a bit diagram") },
+    { 'n',                                                                                  NULL, NULL, N_("no names for addresses and ports (the default)") },
+    { 'l',                                                                                                   "line-buffered", NULL, N_("write each line at once") },
+    { 'q',"quiet", NULL, N_("print no packets") },
+    { COUNT,                                                         "count", NULL, N_("print only how many packets pass") },
+    { COLOR,                                                                                                 "color", "auto|always|never", N_("colours; NO_COLOR in the environment turns auto off") },
+    { 0                                                                                        },
 };
 
 struct dump {
@@ -58,6 +62,7 @@ struct dump {
     struct bpf *bpf;
     struct writer *writer;
     struct packet packet;
+    struct tracker tracker;
     uint64_t number, passed;
     int64_t first_time, last_time;
     bool begun, headed;
@@ -80,7 +85,8 @@ static int parse_layout(struct fields_options *layout, const char *argument)
     else if (key == 5 && !strncmp(argument, "quote", key) && *value && strchr("dsn", *value))
         layout->quote = *value == 'd' ? '"' : *value == 's' ? '\'' : 0;
     else
-        return usage_error(_("dump: -E %s: not one of header=, separator=, aggregator=, occurrence=, quote="), argument);
+        return usage_error(_("dump: -E %s: not one of header=, separator=, aggregator=, occurrence=, quote="),
+                           argument);
     return 0;
 }
 
@@ -212,8 +218,8 @@ static void choose_style(struct dump *d)
 {
     bool terminal = isatty(STDOUT_FILENO);
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-    d->style.color = !strcmp(d->color, "always") ||
-                     (!strcmp(d->color, "auto") && terminal && !(no_color && *no_color) && term && strcmp(term, "dumb"));
+    d->style.color = !strcmp(d->color, "always") || (!strcmp(d->color, "auto") && terminal &&
+                                                     !(no_color && *no_color) && term && strcmp(term, "dumb"));
     d->style.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
     struct winsize size;
     if (terminal && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
@@ -247,6 +253,7 @@ static void print_packet(struct dump *d)
 {
     struct packet *p = &d->packet;
     dissect(p);
+    tracker_take(&d->tracker, p);
     if (d->format == FORMAT_FIELDS)
         fields_write(d->fields, &d->out, p);
     else
@@ -345,7 +352,9 @@ static int finish(struct dump *d, int code, struct error *error)
 
 static int run(const struct command *command, int argc, char **argv)
 {
-    static struct dump d = { .color = "auto", .layout = { .separator = '\t', .aggregator = ',' } };
+    static struct dump d = {
+        .color = "auto", .layout = {.separator = '\t', .aggregator = ','}
+    };
     int status = parse(&d, command, argc, argv);
     if (status)
         return status;
@@ -353,12 +362,14 @@ static int run(const struct command *command, int argc, char **argv)
     struct error error;
     if (buffer_open(&d.out, STDOUT_FILENO, OUTPUT_BYTES))
         return report(error_set(&error, ERROR_MEMORY, "%s", _("no memory")), &error);
-    int code = 1;
+    int code = tracker_open(&d.tracker, TRACK_FRAGMENTS | TRACK_STREAMS, &error);
+    code = code ? code : 1;
     for (unsigned i = 0; i < d.file_count && code > 0; i++)
         code = dump_file(&d, d.files[i], &error);
     status = finish(&d, code < 0 ? code : 0, &error);
     fields_close(d.fields);
     bpf_close(d.bpf);
+    tracker_close(&d.tracker);
     buffer_free(&d.out);
     free(d.filter);
     return status;

@@ -31,8 +31,8 @@ void options_begin(struct options *o, const struct command *command, int argc, c
                 *letters++ = ':';
         }
         if (row->name && o->rows)
-            o->rows[rows++] = (struct option){ row->name, row->argument ? required_argument : no_argument, NULL,
-                                               row->letter };
+            o->rows[rows++] =
+                (struct option){ row->name, row->argument ? required_argument : no_argument, NULL, row->letter };
     }
     *letters++ = 'h';
     *letters = 0;
@@ -49,8 +49,8 @@ static void print_help(const struct command *command)
     printf(_("Usage: peel %s %s\n%s\n\n"), command->name, command->usage, _(command->summary));
     for (const struct option_row *row = command->options; row->letter; row++) {
         char left[64];
-        int n = row->letter < 256 ? snprintf(left, sizeof left, "  -%c", row->letter)
-                                  : snprintf(left, sizeof left, "    ");
+        int n =
+            row->letter < 256 ? snprintf(left, sizeof left, "  -%c", row->letter) : snprintf(left, sizeof left, "    ");
         if (row->name)
             n += snprintf(left + n, sizeof left - (size_t)n, "%s--%s", row->letter < 256 ? ", " : "  ", row->name);
         if (row->argument)

@@ -8,3 +8,11 @@ const struct layer *packet_subject(const struct packet *packet);
 
 /* Writes "10.0.0.1:80", "[2001:db8::1]:80", an address alone, or a MAC address; nothing where there is none. */
 void endpoint_write(struct buffer *out, const struct packet *packet, const struct layer *subject, bool source);
+
+/* The ports of both ends, source first, where the subject or a layer below it within the same network layer has some.
+ */
+bool endpoint_ports(const struct packet *packet, const struct layer *subject, uint16_t ports[2]);
+
+/* An address of 4 or 16 bytes, and its port, as endpoint_write shows them; at has room for 64 bytes. Returns the end.
+ */
+char *address_write(char *at, const uint8_t *address, uint8_t size, bool has_port, uint16_t port);

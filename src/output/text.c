@@ -1,4 +1,5 @@
 #include "output/text.h"
+#include "base/address.h"
 #include "base/text.h"
 #include "dissectors/registry.h"
 #include "output/endpoints.h"
@@ -8,67 +9,177 @@ void text_open(struct text *text, const struct style *style, enum time_format fo
 {
     *text = (struct text){ .style = *style, .time_format = format, .digits = digits };
     text->number_width = 4;
-    text->time_width = format == FORMAT_ABSOLUTE || format == FORMAT_UTC              ? digits + 9
+    text->time_width = format == FORMAT_ABSOLUTE || format == FORMAT_UTC             ? digits + 9
                        : format == FORMAT_ABSOLUTE_DATE || format == FORMAT_UTC_DATE ? digits + 20
-                                                                                 : digits + 5;
+                                                                                     : digits + 5;
     text->source_width = text->destination_width = 22;
     text->protocol_width = 6;
     text->length_width = 5;
+    text->last_second = UINT64_MAX;
+    text->last_number = UINT64_MAX - 1;
 }
 
-/* Pads what was written since mark to the right edge (right) or on the right (left-aligned), widening the column. */
-static void align_left(struct buffer *out, size_t mark, unsigned *width)
+/* The columns before the summary are put into one reserved piece of the buffer. No column is wider than WIDEST, and
+ * each may write SLACK bytes beyond its end: whole vectors of spaces are quicker than counting. */
+enum { WIDEST = KEPT_TEXT - 1, SLACK = KEPT_TEXT, COLUMNS_ROOM = 6 * (WIDEST + 1) + SLACK };
+
+static inline unsigned widen(unsigned *width, size_t used)
 {
-    unsigned used = (unsigned)(buffer_used(out) - mark);
     if (used > *width)
-        *width = used;
-    char *at = buffer_room(out, *width + 1);
-    memset(at, ' ', *width - used + 1);
-    out->at = at + (*width - used + 1);
+        *width = (unsigned)used;
+    return *width;
 }
 
-static void write_right(struct buffer *out, const char *text, unsigned n, unsigned *width)
+/* Spaces from text_end to the end of the column that began at `at`, and one more. */
+static inline char *pad_column(char *at, char *text_end, unsigned *width)
 {
-    if (n > *width)
-        *width = n;
-    char *at = buffer_room(out, *width + 1);
-    memset(at, ' ', *width - n);
-    memcpy(at + (*width - n), text, n);
-    at[*width] = ' ';
-    out->at = at + *width + 1;
+    char *end = at + widen(width, (size_t)(text_end - at)) + 1;
+    memset(text_end, ' ', 32);
+    if (end - text_end > 32)
+        memset(text_end + 32, ' ', (size_t)(end - text_end) - 32);
+    return end;
 }
 
-static void write_number(struct buffer *out, uint64_t number, unsigned *width)
+static char *put_right(char *at, const char *text, size_t n, unsigned *width)
 {
-    char digits[24];
-    write_right(out, digits, (unsigned)(write_decimal(digits, number) - digits), width);
+    size_t pad = widen(width, n) - n;
+    memset(at, ' ', pad);
+    memcpy(at + pad, text, n);
+    at[pad + n] = ' ';
+    return at + pad + n + 1;
 }
 
-static void write_time(struct text *text, struct buffer *out, const struct packet *packet)
+static inline char *put_number(char *at, uint64_t number, unsigned *width)
 {
-    char bytes[64];
-    struct buffer scratch = { .start = bytes, .at = bytes, .end = bytes + sizeof bytes, .fd = -1 };
-    if (packet->timed) {
-        switch (text->time_format) {
-        case FORMAT_RELATIVE:
-            time_write(&scratch, packet->time_relative, text->digits);
-            break;
-        case FORMAT_DELTA:
-            time_write(&scratch, packet->time_delta, text->digits);
-            break;
-        case FORMAT_DELTA_SHOWN:
-            time_write(&scratch, text->shown ? packet->time - text->last_shown : 0, text->digits);
-            break;
-        case FORMAT_EPOCH:
-            time_write(&scratch, packet->time, text->digits);
-            break;
-        default:
-            time_write_absolute(&scratch, packet->time, text->time_format, text->digits);
-        }
-        text->last_shown = packet->time;
-        text->shown = true;
+    if (*width <= 8 && write_aligned(at, number, *width)) {
+        at[*width] = ' ';
+        return at + *width + 1;
     }
-    write_right(out, bytes, (unsigned)buffer_used(&scratch), &text->time_width);
+    char digits[24];
+    return put_right(at, digits, (size_t)(write_decimal(digits, number) - digits), width);
+}
+
+/* The packet's number. Mostly it is one more than the last one, and then only the last digit of its text changes. */
+static inline char *put_packet_number(struct text *text, char *at, uint64_t number)
+{
+    unsigned width = text->number_width;
+    char fresh[8];
+    if (number == text->last_number + 1 && text->number_text >> 56 < '9') {
+        text->number_text += UINT64_C(1) << 56;
+    } else {
+        text->last_number = UINT64_MAX - 1;
+        if (width > 8 || !write_aligned(fresh, number, 8) || (width < 8 && fresh[7 - width] != ' '))
+            return put_number(at, number, &text->number_width);
+        memcpy(&text->number_text, fresh, 8);
+    }
+    text->last_number = number;
+    uint64_t characters = text->number_text >> (64 - 8 * width);
+    memcpy(at, &characters, 8);
+    at[width] = ' ';
+    return at + width + 1;
+}
+
+static char *put_other_time(struct text *text, char *at, const struct packet *packet)
+{
+    char bytes[WIDEST];
+    struct buffer scratch = { .start = bytes, .at = bytes, .end = bytes + sizeof bytes, .fd = -1 };
+    switch (text->time_format) {
+    case FORMAT_RELATIVE:
+        time_write(&scratch, packet->time_relative, text->digits);
+        break;
+    case FORMAT_DELTA:
+        time_write(&scratch, packet->time_delta, text->digits);
+        break;
+    case FORMAT_DELTA_SHOWN:
+        time_write(&scratch, text->shown ? packet->time - text->last_shown : 0, text->digits);
+        break;
+    case FORMAT_EPOCH:
+        time_write(&scratch, packet->time, text->digits);
+        break;
+    default:
+        time_write_absolute(&scratch, packet->time, text->time_format, text->digits);
+    }
+    text->last_shown = packet->time;
+    text->shown = true;
+    return put_right(at, bytes, buffer_used(&scratch), &text->time_width);
+}
+
+static inline char *put_time(struct text *text, char *at, const struct packet *packet)
+{
+    if (!packet->timed)
+        return put_right(at, "", 0, &text->time_width);
+    uint64_t n = (uint64_t)packet->time_relative, second = n / 1000000000;
+    unsigned width = text->time_width - 7;
+    if (text->time_format != FORMAT_RELATIVE || packet->time_relative < 0 || text->digits != 6 || width > 8)
+        return put_other_time(text, at, packet);
+    if (second != text->last_second && !write_aligned(text->second_text, second, width)) {
+        text->last_second = UINT64_MAX;
+        return put_other_time(text, at, packet);
+    }
+    text->last_second = second;
+    memcpy(at, text->second_text, 8);
+    at += width;
+    *at++ = '.';
+    at = write_few_digits(at, (uint32_t)(n - second * 1000000000) / 1000, 6);
+    *at++ = ' ';
+    return at;
+}
+
+/* Copies in whole vectors; as one memcpy the compiler makes it a string instruction that takes longer to start. */
+static inline void copy_kept(char *to, const char *from)
+{
+    for (unsigned i = 0; i < KEPT_TEXT; i += 16)
+        memcpy(to + i, from + i, 16);
+}
+
+/* One end of the packet, padded, from its kept text. */
+static inline char *put_end(struct text *text, char *at, const struct network *network, bool source, bool has_port,
+                            uint16_t port, unsigned *width)
+{
+    const uint8_t *address = source ? network->source : network->destination;
+    uint64_t high = 0, low = load_be32(address);
+    if (network->size == 16) {
+        high = load_be64(address);
+        low = load_be64(address + 8);
+    }
+    uint32_t tail = (uint32_t)network->size << 24 | (uint32_t)has_port << 16 | port;
+    uint64_t mix = (high ^ low * UINT64_C(0x9e3779b97f4a7c15) ^ tail) * UINT64_C(0xd6e8feb86659fd93);
+    struct endpoint_text *kept = &text->kept[mix >> 56];
+    if (kept->low != low || kept->tail != tail || kept->high != high) {
+        char *end = address_write(kept->text, address, network->size, has_port, port);
+        memset(end, ' ', (size_t)(kept->text + sizeof kept->text - end));
+        kept->high = high;
+        kept->low = low;
+        kept->tail = tail;
+        kept->length = (uint32_t)(end - kept->text);
+    }
+    copy_kept(at, kept->text);
+    return at + widen(width, kept->length) + 1;
+}
+
+static char *put_other_end(char *at, const struct packet *packet, const struct layer *subject, bool source,
+                           unsigned *width)
+{
+    char bytes[ADDRESS_TEXT * 4];
+    struct buffer scratch = { .start = bytes, .at = bytes, .end = bytes + sizeof bytes, .fd = -1 };
+    endpoint_write(&scratch, packet, subject, source);
+    size_t n = buffer_used(&scratch);
+    n = n < WIDEST ? n : WIDEST;
+    memcpy(at, bytes, n);
+    return pad_column(at, at + n, width);
+}
+
+static inline char *put_ends(struct text *text, char *at, const struct packet *packet, const struct layer *subject)
+{
+    const struct network *network = subject ? layer_network(packet, subject) : NULL;
+    if (!network) {
+        at = put_other_end(at, packet, subject, true, &text->source_width);
+        return put_other_end(at, packet, subject, false, &text->destination_width);
+    }
+    uint16_t ports[2] = { 0, 0 };
+    bool has_ports = endpoint_ports(packet, subject, ports);
+    at = put_end(text, at, network, true, has_ports, ports[0], &text->source_width);
+    return put_end(text, at, network, false, has_ports, ports[1], &text->destination_width);
 }
 
 /* What the line says beyond its subject: that the packet was not whole, what the tracker noticed. */
@@ -127,45 +238,37 @@ static const char *line_color(const struct packet *packet, const struct layer *s
 
 void text_header(struct text *text, struct buffer *out)
 {
-    size_t mark;
-    write_right(out, "No", 2, &text->number_width);
-    write_right(out, "Time", 4, &text->time_width);
-    buffer_char(out, ' ');
-    mark = buffer_used(out);
-    buffer_text(out, "Source");
-    align_left(out, mark, &text->source_width);
-    mark = buffer_used(out);
-    buffer_text(out, "Destination");
-    align_left(out, mark, &text->destination_width);
-    mark = buffer_used(out);
-    buffer_text(out, "Proto");
-    align_left(out, mark, &text->protocol_width);
-    write_right(out, "Len", 3, &text->length_width);
+    char *at = buffer_room(out, COLUMNS_ROOM);
+    at = put_right(at, "No", 2, &text->number_width);
+    at = put_right(at, "Time", 4, &text->time_width);
+    *at++ = ' ';
+    at = pad_column(at, (char *)memcpy(at, "Source", 6) + 6, &text->source_width);
+    at = pad_column(at, (char *)memcpy(at, "Destination", 11) + 11, &text->destination_width);
+    at = pad_column(at, (char *)memcpy(at, "Proto", 5) + 5, &text->protocol_width);
+    out->at = put_right(at, "Len", 3, &text->length_width);
     buffer_text(out, " Summary\n");
 }
 
 void text_write(struct text *text, struct buffer *out, const struct packet *packet)
 {
-    buffer_room(out, 1024); /* marks below hold: the line's fixed part lies in one piece */
     const struct layer *subject = packet_subject(packet);
     const char *color = text->style.color ? line_color(packet, subject) : NULL;
     if (color)
         buffer_text(out, color);
+    char *at = buffer_room(out, COLUMNS_ROOM);
     size_t line = buffer_used(out);
-    write_number(out, packet->number, &text->number_width);
-    write_time(text, out, packet);
-    buffer_char(out, ' ');
-    size_t mark = buffer_used(out);
-    endpoint_write(out, packet, subject, true);
-    align_left(out, mark, &text->source_width);
-    mark = buffer_used(out);
-    endpoint_write(out, packet, subject, false);
-    align_left(out, mark, &text->destination_width);
-    mark = buffer_used(out);
-    buffer_text(out, subject ? subject->protocol->label : "-");
-    align_left(out, mark, &text->protocol_width);
-    write_number(out, packet->wire_length, &text->length_width);
-    buffer_char(out, ' ');
+    at = put_packet_number(text, at, packet->number);
+    at = put_time(text, at, packet);
+    *at++ = ' ';
+    at = put_ends(text, at, packet, subject);
+    const char *label = subject ? subject->protocol->label : "-";
+    char *end = at;
+    while (*label && end < at + WIDEST)
+        *end++ = *label++;
+    at = pad_column(at, end, &text->protocol_width);
+    at = put_number(at, packet->wire_length, &text->length_width);
+    *at++ = ' ';
+    out->at = at;
     if (subject)
         write_summary(out, packet, subject);
     if (text->style.columns)

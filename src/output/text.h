@@ -5,6 +5,16 @@
 #include "output/style.h"
 #include "protocol/packet.h"
 
+enum { ENDPOINTS_KEPT = 256, KEPT_TEXT = 64 };
+
+/* An address and port as text, spaces behind: packets in a row mostly lie between the same few. */
+struct endpoint_text {
+    uint64_t high, low; /* the address; IPv4 in the lower half of low */
+    uint32_t tail;      /* its size, whether there is a port, and the port; 0: unused */
+    uint32_t length;
+    char text[KEPT_TEXT];
+};
+
 struct text {
     struct style style;
     enum time_format time_format;
@@ -13,6 +23,11 @@ struct text {
     bool shown;
     /* Columns only ever widen, so that lines stay aligned with those before as far as they can. */
     unsigned number_width, time_width, source_width, destination_width, protocol_width, length_width;
+    uint64_t last_number; /* as it stands in number_text: the next one is mostly one more */
+    uint64_t last_second; /* as it stands in second_text */
+    uint64_t number_text; /* eight characters, the first one in the lowest byte */
+    char second_text[8];
+    struct endpoint_text kept[ENDPOINTS_KEPT];
 };
 
 void text_open(struct text *text, const struct style *style, enum time_format format, unsigned digits);

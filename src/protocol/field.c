@@ -24,6 +24,25 @@ static bool present(const struct field *f, const struct place *place)
     return !f->when || holds(f->when, place->bytes);
 }
 
+static uint64_t scale(const struct field *f, uint64_t wire)
+{
+    return f->unit ? (wire + f->plus) * f->unit : wire;
+}
+
+static void locate(const struct field *f, const struct place *place, uint32_t *bit, uint32_t *width);
+
+/* The number in the row that another row's `sized` or `times` names; 0 where it is absent or cut off. */
+static uint32_t told(uint8_t row, const struct place *place)
+{
+    const struct field *f = &place->rows[row - 1];
+    uint32_t bit, width;
+    locate(f, place, &bit, &width);
+    if (!width || width > 32 || (uint64_t)bit + width > (uint64_t)place->bytes.left * 8)
+        return 0;
+    uint64_t n = scale(f, bits_load(place->bytes.at, bit, width));
+    return n < UINT32_MAX / 8 ? (uint32_t)n : UINT32_MAX / 8;
+}
+
 /* Where a field begins and how wide it is; an absent one has no width. */
 static void locate(const struct field *f, const struct place *place, uint32_t *bit, uint32_t *width)
 {
@@ -36,10 +55,7 @@ static void locate(const struct field *f, const struct place *place, uint32_t *b
     if (!present(f, place)) {
         *width = 0;
     } else if (f->sized) {
-        uint32_t at, n;
-        const struct field *size = &place->rows[f->sized - 1];
-        locate(size, place, &at, &n);
-        *width = n && n <= 32 && at + n <= all ? (uint32_t)bits_load(place->bytes.at, at, n) * 8 : 0;
+        *width = told(f->sized, place) * 8;
     } else if (!f->width) {
         *width = all > *bit ? all - *bit : 0;
     }
@@ -69,6 +85,10 @@ static bool read_note(const struct field *f, const struct place *place, struct v
     case FIELD_TIME:
         memcpy(&value->i, at, sizeof value->i);
         break;
+    case FIELD_INT:
+        memcpy(&narrow, at, sizeof narrow);
+        value->i = (int32_t)narrow;
+        break;
     default:
         memcpy(&narrow, at, sizeof narrow);
         value->u = narrow;
@@ -93,6 +113,8 @@ bool field_read(const struct field *f, const struct place *place, unsigned turn,
     if ((f->when || f->only || f->never) && !present(f, place))
         return false;
     bit += turn * f->stride * 8u;
+    if (f->times && turn >= told(f->times, place))
+        return false;
     if ((uint64_t)bit + width > (uint64_t)place->bytes.left * 8)
         return false;
     value->bit = bit + place->start * 8;
@@ -101,14 +123,10 @@ bool field_read(const struct field *f, const struct place *place, unsigned turn,
     switch (f->type) {
     case FIELD_UINT:
     case FIELD_BOOL:
-        value->u = width <= 64 ? bits_load(place->bytes.at, bit, width) : 0;
-        if (f->unit)
-            value->u *= f->unit;
+        value->u = scale(f, width <= 64 ? bits_load(place->bytes.at, bit, width) : 0);
         break;
     case FIELD_UINT_LE:
-        value->u = width <= 64 ? load_little(value->bytes.at, width / 8) : 0;
-        if (f->unit)
-            value->u *= f->unit;
+        value->u = scale(f, width <= 64 ? load_little(value->bytes.at, width / 8) : 0);
         break;
     case FIELD_IPV4:
         value->u = load_be32(value->bytes.at);

@@ -21,6 +21,7 @@ enum field_type {
     FIELD_TIME,     /* an instant: value.i, nanoseconds since 1970 */
     FIELD_DURATION, /* value.i, nanoseconds */
     FIELD_NONE,     /* there or not; the value is its bytes */
+    FIELD_INT,      /* from a note or computed: value.i, signed */
     FIELD_TLVS,     /* a run of type-length-value options, described by `tlvs` */
 };
 
@@ -80,10 +81,11 @@ struct field {
     uint8_t type, base, role, flags;
     uint16_t bit, width; /* from the header's start; width 0: to its end */
     uint16_t hot;        /* offset of a copy in struct packet that dissect made, 0: none */
-    uint8_t unit;        /* value = wire * unit; 0 means 1 */
+    uint8_t plus, unit;  /* value = (wire + plus) * unit; unit 0 means 1 and no plus: (n + 1) * 8 in IPv6 */
     uint8_t after;       /* row + 1: begins where that row ends; bit is added to it */
     uint8_t sized;       /* row + 1: that row's value is this field's length in bytes */
     uint8_t stride;      /* repeats every so many bytes, to the end of the header */
+    uint8_t times;       /* row + 1: but not oftener than that row's value says */
     uint8_t only, never; /* enum layer_flag: only in layers that have one of these; never in such */
     const struct when *when;
     const struct value_name *names;

@@ -107,7 +107,7 @@ struct note {
     uint32_t stream;
     uint32_t seq, next_seq, ack; /* relative */
     uint32_t window;             /* scaled */
-    uint32_t scale;              /* the factor; 0 unknown: no SYN seen; 1 none */
+    int32_t scale;               /* the factor; -1 unknown: no SYN seen; -2: windows are not scaled */
     uint32_t duplicate_ack_num, duplicate_ack_frame, acks_frame, rto_frame;
     uint32_t bytes_in_flight, push_bytes_sent;
     int64_t ack_rtt, initial_rtt, rto, time_relative, time_delta;

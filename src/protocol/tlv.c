@@ -21,7 +21,10 @@ bool tlv_next(const struct tlv_set *set, struct span *run, struct option *option
     }
     option->tlv = tlv;
     size_t length = set->kind_size;
-    if (!option->broken && !tlv->alone) {
+    if (set->measure) {
+        length = set->measure(*run);
+        option->broken = !length || length > run->left;
+    } else if (!option->broken && !tlv->alone) {
         if (run->left < head) {
             option->broken = true;
         } else {

@@ -15,7 +15,10 @@ struct tlv_set {
     uint8_t kind_size, length_size; /* bytes, 1 or 2 each */
     uint8_t unit;                   /* the length counts units of so many bytes */
     uint8_t included;               /* so many bytes in front of the value does the length count */
-    const struct field *common;     /* rows that every option has: kind, length. alone ones are cut off there. */
+    /* For records that hold counts instead of a length (IGMPv3 and MLDv2 group records): how long the first one of
+     * the run is, 0 if it is broken. NULL: the length is where length_size says. */
+    size_t (*measure)(struct span run);
+    const struct field *common; /* rows that every option has: kind, length. alone ones are cut off there. */
     const struct tlv *kinds;
 };
 

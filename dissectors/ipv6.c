@@ -1,0 +1,89 @@
+/* Internet Protocol, version 6 (RFC 8200). Its extension headers are layers of their own. */
+#include "base/address.h"
+#include "base/text.h"
+#include "protocol/protocol.h"
+#include <stddef.h>
+
+enum { HEADER = 40, HOP_BY_HOP = 0 };
+
+static const struct field fields[] = {
+    {"ip.version",         N_("Version"), FIELD_UINT, BITS(0, 4), .flags = FIELD_HIDDEN },
+    { "ipv6.version",          N_("Version"), FIELD_UINT, BITS(0, 4) },
+    { "ipv6.tclass",                  N_("Traffic Class"), FIELD_UINT, BITS(4, 8), .base = BASE_HEX },
+    { "ipv6.tclass.dscp",                   N_("DSCP"), FIELD_UINT, BITS(4, 6) },
+    { "ipv6.tclass.ecn",N_("ECN"), FIELD_UINT, BITS(10, 2) },
+    { "ipv6.flow",              N_("Flow Label"), FIELD_UINT, BITS(12, 20), .base = BASE_HEX },
+    { "ipv6.plen",                   N_("Payload Length"), FIELD_UINT, BYTE(4, 2), .role = ROLE_LENGTH },
+    { "ipv6.nxt",N_("Next Header"), FIELD_UINT, BYTE(6, 1), .role = ROLE_NEXT },
+    { "ipv6.hlim",              N_("Hop Limit"), FIELD_UINT, BYTE(7, 1) },
+    { "ipv6.src",    N_("Source Address"), FIELD_IPV6, BYTE(8, 16), .role = ROLE_SOURCE, HOT(ipv6_src),
+     .also = "ipv6.addr" },
+    { "ipv6.dst",  N_("Destination Address"), FIELD_IPV6, BYTE(24, 16), .role = ROLE_DESTINATION, HOT(ipv6_dst),
+     .also = "ipv6.addr" },
+    { 0         },
+};
+
+static void copy_hot(struct packet *p, const uint8_t *h)
+{
+    if (p->have & HOT_IPV6) {
+        p->again |= HOT_IPV6;
+        return;
+    }
+    p->have |= HOT_IPV6;
+    memcpy(p->ipv6_src, h + 8, 16);
+    memcpy(p->ipv6_dst, h + 24, 16);
+}
+
+static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
+{
+    const uint8_t *h = span_pull(in, HEADER);
+    if (!h) {
+        self->length = (uint32_t)in->left;
+        return VERDICT_CUT;
+    }
+    self->length = HEADER;
+    copy_hot(packet, h);
+    if (packet->network_count < NETWORKS_MAX) {
+        packet->networks[packet->network_count++] = (struct network){ h + 8, h + 24, h + 24, 16, h[6] };
+        self->network = packet->network_count;
+    }
+    uint32_t length = load_be16(h + 4);
+    /* 0: a jumbogram, whose hop-by-hop options know its length (RFC 2675, 3), or left to the interface that cuts the
+     * segment up. */
+    if (length && self->offset + HEADER + length < self->end)
+        self->end = self->offset + HEADER + length;
+    *next = (struct key){ KEY_IP, h[6], 0 };
+    return VERDICT_WHOLE;
+}
+
+static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
+{
+    struct span h = layer_header(packet, layer);
+    if (h.left < HEADER) {
+        buffer_text(out, "cut short");
+        return;
+    }
+    buffer_text(out, "next header ");
+    buffer_decimal(out, h.at[6]);
+    buffer_text(out, " len ");
+    buffer_decimal(out, layer_payload_length(layer));
+}
+
+static const struct key keys[] = {
+    {KEY_ETHERTYPE, 0x86dd, 0 },
+    { KEY_IP,            41, 0 },
+    { KEY_LINK,       229, 0 },
+    { 0           },
+};
+
+const struct protocol ipv6_protocol = {
+    .name = "ipv6",
+    .label = "IPv6",
+    .title = N_("Internet Protocol Version 6"),
+    .rfc = "RFC 8200",
+    .fields = fields,
+    .keys = keys,
+    .least = HEADER,
+    .dissect = dissect,
+    .summary = summary,
+};

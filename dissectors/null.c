@@ -1,0 +1,101 @@
+/* BSD loopback (LINKTYPE_NULL, LINKTYPE_LOOP): four bytes that name an address family. In NULL they are in the byte
+ * order of the machine that captured, in LOOP in network order; a family is a small number, so the order shows. */
+#include "base/text.h"
+#include "protocol/protocol.h"
+
+enum { HEADER = 4, LENGTH_MAX = 1500 };
+
+static uint32_t family_of(struct span h, bool network_order)
+{
+    uint32_t word = load_be32(h.at);
+    if (network_order || !(word & 0xffff0000))
+        return word;
+    /* Some wrote 16 bits in their own order and padded them. */
+    if ((word & 0xff000000) == 0 && (word & 0x00ff0000) < 0x00060000)
+        return word >> 16;
+    return load_le32(h.at);
+}
+
+static bool family(const struct place *place, struct value *value)
+{
+    if (place->bytes.left < HEADER)
+        return false;
+    value->u = family_of(place->bytes, place->packet->link_type == 108);
+    value->bytes = span_part(place->bytes, 0, HEADER);
+    value->width = HEADER * 8;
+    return value->u <= LENGTH_MAX;
+}
+
+static bool type(const struct place *place, struct value *value)
+{
+    if (place->bytes.left < HEADER)
+        return false;
+    value->u = family_of(place->bytes, place->packet->link_type == 108);
+    value->bytes = span_part(place->bytes, 0, HEADER);
+    value->width = HEADER * 8;
+    return value->u > LENGTH_MAX;
+}
+
+static const struct value_name families[] = {
+    {2,   "IPv4"         },
+    { 7,  "OSI"          },
+    { 16, "AppleTalk"    },
+    { 23, "IPX"          },
+    { 24, "IPv6, NetBSD" },
+    { 28, "IPv6, FreeBSD"},
+    { 30, "IPv6, Darwin" },
+    { 0,  NULL           },
+};
+
+static const struct field fields[] = {
+    {"null.family",      N_("Family"), FIELD_UINT, .read = family, .names = families },
+    { "null.type",        N_("Type"), FIELD_UINT, .base = BASE_HEX, .read = type },
+    { 0},
+};
+
+static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
+{
+    struct span all = *in;
+    if (!span_pull(in, HEADER)) {
+        self->length = (uint32_t)in->left;
+        return VERDICT_CUT;
+    }
+    self->length = HEADER;
+    uint32_t number = family_of(all, packet->link_type == 108);
+    if (number == 2)
+        *next = (struct key){ KEY_ETHERTYPE, 0x0800, 0 };
+    else if (number == 24 || number == 28 || number == 30)
+        *next = (struct key){ KEY_ETHERTYPE, 0x86dd, 0 };
+    else if (number > LENGTH_MAX && number <= 0xffff)
+        *next = (struct key){ KEY_ETHERTYPE, (uint16_t)number, 0 };
+    return VERDICT_WHOLE;
+}
+
+static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
+{
+    struct span h = layer_header(packet, layer);
+    if (h.left < HEADER) {
+        buffer_text(out, "cut short");
+        return;
+    }
+    buffer_text(out, "family ");
+    buffer_decimal(out, family_of(h, packet->link_type == 108));
+}
+
+static const struct key keys[] = {
+    {KEY_LINK,  0, 0 },
+    { KEY_LINK,        108, 0 },
+    { 0},
+};
+
+const struct protocol null_protocol = {
+    .name = "null",
+    .label = "Null",
+    .title = N_("Null or loopback"),
+    .rfc = "LINKTYPE_NULL",
+    .fields = fields,
+    .keys = keys,
+    .least = HEADER,
+    .dissect = dissect,
+    .summary = summary,
+};

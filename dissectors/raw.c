@@ -1,0 +1,34 @@
+/* Raw IP (LINKTYPE_RAW): no link header at all; the first four bits tell the version. */
+#include "base/text.h"
+#include "protocol/protocol.h"
+
+static const struct field fields[] = {
+    { 0 },
+};
+
+static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
+{
+    (void)packet;
+    self->length = 0;
+    unsigned version = in->left ? in->at[0] >> 4 : 0;
+    if (version == 4)
+        *next = (struct key){ KEY_ETHERTYPE, 0x0800, 0 };
+    else if (version == 6)
+        *next = (struct key){ KEY_ETHERTYPE, 0x86dd, 0 };
+    return VERDICT_WHOLE;
+}
+
+static const struct key keys[] = {
+    {KEY_LINK, 101, 0 },
+    { 0      },
+};
+
+const struct protocol raw_protocol = {
+    .name = "raw",
+    .label = "Raw",
+    .title = N_("Raw IP"),
+    .rfc = "LINKTYPE_RAW",
+    .fields = fields,
+    .keys = keys,
+    .dissect = dissect,
+};
