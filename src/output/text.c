@@ -81,7 +81,7 @@ static inline char *put_packet_number(struct text *text, char *at, uint64_t numb
 
 static char *put_other_time(struct text *text, char *at, const struct packet *packet)
 {
-    char bytes[WIDEST];
+    char bytes[64]; /* the most that a time's writer asks for: a buffer that lies here cannot grow */
     struct buffer scratch = { .start = bytes, .at = bytes, .end = bytes + sizeof bytes, .fd = -1 };
     switch (text->time_format) {
     case FORMAT_RELATIVE:
@@ -197,25 +197,33 @@ static inline char *put_label(struct text *text, char *at, const struct protocol
 }
 
 /* What the line says beyond its subject: that the packet was not whole, what the tracker noticed. */
-static void write_verdicts(struct buffer *out, const struct packet *packet, const struct layer *subject)
+static void write_verdict(const struct text *text, struct buffer *out, const char *verdict)
+{
+    buffer_text(out, text->style.ascii ? " | " : " · ");
+    buffer_text(out, verdict);
+}
+
+static void write_verdicts(const struct text *text, struct buffer *out, const struct packet *packet,
+                           const struct layer *subject)
 {
     const struct layer *last = &packet->layers[packet->layer_count - 1];
     if (last->flags & LAYER_DEEP)
-        buffer_text(out, " · nested too deep");
+        write_verdict(text, out, "nested too deep");
     if (subject->verdict == VERDICT_BROKEN)
-        buffer_text(out, " · malformed");
+        write_verdict(text, out, "malformed");
     else if (subject->verdict == VERDICT_CUT && subject->protocol != &data_protocol)
-        buffer_text(out, " · cut short");
+        write_verdict(text, out, "cut short");
 }
 
-static void write_summary(struct buffer *out, const struct packet *packet, const struct layer *subject)
+static void write_summary(const struct text *text, struct buffer *out, const struct packet *packet,
+                          const struct layer *subject)
 {
     if (subject->protocol->summary)
         subject->protocol->summary(packet, subject, out);
     else
         buffer_text(out, subject->protocol->title);
     if (subject->verdict | packet->layers[packet->layer_count - 1].flags)
-        write_verdicts(out, packet, subject);
+        write_verdicts(text, out, packet, subject);
 }
 
 /* Cuts the line that began at mark to the terminal's columns, with a sign that it was cut. */
@@ -280,7 +288,7 @@ void text_write(struct text *text, struct buffer *out, const struct packet *pack
     *at++ = ' ';
     out->at = at;
     if (subject)
-        write_summary(out, packet, subject);
+        write_summary(text, out, packet, subject);
     if (text->style.columns)
         cut_line(text, out, line);
     if (color)
