@@ -15,13 +15,6 @@ static const struct field fields[] = {
     { 0          },
 };
 
-static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
-{
-    (void)packet, (void)next;
-    self->length = (uint32_t)in->left;
-    return in->left < self->end - self->offset ? VERDICT_CUT : VERDICT_WHOLE;
-}
-
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
     (void)packet;
@@ -36,6 +29,5 @@ const struct protocol data_protocol = {
     .label = "Data",
     .title = N_("Data"),
     .fields = fields,
-    .dissect = dissect,
     .summary = summary,
 };

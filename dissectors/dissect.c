@@ -9,19 +9,26 @@ struct run {
     uint8_t buffer, flags, network;
 };
 
-static struct layer *add_layer(struct packet *p, const struct run *run, const struct protocol *protocol)
+static inline struct layer *add_layer(struct packet *p, const struct run *run, const struct protocol *protocol)
 {
     struct layer *layer = &p->layers[p->layer_count++];
-    layer->protocol = protocol;
-    layer->offset = run->offset;
-    layer->length = 0;
-    layer->end = run->end;
-    layer->buffer = run->buffer;
-    layer->verdict = VERDICT_WHOLE;
-    layer->flags = run->flags;
-    layer->note = 0;
-    layer->network = run->network;
+    *layer = (struct layer){
+        .protocol = protocol,
+        .offset = run->offset,
+        .end = run->end,
+        .buffer = run->buffer,
+        .flags = run->flags,
+        .network = run->network,
+    };
     return layer;
+}
+
+/* What nobody takes, or nobody may take any more. */
+static void add_data(struct packet *p, const struct run *run)
+{
+    struct layer *self = add_layer(p, run, &data_protocol);
+    self->length = (uint32_t)run->in.left;
+    self->verdict = self->length < run->end - run->offset ? VERDICT_CUT : VERDICT_WHOLE;
 }
 
 /* For a protocol that has no dissect of its own: its shortest header, and the key in its ROLE_NEXT row. */
@@ -39,49 +46,51 @@ static enum verdict dissect_by_table(struct packet *p, struct layer *self, struc
     return header.left < protocol->least ? VERDICT_CUT : VERDICT_WHOLE;
 }
 
-static void run_layers(struct packet *p, const struct protocol *protocol, struct run run)
+static void run_layers(struct packet *p, const struct protocol *protocol, struct run *run)
 {
-    while (run.offset < run.end) {
-        if (!protocol)
-            protocol = &data_protocol;
+    while (protocol) {
         if (p->layer_count == LAYERS_MAX - 1) {
-            run.flags |= LAYER_DEEP;
-            protocol = &data_protocol;
+            run->flags |= LAYER_DEEP;
+            break;
         }
-        struct layer *self = add_layer(p, &run, protocol);
+        struct layer *self = add_layer(p, run, protocol);
+        if (!(run->flags & LAYER_QUOTED))
+            p->subject = (uint8_t)(p->layer_count - 1);
         struct key next = { 0 };
-        self->verdict = (uint8_t)(protocol->dissect ? protocol->dissect(p, self, &run.in, &next)
-                                                    : dissect_by_table(p, self, &run.in, &next));
-        if (protocol == &data_protocol || (self->verdict != VERDICT_WHOLE && !next.space))
+        self->verdict = (uint8_t)(protocol->dissect ? protocol->dissect(p, self, &run->in, &next)
+                                                    : dissect_by_table(p, self, &run->in, &next));
+        if (self->verdict != VERDICT_WHOLE && !next.space)
             return;
-        run.offset = self->offset + self->length;
-        run.end = self->end;
-        run.flags = self->flags;
-        run.network = p->network_count;
-        if (run.offset >= run.end)
+        run->offset = self->offset + self->length;
+        run->end = self->end;
+        run->flags = self->flags;
+        run->network = p->network_count;
+        if (run->offset >= run->end)
             return;
-        size_t wire = run.end - run.offset;
-        if (run.in.left > wire)
-            run.in.left = wire;
+        size_t wire = run->end - run->offset;
+        if (run->in.left > wire)
+            run->in.left = wire;
         if (next.space == KEY_ICMP_QUOTE)
-            run.flags |= LAYER_QUOTED;
+            run->flags |= LAYER_QUOTED;
         protocol = registry_find(next);
     }
+    add_data(p, run);
 }
 
 void dissect(struct packet *p)
 {
     struct span in = p->buffers[0];
     struct run run = { .in = in, .end = p->wire_length > in.left ? p->wire_length : (uint32_t)in.left };
-    run_layers(p, registry_find((struct key){ KEY_LINK, p->link_type, 0 }), run);
+    if (run.end)
+        run_layers(p, registry_find((struct key){ KEY_LINK, p->link_type, 0 }), &run);
 }
 
 void dissect_buffer(struct packet *p, struct span bytes, struct key key, uint8_t network)
 {
-    if (p->buffer_count == BUFFERS_MAX || p->layer_count >= LAYERS_MAX - 1)
+    if (p->buffer_count == BUFFERS_MAX || p->layer_count >= LAYERS_MAX - 1 || !bytes.left)
         return;
     uint8_t buffer = p->buffer_count++;
     p->buffers[buffer] = bytes;
     struct run run = { .in = bytes, .end = (uint32_t)bytes.left, .buffer = buffer, .network = network };
-    run_layers(p, registry_find(key), run);
+    run_layers(p, registry_find(key), &run);
 }

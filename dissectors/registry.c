@@ -20,94 +20,47 @@
 PROTOCOLS(DECLARE)
 const struct protocol *const protocols[] = { PROTOCOLS(LIST) NULL };
 
-enum { ETHERTYPES = 64 }; /* slots; a power of two, at most half full */
+/* All keys of all spaces in one open-addressed table, at most half full; an empty slot ends a search. */
+enum { SLOT_BITS = 9, SLOTS = 1 << SLOT_BITS };
 
-static const struct protocol *by_link[512], *by_sap[256], *by_ip[256];
-static struct {
-    uint16_t type;
+static struct slot {
+    uint32_t key; /* space in the upper half, value in the lower */
     const struct protocol *protocol;
-} by_ethertype[ETHERTYPES];
-static uint8_t tcp_ports[65536 / 8], udp_ports[65536 / 8]; /* a bit: somebody has this port */
+} slots[SLOTS];
 
-static unsigned ethertype_slot(uint16_t type)
+static inline const struct protocol *find(uint32_t key)
 {
-    unsigned slot = (type ^ type >> 8) % ETHERTYPES;
-    while (by_ethertype[slot].protocol && by_ethertype[slot].type != type)
-        slot = (slot + 1) % ETHERTYPES;
-    return slot;
+    unsigned at = key * 0x9e3779b1u >> (32 - SLOT_BITS);
+    while (slots[at].protocol && slots[at].key != key)
+        at = (at + 1) % SLOTS;
+    return slots[at].protocol;
 }
 
 static void take(const struct protocol *protocol, struct key key)
 {
-    unsigned slot;
-    switch (key.space) {
-    case KEY_LINK:
-        if (key.value < sizeof by_link / sizeof *by_link)
-            by_link[key.value] = protocol;
-        break;
-    case KEY_ETHERTYPE:
-        slot = ethertype_slot(key.value);
-        by_ethertype[slot].type = key.value;
-        by_ethertype[slot].protocol = protocol;
-        break;
-    case KEY_LLC_SAP:
-        by_sap[key.value & 255] = protocol;
-        break;
-    case KEY_IP:
-        by_ip[key.value & 255] = protocol;
-        break;
-    case KEY_TCP_PORT:
-        tcp_ports[key.value / 8] |= (uint8_t)(1 << key.value % 8);
-        break;
-    case KEY_UDP_PORT:
-        udp_ports[key.value / 8] |= (uint8_t)(1 << key.value % 8);
-        break;
-    }
+    uint32_t whole = (uint32_t)key.space << 16 | key.value;
+    unsigned at = whole * 0x9e3779b1u >> (32 - SLOT_BITS);
+    while (slots[at].protocol && slots[at].key != whole)
+        at = (at + 1) % SLOTS;
+    slots[at] = (struct slot){ whole, protocol };
 }
 
 void registry_open(void)
 {
+    unsigned taken = 0;
     for (const struct protocol *const *p = protocols; *p; p++)
-        for (const struct key *key = (*p)->keys; key && key->space; key++)
+        for (const struct key *key = (*p)->keys; key && key->space && taken < SLOTS / 2; key++, taken++)
             take(*p, *key);
 }
 
-static const struct protocol *search(uint16_t space, uint16_t value)
+const struct protocol *registry_lookup(unsigned space, unsigned value, unsigned other)
 {
-    for (const struct protocol *const *p = protocols; *p; p++)
-        for (const struct key *key = (*p)->keys; key && key->space; key++)
-            if (key->space == space && key->value == value)
-                return *p;
-    return NULL;
-}
-
-static const struct protocol *find_port(const uint8_t *ports, struct key key)
-{
-    if (ports[key.value / 8] >> key.value % 8 & 1)
-        return search(key.space, key.value);
-    if (ports[key.other / 8] >> key.other % 8 & 1)
-        return search(key.space, key.other);
-    return NULL;
-}
-
-const struct protocol *registry_find(struct key key)
-{
-    switch (key.space) {
-    case KEY_LINK:
-        return key.value < sizeof by_link / sizeof *by_link ? by_link[key.value] : NULL;
-    case KEY_ETHERTYPE:
-    case KEY_ICMP_QUOTE:
-        return by_ethertype[ethertype_slot(key.value)].protocol;
-    case KEY_LLC_SAP:
-        return by_sap[key.value & 255];
-    case KEY_IP:
-        return by_ip[key.value & 255];
-    case KEY_TCP_PORT:
-        return find_port(tcp_ports, key);
-    case KEY_UDP_PORT:
-        return find_port(udp_ports, key);
-    }
-    return NULL;
+    if (space == KEY_ICMP_QUOTE)
+        space = KEY_ETHERTYPE;
+    const struct protocol *protocol = find(space << 16 | value);
+    if (!protocol && (space == KEY_TCP_PORT || space == KEY_UDP_PORT))
+        protocol = find(space << 16 | other);
+    return protocol;
 }
 
 const struct protocol *registry_by_name(const char *name)

@@ -126,7 +126,7 @@ static const struct field fields[] = {
     { "tcp.flags.fin",                         N_("Fin"), FIELD_BOOL, BITS(111, 1) },
     { "tcp.window_size_value",                        N_("Window"), FIELD_UINT, BYTE(14, 2), HOT(tcp_window) },
     { "tcp.window_size",                                N_("Calculated window size"), FIELD_UINT, NOTE(window, NOTE_WINDOW) },
-    { "tcp.window_size_scalefactor",                                 N_("Window size scaling factor"), FIELD_UINT, NOTE(scale, NOTE_WINDOW_SCALE) },
+    { "tcp.window_size_scalefactor",                                 N_("Window size scaling factor"), FIELD_INT, NOTE(scale, NOTE_WINDOW_SCALE) },
     { "tcp.checksum",N_("Checksum"), FIELD_UINT, BYTE(16, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
     { "tcp.checksum.status",                     N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
      .names = checksum_status_names },

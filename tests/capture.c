@@ -208,20 +208,26 @@ static void begin_pcapng(bool big)
 /* ----------------------------------------------------------------------------------------------- reading them back */
 
 static struct error said;
-static char path[64] = "";
+static char path[64];      /* what is read or written */
+static char temporary[64]; /* the file that a test made, one at a time */
 
-static void remove_path(void)
+static void remove_temporary(void)
 {
-    unlink(path);
+    if (*temporary)
+        unlink(temporary);
+    *temporary = 0;
 }
+
+TestSuite(capture, .fini = remove_temporary);
 
 static const char *write_file(const char *suffix, const void *bytes, size_t n)
 {
+    remove_temporary();
     snprintf(path, sizeof path, "/tmp/peel-test-XXXXXX%s", suffix);
     int fd = mkstemps(path, (int)strlen(suffix));
     cr_assert(fd >= 0 && write(fd, bytes, n) == (ssize_t)n);
     close(fd);
-    atexit(remove_path);
+    memcpy(temporary, path, sizeof path);
     return path;
 }
 

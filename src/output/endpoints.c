@@ -1,57 +1,28 @@
 #include "output/endpoints.h"
 #include "base/address.h"
-#include "dissectors/registry.h"
 #include "output/value.h"
 
-enum { HOT_PORTS = HOT_TCP | HOT_UDP };
-
-const struct layer *packet_subject(const struct packet *packet)
+/* Ports are two rows in turn whose shared name ends in ".port". */
+static const struct field *port_rows(const struct protocol *protocol)
 {
-    const struct layer *subject = NULL;
-    for (unsigned i = 0; i < packet->layer_count; i++) {
-        const struct layer *layer = &packet->layers[i];
-        if (layer->flags & LAYER_QUOTED)
-            break;
-        if (!subject || layer->protocol != &data_protocol)
-            subject = layer;
-    }
-    return subject;
-}
-
-/* A port: a row of 16 bits whose shared name ends in ".port". */
-static const struct field *port_row(const struct protocol *protocol, bool source)
-{
-    const struct field *row = protocol->fields;
-    for (; row->abbrev; row++) {
+    for (const struct field *row = protocol->fields; row->abbrev; row++) {
         size_t n = row->also ? strlen(row->also) : 0;
         if (n > 5 && !strcmp(row->also + n - 5, ".port"))
-            return source || !row[1].abbrev ? row : row + 1;
+            return row;
     }
     return NULL;
 }
 
-static void hot_port(const struct packet *packet, bool source, uint16_t *port)
+bool endpoint_ports(const struct packet *packet, const struct layer *subject, uint16_t ports[2])
 {
-    if (packet->have & HOT_TCP)
-        *port = source ? packet->tcp_srcport : packet->tcp_dstport;
-    else
-        *port = source ? packet->udp_srcport : packet->udp_dstport;
-}
-
-bool endpoint_port(const struct packet *packet, const struct layer *subject, bool source, uint16_t *port)
-{
-    unsigned hot = packet->have & HOT_PORTS;
-    if (!(packet->again & HOT_PORTS) && hot && hot != HOT_PORTS && subject->protocol->hot & HOT_PORTS) {
-        hot_port(packet, source, port);
-        return true;
-    }
-    for (const struct layer *l = subject; l > packet->layers; l--) {
-        const struct field *row = l->network == subject->network ? port_row(l->protocol, source) : NULL;
+    for (const struct layer *l = subject; l > packet->layers && l->network == subject->network; l--) {
+        const struct field *rows = port_rows(l->protocol);
         struct place place = { .packet = packet, .layer = l, .rows = l->protocol->fields };
-        struct value value;
+        struct value source, destination;
         place.bytes = layer_header(packet, l);
-        if (row && field_read(row, &place, 0, &value)) {
-            *port = (uint16_t)value.u;
+        if (rows && field_read(rows, &place, 0, &source) && field_read(rows + 1, &place, 0, &destination)) {
+            ports[0] = (uint16_t)source.u;
+            ports[1] = (uint16_t)destination.u;
             return true;
         }
     }
@@ -73,20 +44,9 @@ static void write_by_role(struct buffer *out, const struct packet *packet, const
     }
 }
 
-void endpoint_write(struct buffer *out, const struct packet *packet, const struct layer *subject, bool source)
+char *address_write(char *at, const uint8_t *address, uint8_t size, bool has_port, uint16_t port)
 {
-    if (!subject)
-        return;
-    const struct network *network = layer_network(packet, subject);
-    if (!network) {
-        write_by_role(out, packet, subject, source);
-        return;
-    }
-    const uint8_t *address = source ? network->source : network->destination;
-    uint16_t port = 0;
-    bool has_port = endpoint_port(packet, subject, source, &port);
-    char *at = buffer_room(out, ADDRESS_TEXT + 16);
-    if (network->size == 4) {
+    if (size == 4) {
         at = write_ipv4(at, load_be32(address));
     } else {
         if (has_port)
@@ -99,5 +59,20 @@ void endpoint_write(struct buffer *out, const struct packet *packet, const struc
         *at++ = ':';
         at = write_decimal(at, port);
     }
-    out->at = at;
+    return at;
+}
+
+void endpoint_write(struct buffer *out, const struct packet *packet, const struct layer *subject, bool source)
+{
+    if (!subject)
+        return;
+    const struct network *network = layer_network(packet, subject);
+    if (!network) {
+        write_by_role(out, packet, subject, source);
+        return;
+    }
+    uint16_t ports[2] = { 0, 0 };
+    bool has_port = endpoint_ports(packet, subject, ports);
+    const uint8_t *address = source ? network->source : network->destination;
+    out->at = address_write(buffer_room(out, 64), address, network->size, has_port, ports[!source]);
 }

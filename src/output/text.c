@@ -15,146 +15,215 @@ void text_open(struct text *text, const struct style *style, enum time_format fo
     text->source_width = text->destination_width = 22;
     text->protocol_width = 6;
     text->length_width = 5;
+    text->last_second = UINT64_MAX;
+    text->last_number = UINT64_MAX - 1;
 }
 
-/* Pads what was written since mark, and a space, widening the column. */
-static inline void align_left(struct buffer *out, size_t mark, unsigned *width)
+/* The columns before the summary are put into one reserved piece of the buffer. No column is wider than WIDEST, and
+ * each may write SLACK bytes beyond its end: whole vectors of spaces are quicker than counting. */
+enum { WIDEST = KEPT_TEXT - 1, SLACK = KEPT_TEXT, COLUMNS_ROOM = 6 * (WIDEST + 1) + SLACK };
+
+static inline unsigned widen(unsigned *width, size_t used)
 {
-    unsigned used = (unsigned)(buffer_used(out) - mark);
     if (used > *width)
-        *width = used;
-    unsigned pad = *width - used + 1;
-    char *at = buffer_room(out, pad + 32);
-    if (pad <= 32)
-        memset(at, ' ', 32);
-    else
-        memset(at, ' ', pad);
-    out->at = at + pad;
+        *width = (unsigned)used;
+    return *width;
 }
 
-/* What stands in text, right-aligned, and a space. */
-static void write_right(struct buffer *out, const char *text, unsigned n, unsigned *width)
+/* Spaces from text_end to the end of the column that began at `at`, and one more. */
+static inline char *pad_column(char *at, char *text_end, unsigned *width)
 {
-    if (n > *width)
-        *width = n;
-    char *at = buffer_room(out, *width + 1);
-    memset(at, ' ', *width - n);
-    memcpy(at + (*width - n), text, n);
-    at[*width] = ' ';
-    out->at = at + *width + 1;
+    char *end = at + widen(width, (size_t)(text_end - at)) + 1;
+    memset(text_end, ' ', 32);
+    if (end - text_end > 32)
+        memset(text_end + 32, ' ', (size_t)(end - text_end) - 32);
+    return end;
 }
 
-static void write_wide_number(struct buffer *out, uint64_t number, unsigned *width)
+static char *put_right(char *at, const char *text, size_t n, unsigned *width)
 {
+    size_t pad = widen(width, n) - n;
+    memset(at, ' ', pad);
+    memcpy(at + pad, text, n);
+    at[pad + n] = ' ';
+    return at + pad + n + 1;
+}
+
+static inline char *put_number(char *at, uint64_t number, unsigned *width)
+{
+    if (*width <= 8 && write_aligned(at, number, *width)) {
+        at[*width] = ' ';
+        return at + *width + 1;
+    }
     char digits[24];
-    write_right(out, digits, (unsigned)(write_decimal(digits, number) - digits), width);
+    return put_right(at, digits, (size_t)(write_decimal(digits, number) - digits), width);
 }
 
-static inline void write_number(struct buffer *out, uint64_t number, unsigned *width)
+/* The packet's number. Mostly it is one more than the last one, and then only the last digit of its text changes. */
+static inline char *put_packet_number(struct text *text, char *at, uint64_t number)
 {
-    char *at = buffer_room(out, 16);
-    if (*width > 8 || !write_aligned(at, number, *width)) {
-        write_wide_number(out, number, width);
-        return;
-    }
-    at[*width] = ' ';
-    out->at = at + *width + 1;
-}
-
-/* Seconds since the first packet, the usual format, straight into the line. */
-static inline bool write_relative(struct text *text, struct buffer *out, const struct packet *packet)
-{
-    uint64_t n = (uint64_t)packet->time_relative, seconds = n / 1000000000;
-    char *at = buffer_room(out, 32);
-    if (packet->time_relative < 0 || !packet->timed || text->digits != 6 || text->time_width > 15 ||
-        !write_aligned(at, seconds, text->time_width - 7))
-        return false;
-    at += text->time_width - 7;
-    *at++ = '.';
-    at = write_few_digits(at, (uint32_t)(n % 1000000000 / 1000), 6);
-    *at++ = ' ';
-    out->at = at;
-    return true;
-}
-
-static void write_time(struct text *text, struct buffer *out, const struct packet *packet)
-{
-    if (text->time_format == FORMAT_RELATIVE && write_relative(text, out, packet))
-        return;
-    char bytes[64];
-    struct buffer scratch = { .start = bytes, .at = bytes, .end = bytes + sizeof bytes, .fd = -1 };
-    if (packet->timed) {
-        switch (text->time_format) {
-        case FORMAT_RELATIVE:
-            time_write(&scratch, packet->time_relative, text->digits);
-            break;
-        case FORMAT_DELTA:
-            time_write(&scratch, packet->time_delta, text->digits);
-            break;
-        case FORMAT_DELTA_SHOWN:
-            time_write(&scratch, text->shown ? packet->time - text->last_shown : 0, text->digits);
-            break;
-        case FORMAT_EPOCH:
-            time_write(&scratch, packet->time, text->digits);
-            break;
-        default:
-            time_write_absolute(&scratch, packet->time, text->time_format, text->digits);
-        }
-        text->last_shown = packet->time;
-        text->shown = true;
-    }
-    write_right(out, bytes, (unsigned)buffer_used(&scratch), &text->time_width);
-}
-
-/* One end of the packet, padded. IPv4 ends are kept as text. */
-static inline void write_endpoint(struct text *text, struct buffer *out, const struct packet *packet,
-                                  const struct layer *subject, bool source, unsigned *width)
-{
-    size_t mark = buffer_used(out);
-    const struct network *network = subject ? layer_network(packet, subject) : NULL;
-    if (network && network->size == 4) {
-        uint16_t port = 0;
-        bool has_port = endpoint_port(packet, subject, source, &port);
-        uint64_t key = UINT64_C(1) << 63 | (uint64_t)has_port << 48 | (uint64_t)port << 32 |
-                       load_be32(source ? network->source : network->destination);
-        struct endpoint_text *kept = &text->kept[(key * UINT64_C(0x9e3779b97f4a7c15)) >> 56];
-        if (kept->key != key) {
-            char *at = write_ipv4(kept->text, (uint32_t)key);
-            if (has_port) {
-                *at++ = ':';
-                at = write_decimal(at, port);
-            }
-            kept->key = key;
-            kept->length = (uint8_t)(at - kept->text);
-        }
-        memcpy(buffer_room(out, sizeof kept->text), kept->text, sizeof kept->text);
-        out->at += kept->length;
+    unsigned width = text->number_width;
+    char fresh[8];
+    if (number == text->last_number + 1 && text->number_text >> 56 < '9') {
+        text->number_text += UINT64_C(1) << 56;
     } else {
-        endpoint_write(out, packet, subject, source);
+        text->last_number = UINT64_MAX - 1;
+        if (width > 8 || !write_aligned(fresh, number, 8) || (width < 8 && fresh[7 - width] != ' '))
+            return put_number(at, number, &text->number_width);
+        memcpy(&text->number_text, fresh, 8);
     }
-    align_left(out, mark, width);
+    text->last_number = number;
+    uint64_t characters = text->number_text >> (64 - 8 * width);
+    memcpy(at, &characters, 8);
+    at[width] = ' ';
+    return at + width + 1;
+}
+
+static char *put_other_time(struct text *text, char *at, const struct packet *packet)
+{
+    char bytes[64]; /* the most that a time's writer asks for: a buffer that lies here cannot grow */
+    struct buffer scratch = { .start = bytes, .at = bytes, .end = bytes + sizeof bytes, .fd = -1 };
+    switch (text->time_format) {
+    case FORMAT_RELATIVE:
+        time_write(&scratch, packet->time_relative, text->digits);
+        break;
+    case FORMAT_DELTA:
+        time_write(&scratch, packet->time_delta, text->digits);
+        break;
+    case FORMAT_DELTA_SHOWN:
+        time_write(&scratch, text->shown ? packet->time - text->last_shown : 0, text->digits);
+        break;
+    case FORMAT_EPOCH:
+        time_write(&scratch, packet->time, text->digits);
+        break;
+    default:
+        time_write_absolute(&scratch, packet->time, text->time_format, text->digits);
+    }
+    text->last_shown = packet->time;
+    text->shown = true;
+    return put_right(at, bytes, buffer_used(&scratch), &text->time_width);
+}
+
+static inline char *put_time(struct text *text, char *at, const struct packet *packet)
+{
+    if (!packet->timed)
+        return put_right(at, "", 0, &text->time_width);
+    uint64_t n = (uint64_t)packet->time_relative, second = n / 1000000000;
+    unsigned width = text->time_width - 7;
+    if (text->time_format != FORMAT_RELATIVE || packet->time_relative < 0 || text->digits != 6 || width > 8)
+        return put_other_time(text, at, packet);
+    if (second != text->last_second && !write_aligned(text->second_text, second, width)) {
+        text->last_second = UINT64_MAX;
+        return put_other_time(text, at, packet);
+    }
+    text->last_second = second;
+    memcpy(at, text->second_text, 8);
+    at += width;
+    *at++ = '.';
+    at = write_few_digits(at, (uint32_t)(n - second * 1000000000) / 1000, 6);
+    *at++ = ' ';
+    return at;
+}
+
+/* Copies in whole vectors; as one memcpy the compiler makes it a string instruction that takes longer to start. */
+static inline void copy_kept(char *to, const char *from)
+{
+    for (unsigned i = 0; i < KEPT_TEXT; i += 16)
+        memcpy(to + i, from + i, 16);
+}
+
+/* One end of the packet, padded, from its kept text. */
+static inline char *put_end(struct text *text, char *at, const struct network *network, bool source, bool has_port,
+                            uint16_t port, unsigned *width)
+{
+    const uint8_t *address = source ? network->source : network->destination;
+    uint64_t high = 0, low = load_be32(address);
+    if (network->size == 16) {
+        high = load_be64(address);
+        low = load_be64(address + 8);
+    }
+    uint32_t tail = (uint32_t)network->size << 24 | (uint32_t)has_port << 16 | port;
+    uint64_t mix = (high ^ low * UINT64_C(0x9e3779b97f4a7c15) ^ tail) * UINT64_C(0xd6e8feb86659fd93);
+    struct endpoint_text *kept = &text->kept[mix >> 56];
+    if (kept->low != low || kept->tail != tail || kept->high != high) {
+        char *end = address_write(kept->text, address, network->size, has_port, port);
+        memset(end, ' ', (size_t)(kept->text + sizeof kept->text - end));
+        kept->high = high;
+        kept->low = low;
+        kept->tail = tail;
+        kept->length = (uint32_t)(end - kept->text);
+    }
+    copy_kept(at, kept->text);
+    return at + widen(width, kept->length) + 1;
+}
+
+static char *put_other_end(char *at, const struct packet *packet, const struct layer *subject, bool source,
+                           unsigned *width)
+{
+    char bytes[ADDRESS_TEXT * 4];
+    struct buffer scratch = { .start = bytes, .at = bytes, .end = bytes + sizeof bytes, .fd = -1 };
+    endpoint_write(&scratch, packet, subject, source);
+    size_t n = buffer_used(&scratch);
+    n = n < WIDEST ? n : WIDEST;
+    memcpy(at, bytes, n);
+    return pad_column(at, at + n, width);
+}
+
+static inline char *put_ends(struct text *text, char *at, const struct packet *packet, const struct layer *subject)
+{
+    const struct network *network = subject ? layer_network(packet, subject) : NULL;
+    if (!network) {
+        at = put_other_end(at, packet, subject, true, &text->source_width);
+        return put_other_end(at, packet, subject, false, &text->destination_width);
+    }
+    uint16_t ports[2] = { 0, 0 };
+    bool has_ports = endpoint_hot_ports(packet, subject, ports) || endpoint_ports(packet, subject, ports);
+    at = put_end(text, at, network, true, has_ports, ports[0], &text->source_width);
+    return put_end(text, at, network, false, has_ports, ports[1], &text->destination_width);
+}
+
+static inline char *put_label(struct text *text, char *at, const struct protocol *protocol)
+{
+    if (protocol != text->labelled || !text->label_length) {
+        const char *label = protocol ? protocol->label : "-";
+        size_t n = strlen(label);
+        text->label_length = (uint32_t)(n < sizeof text->label_text ? n : sizeof text->label_text);
+        memset(text->label_text, ' ', sizeof text->label_text);
+        memcpy(text->label_text, label, text->label_length);
+        text->labelled = protocol;
+    }
+    memcpy(at, text->label_text, sizeof text->label_text);
+    return at + widen(&text->protocol_width, text->label_length) + 1;
 }
 
 /* What the line says beyond its subject: that the packet was not whole, what the tracker noticed. */
-static void write_verdicts(struct buffer *out, const struct packet *packet, const struct layer *subject)
+static void write_verdict(const struct text *text, struct buffer *out, const char *verdict)
+{
+    buffer_text(out, text->style.ascii ? " | " : " · ");
+    buffer_text(out, verdict);
+}
+
+static void write_verdicts(const struct text *text, struct buffer *out, const struct packet *packet,
+                           const struct layer *subject)
 {
     const struct layer *last = &packet->layers[packet->layer_count - 1];
     if (last->flags & LAYER_DEEP)
-        buffer_text(out, " · nested too deep");
+        write_verdict(text, out, "nested too deep");
     if (subject->verdict == VERDICT_BROKEN)
-        buffer_text(out, " · malformed");
+        write_verdict(text, out, "malformed");
     else if (subject->verdict == VERDICT_CUT && subject->protocol != &data_protocol)
-        buffer_text(out, " · cut short");
+        write_verdict(text, out, "cut short");
 }
 
-static void write_summary(struct buffer *out, const struct packet *packet, const struct layer *subject)
+static void write_summary(const struct text *text, struct buffer *out, const struct packet *packet,
+                          const struct layer *subject)
 {
     if (subject->protocol->summary)
         subject->protocol->summary(packet, subject, out);
     else
         buffer_text(out, subject->protocol->title);
     if (subject->verdict | packet->layers[packet->layer_count - 1].flags)
-        write_verdicts(out, packet, subject);
+        write_verdicts(text, out, packet, subject);
 }
 
 /* Cuts the line that began at mark to the terminal's columns, with a sign that it was cut. */
@@ -191,43 +260,35 @@ static const char *line_color(const struct packet *packet, const struct layer *s
 
 void text_header(struct text *text, struct buffer *out)
 {
-    size_t mark;
-    write_right(out, "No", 2, &text->number_width);
-    write_right(out, "Time", 4, &text->time_width);
-    buffer_char(out, ' ');
-    mark = buffer_used(out);
-    buffer_text(out, "Source");
-    align_left(out, mark, &text->source_width);
-    mark = buffer_used(out);
-    buffer_text(out, "Destination");
-    align_left(out, mark, &text->destination_width);
-    mark = buffer_used(out);
-    buffer_text(out, "Proto");
-    align_left(out, mark, &text->protocol_width);
-    write_right(out, "Len", 3, &text->length_width);
+    char *at = buffer_room(out, COLUMNS_ROOM);
+    at = put_right(at, "No", 2, &text->number_width);
+    at = put_right(at, "Time", 4, &text->time_width);
+    *at++ = ' ';
+    at = pad_column(at, (char *)memcpy(at, "Source", 6) + 6, &text->source_width);
+    at = pad_column(at, (char *)memcpy(at, "Destination", 11) + 11, &text->destination_width);
+    at = pad_column(at, (char *)memcpy(at, "Proto", 5) + 5, &text->protocol_width);
+    out->at = put_right(at, "Len", 3, &text->length_width);
     buffer_text(out, " Summary\n");
 }
 
 void text_write(struct text *text, struct buffer *out, const struct packet *packet)
 {
-    buffer_room(out, 1024); /* marks below hold: the line's fixed part lies in one piece */
     const struct layer *subject = packet_subject(packet);
     const char *color = text->style.color ? line_color(packet, subject) : NULL;
     if (color)
         buffer_text(out, color);
+    char *at = buffer_room(out, COLUMNS_ROOM);
     size_t line = buffer_used(out);
-    write_number(out, packet->number, &text->number_width);
-    write_time(text, out, packet);
-    buffer_char(out, ' ');
-    write_endpoint(text, out, packet, subject, true, &text->source_width);
-    write_endpoint(text, out, packet, subject, false, &text->destination_width);
-    size_t mark = buffer_used(out);
-    buffer_text(out, subject ? subject->protocol->label : "-");
-    align_left(out, mark, &text->protocol_width);
-    write_number(out, packet->wire_length, &text->length_width);
-    buffer_char(out, ' ');
+    at = put_packet_number(text, at, packet->number);
+    at = put_time(text, at, packet);
+    *at++ = ' ';
+    at = put_ends(text, at, packet, subject);
+    at = put_label(text, at, subject ? subject->protocol : NULL);
+    at = put_number(at, packet->wire_length, &text->length_width);
+    *at++ = ' ';
+    out->at = at;
     if (subject)
-        write_summary(out, packet, subject);
+        write_summary(text, out, packet, subject);
     if (text->style.columns)
         cut_line(text, out, line);
     if (color)

@@ -28,6 +28,11 @@ void value_write(struct buffer *out, const struct field *field, const struct val
     case FIELD_UINT_LE:
         write_number(out, field, value);
         break;
+    case FIELD_INT:
+        if (value->i < 0)
+            buffer_char(out, '-');
+        buffer_decimal(out, value->i < 0 ? 0 - value->u : value->u);
+        break;
     case FIELD_BOOL:
         buffer_char(out, value->u ? '1' : '0');
         break;
@@ -93,6 +98,9 @@ void value_write_named(struct buffer *out, const struct field *field, const stru
 void value_write_json(struct buffer *out, const struct field *field, const struct value *value)
 {
     switch (field->type) {
+    case FIELD_INT:
+        value_write(out, field, value);
+        break;
     case FIELD_UINT:
     case FIELD_UINT_LE:
         buffer_decimal(out, value->u);

@@ -85,6 +85,10 @@ static bool read_note(const struct field *f, const struct place *place, struct v
     case FIELD_TIME:
         memcpy(&value->i, at, sizeof value->i);
         break;
+    case FIELD_INT:
+        memcpy(&narrow, at, sizeof narrow);
+        value->i = (int32_t)narrow;
+        break;
     default:
         memcpy(&narrow, at, sizeof narrow);
         value->u = narrow;

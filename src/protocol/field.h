@@ -21,6 +21,7 @@ enum field_type {
     FIELD_TIME,     /* an instant: value.i, nanoseconds since 1970 */
     FIELD_DURATION, /* value.i, nanoseconds */
     FIELD_NONE,     /* there or not; the value is its bytes */
+    FIELD_INT,      /* from a note or computed: value.i, signed */
     FIELD_TLVS,     /* a run of type-length-value options, described by `tlvs` */
 };
 

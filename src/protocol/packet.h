@@ -108,7 +108,7 @@ struct note {
     uint32_t stream;
     uint32_t seq, next_seq, ack; /* relative */
     uint32_t window;             /* scaled */
-    uint32_t scale;              /* the factor; 0 unknown: no SYN seen; 1 none */
+    int32_t scale;               /* the factor; -1 unknown: no SYN seen; -2: windows are not scaled */
     uint32_t duplicate_ack_num, duplicate_ack_frame, acks_frame, rto_frame;
     uint32_t bytes_in_flight, push_bytes_sent;
     int64_t ack_rtt, initial_rtt, rto, time_relative, time_delta;
@@ -138,6 +138,7 @@ struct packet {
     uint16_t udp_srcport, udp_dstport, udp_length;
 
     uint8_t layer_count, buffer_count, network_count, note_count;
+    uint8_t subject; /* the layer that the packet is about: the last one that is neither data nor quoted in an error */
     struct fragment fragment;
     struct layer layers[LAYERS_MAX];
     struct span buffers[BUFFERS_MAX];

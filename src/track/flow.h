@@ -1,0 +1,127 @@
+/* The flow table: all that is remembered of each conversation, one entry of 128 bytes, found by its sorted 5-tuple.
+ *
+ * Key: (protocol, address and port of one end, address and port of the other), the lower end first; VLAN tags are no
+ * part of it. Ends are 0 (the lower) and 1; client, server and local are views of them. A port pair that is used
+ * again gets a new entry, which replaces the older one in the table and leads to it by `previous`.
+ *
+ * Shape: 8-byte slots (32 bits of hash, 32 bits of index), linear probing, at most half full, and entries in chunks
+ * that never move. A slot's hash begins with its own place, so the table grows and closes gaps without a look at the
+ * entries. Memory a conversation: 128 bytes and 16 to 32 of slots; IPv6 another 32 for its addresses. */
+#pragma once
+#include "base/span.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FLOW_NONE UINT32_MAX /* no index */
+
+enum flow_flag {
+    FLOW_IPV6 = 1,
+    FLOW_REUSED = 2,  /* an older conversation had the same addresses and ports */
+    FLOW_FREE = 4,    /* no conversation: the entry waits for one */
+    FLOW_UNTIMED = 8, /* no packet of it had a time: first and last mean nothing */
+};
+
+/* What one end did, as far as packets prove it. Sequence numbers are as on the wire. */
+struct flow_end {
+    uint32_t base;     /* relative numbers count from here: the SYN's own number */
+    uint32_t sent;     /* one beyond the highest number that it sent */
+    uint32_t received; /* the highest acknowledgement that it sent */
+    uint32_t fin;      /* the number of its FIN */
+    uint8_t state;     /* enum tcp_state */
+    uint8_t scale;     /* its windows' shift, or enum flow_scale */
+    uint16_t flags;    /* enum end_flag */
+};
+
+enum flow_scale {
+    SCALE_MOST = 14,     /* RFC 7323, 2.3 */
+    SCALE_NONE = 254,    /* a SYN without the option was seen: windows are not scaled */
+    SCALE_UNKNOWN = 255, /* no SYN seen */
+};
+
+enum end_flag {
+    END_BASE = 1, /* base is known */
+};
+
+struct flow {
+    /* the line of state */
+    uint32_t address[2]; /* IPv4: of both ends, host byte order; IPv6: [0] is the index of the pair of addresses */
+    uint16_t port[2];
+    uint32_t stream;   /* number in order of appearance, TCP and UDP counted apart */
+    uint32_t previous; /* the entry before this one with the same key, or FLOW_NONE; ask flow_previous */
+    uint8_t protocol;  /* 6 or 17 */
+    uint8_t flags;     /* enum flow_flag */
+    uint16_t spare;
+    struct flow_end end[2];
+    /* the line of counters, [0] sent by end 0 */
+    int64_t first, last; /* nanoseconds since 1970; last: of the latest packet read, even if its time stepped back */
+    uint64_t bytes[2];
+    uint32_t packets[2];
+    uint32_t retransmits[2];
+    uint32_t changed[2]; /* when state last changed: milliseconds since first */
+    uint32_t hash;
+    uint32_t side; /* where other parts of the tracker keep more about it, 0: nowhere */
+};
+_Static_assert(sizeof(struct flow) == 128, "two cache lines");
+
+struct flow_key {
+    const uint8_t *address[2]; /* in the packet */
+    uint16_t port[2];
+    uint8_t size; /* of an address: 4 or 16 */
+    uint8_t protocol;
+    uint32_t hash;
+};
+
+struct flow_slot {
+    uint32_t hash, index;
+};
+
+struct flow_table {
+    struct flow_slot *slots; /* owned; index FLOW_NONE: empty */
+    unsigned bits;           /* 2^bits slots */
+    uint32_t used;           /* slots in use */
+    uint32_t count;          /* entries ever taken from the chunks, free ones too: indexes are below it */
+    uint32_t free;           /* head of the free entries, linked by previous */
+    uint32_t live;           /* entries that hold a conversation */
+    struct flow **chunks;    /* owned */
+    uint8_t (**pairs)[32];   /* owned: chunks of pairs of IPv6 addresses, end 0 first */
+    uint32_t pair_count, pair_free;
+    uint64_t seed[4];
+};
+
+/* Returns 0 or ERROR_MEMORY. */
+int flow_table_open(struct flow_table *table);
+void flow_table_close(struct flow_table *table);
+
+/* The key of a segment from source to destination, addresses of `size` bytes that must outlive the key. Returns the
+ * end that the source is. */
+unsigned flow_key_set(const struct flow_table *table, struct flow_key *key, const uint8_t *source,
+                      const uint8_t *destination, unsigned size, uint16_t source_port, uint16_t destination_port,
+                      uint8_t protocol);
+
+/* The index of the newest entry with this key, or FLOW_NONE. */
+uint32_t flow_find(const struct flow_table *table, const struct flow_key *key);
+/* A new entry for the key, all else zero, scales unknown; one with the same key becomes its `previous`. FLOW_NONE:
+ * no memory. */
+uint32_t flow_add(struct flow_table *table, const struct flow_key *key);
+/* Forgets an entry. */
+void flow_drop(struct flow_table *table, uint32_t index);
+/* The entry that this one replaced, or FLOW_NONE where there was none or it is forgotten. */
+uint32_t flow_previous(const struct flow_table *table, uint32_t index);
+/* The entry with a stream's number, or FLOW_NONE. Looks through all of them. */
+uint32_t flow_by_stream(const struct flow_table *table, uint8_t protocol, uint32_t stream);
+
+enum { FLOW_CHUNK_BITS = 14, FLOW_CHUNK = 1 << FLOW_CHUNK_BITS };
+
+static inline struct flow *flow_at(const struct flow_table *table, uint32_t index)
+{
+    return &table->chunks[index >> FLOW_CHUNK_BITS][index & (FLOW_CHUNK - 1)];
+}
+
+/* An end's address, network byte order, 4 or 16 bytes. room: where an IPv4 address may be written. */
+const uint8_t *flow_address(const struct flow_table *table, const struct flow *flow, unsigned end, uint8_t room[4]);
+
+/* RFC 9293, 3.4: sequence numbers are compared modulo 2^32. */
+static inline int32_t seq_diff(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b);
+}

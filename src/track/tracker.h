@@ -1,0 +1,34 @@
+/* All memory between packets: puts fragments together, finds each segment's conversation and writes on the packet
+ * what only earlier packets tell (struct note). What nobody asked for is not done.
+ *
+ * Stream numbers, relative sequence numbers and scaled windows are tshark's (4.0), as it prints them. */
+#pragma once
+#include "base/error.h"
+#include "protocol/packet.h"
+#include "track/flow.h"
+
+enum track_level {
+    TRACK_FRAGMENTS = 1, /* fragments become datagrams, dissected in the packet that completes them */
+    TRACK_STREAMS = 2,   /* stream numbers, relative numbers, windows, times within the stream */
+};
+
+struct fragments;
+struct tlv_set;
+
+struct tracker {
+    unsigned levels; /* enum track_level */
+    struct flow_table flows;
+    struct fragments *fragments; /* owned; NULL: not asked for */
+    const struct protocol *tcp, *udp;
+    const struct tlv_set *tcp_options; /* how to read them */
+    uint32_t tcp_streams, udp_streams; /* how many there were */
+    bool out_of_memory;                /* something was not tracked for want of memory */
+};
+
+/* registry_open() comes first. Returns 0 or ERROR_MEMORY. */
+int tracker_open(struct tracker *tracker, unsigned levels, struct error *error);
+void tracker_close(struct tracker *tracker);
+
+/* A packet that was dissected, in the order of the capture. May add layers to it (their buffers are valid until the
+ * next packet is taken) and writes notes. */
+void tracker_take(struct tracker *tracker, struct packet *packet);

@@ -1,0 +1,391 @@
+/* What is remembered between packets: the flow table, streams and their numbers, fragments. */
+#include "segments.h"
+#include "track/fragments.h"
+#include <stdlib.h>
+
+#define STREAMS (TRACK_STREAMS | TRACK_FRAGMENTS)
+
+/* --- flow table --- */
+
+static unsigned key_of(struct flow_table *t, struct flow_key *key, uint8_t address[2][4], uint32_t number)
+{
+    for (unsigned i = 0; i < 4; i++)
+        address[0][i] = (uint8_t)(number >> (24 - 8 * i));
+    memcpy(address[1], (uint8_t[]){ 192, 0, 2, 1 }, 4);
+    return flow_key_set(t, key, address[0], address[1], 4, (uint16_t)(number * 7), 80, 6);
+}
+
+Test(flow, a_hundred_thousand_keys_are_each_found_again)
+{
+    struct flow_table t;
+    struct flow_key key;
+    uint8_t address[2][4];
+    cr_assert_eq(flow_table_open(&t), 0);
+    for (uint32_t i = 0; i < 100000; i++) {
+        key_of(&t, &key, address, i);
+        cr_assert_eq(flow_find(&t, &key), FLOW_NONE);
+        cr_assert_eq(flow_add(&t, &key), i);
+    }
+    for (uint32_t i = 0; i < 100000; i++) {
+        key_of(&t, &key, address, i);
+        cr_assert_eq(flow_find(&t, &key), i);
+    }
+    flow_table_close(&t);
+}
+
+Test(flow, both_directions_have_one_key)
+{
+    struct flow_table t;
+    struct flow_key there, back;
+    uint8_t a[4] = { 10, 0, 0, 1 }, b[4] = { 10, 0, 0, 2 };
+    cr_assert_eq(flow_table_open(&t), 0);
+    unsigned from = flow_key_set(&t, &there, b, a, 4, 5, 6, 6), to = flow_key_set(&t, &back, a, b, 4, 6, 5, 6);
+    cr_assert_neq(from, to);
+    cr_assert_eq(there.hash, back.hash);
+    cr_assert_eq(flow_add(&t, &there), flow_find(&t, &back));
+    flow_key_set(&t, &back, a, b, 4, 6, 5, 17);
+    cr_assert_eq(flow_find(&t, &back), FLOW_NONE, "UDP is another key");
+    flow_table_close(&t);
+}
+
+Test(flow, ipv6_addresses_are_kept_whole)
+{
+    struct flow_table t;
+    struct flow_key key;
+    uint8_t a[16] = { 0x20, 1, [15] = 1 }, b[16] = { 0x20, 1, [15] = 2 }, room[4];
+    cr_assert_eq(flow_table_open(&t), 0);
+    unsigned end = flow_key_set(&t, &key, b, a, 16, 5, 6, 6);
+    uint32_t index = flow_add(&t, &key);
+    cr_assert_eq(flow_find(&t, &key), index);
+    cr_assert(!memcmp(flow_address(&t, flow_at(&t, index), end, room), b, 16));
+    a[15] = 3;
+    flow_key_set(&t, &key, b, a, 16, 5, 6, 6);
+    cr_assert_eq(flow_find(&t, &key), FLOW_NONE);
+    flow_table_close(&t);
+}
+
+Test(flow, a_reused_key_leads_to_the_older_entry)
+{
+    struct flow_table t;
+    struct flow_key key;
+    uint8_t address[2][4];
+    cr_assert_eq(flow_table_open(&t), 0);
+    key_of(&t, &key, address, 7);
+    uint32_t old = flow_add(&t, &key), new = flow_add(&t, &key);
+    flow_at(&t, new)->stream = 1;
+    cr_assert_eq(flow_find(&t, &key), new);
+    cr_assert_eq(flow_previous(&t, new), old);
+    cr_assert_eq(flow_by_stream(&t, 6, 0), old);
+    flow_drop(&t, old);
+    cr_assert_eq(flow_previous(&t, new), FLOW_NONE);
+    cr_assert_eq(flow_find(&t, &key), new);
+    flow_table_close(&t);
+}
+
+Test(flow, dropped_entries_leave_no_gap_that_hides_others)
+{
+    struct flow_table t;
+    struct flow_key key;
+    uint8_t address[2][4];
+    uint32_t index[4096];
+    cr_assert_eq(flow_table_open(&t), 0);
+    for (uint32_t i = 0; i < 4096; i++) {
+        key_of(&t, &key, address, i);
+        index[i] = flow_add(&t, &key);
+    }
+    for (uint32_t i = 0; i < 4096; i += 3)
+        flow_drop(&t, index[i]);
+    for (uint32_t i = 0; i < 4096; i++) {
+        key_of(&t, &key, address, i);
+        cr_assert_eq(flow_find(&t, &key), i % 3 ? index[i] : FLOW_NONE);
+    }
+    cr_assert_eq(t.live, 4096 - 1366);
+    uint32_t count = t.count;
+    key_of(&t, &key, address, 5000);
+    flow_add(&t, &key);
+    cr_assert_eq(t.count, count, "a dropped entry is used again");
+    flow_table_close(&t);
+}
+
+/* --- streams --- */
+
+static void handshake(struct scene *s)
+{
+    send_segment(s, A, SYN, 100, 0, 0);
+    send_segment(s, B, SYN | ACK, 500, 101, 0);
+    send_segment(s, A, ACK, 101, 501, 0);
+}
+
+Test(streams, are_numbered_in_order_of_appearance)
+{
+    struct scene *s = scene_open(STREAMS);
+    cr_assert_eq(send_segment(s, A, SYN, 100, 0, 0)->stream, 0);
+    s->port[A] = 1001;
+    cr_assert_eq(send_segment(s, A, SYN, 100, 0, 0)->stream, 1);
+    s->port[A] = 1000;
+    cr_assert_eq(send_segment(s, B, SYN | ACK, 500, 101, 0)->stream, 0);
+    memcpy(put_ipv4(s, A, 17, 8, 1, 0), (uint8_t[]){ 0, 9, 0, 9, 0, 8, 0, 0 }, 8);
+    cr_assert_eq(take(s)->notes[0].stream, 0, "UDP is counted apart");
+    tracker_close(&s->tracker);
+}
+
+Test(streams, count_sequence_numbers_from_the_syn)
+{
+    struct scene *s = scene_open(STREAMS);
+    const struct note *n = send_segment(s, A, SYN, 100, 77, 0);
+    cr_assert_eq(n->seq, 0);
+    cr_assert_eq(n->next_seq, 1);
+    cr_assert_eq(n->ack, 77, "without ACK the number is as it stands");
+    n = send_segment(s, B, SYN | ACK, 500, 101, 0);
+    cr_assert_eq(n->seq, 0);
+    cr_assert_eq(n->ack, 1);
+    n = send_segment(s, A, ACK, 101, 501, 10);
+    cr_assert_eq(n->seq, 1);
+    cr_assert_eq(n->ack, 1);
+    cr_assert_eq(n->next_seq, 11);
+    tracker_close(&s->tracker);
+}
+
+Test(streams, met_in_the_middle_begin_at_1)
+{
+    struct scene *s = scene_open(STREAMS);
+    const struct note *n = send_segment(s, A, ACK, 7000, 9000, 5);
+    cr_assert_eq(n->seq, 1);
+    cr_assert_eq(n->ack, 1);
+    n = send_segment(s, B, ACK, 9010, 7005, 5);
+    cr_assert_eq(n->seq, 11, "the first acknowledgement told where the other end is");
+    cr_assert_eq(n->ack, 6);
+    tracker_close(&s->tracker);
+}
+
+Test(streams, count_over_the_end_of_sequence_space)
+{
+    struct scene *s = scene_open(STREAMS);
+    send_segment(s, A, SYN, 0xfffffff0, 0, 0);
+    cr_assert_eq(send_segment(s, A, ACK, 0xfffffff1, 0, 30)->next_seq, 31);
+    cr_assert_eq(send_segment(s, A, ACK, 15, 0, 1)->seq, 31);
+    tracker_close(&s->tracker);
+}
+
+Test(streams, a_syn_that_counts_from_elsewhere_begins_a_new_one)
+{
+    struct scene *s = scene_open(STREAMS);
+    handshake(s);
+    cr_assert_not(has(send_segment(s, A, SYN, 100, 0, 0), NOTE_REUSED_PORTS), "that is the same SYN again");
+    const struct note *n = send_segment(s, A, SYN, 9000, 0, 0);
+    cr_assert_eq(n->stream, 1);
+    cr_assert(has(n, NOTE_REUSED_PORTS));
+    n = send_segment(s, B, SYN | ACK, 777, 9001, 0);
+    cr_assert_eq(n->stream, 1);
+    cr_assert_eq(n->ack, 1);
+    tracker_close(&s->tracker);
+}
+
+Test(streams, a_syn_ack_that_counts_from_elsewhere_stays_in_its_own)
+{
+    struct scene *s = scene_open(STREAMS);
+    handshake(s);
+    const struct note *n = send_segment(s, B, SYN | ACK, 8000, 101, 0);
+    cr_assert_eq(n->stream, 0);
+    cr_assert(has(n, NOTE_REUSED_PORTS));
+    cr_assert_eq(n->seq, 0);
+    cr_assert_eq(send_segment(s, B, ACK, 8001, 101, 0)->seq, 1);
+    tracker_close(&s->tracker);
+}
+
+Test(streams, tell_times_since_their_first_and_previous_packets)
+{
+    struct scene *s = scene_open(STREAMS);
+    send_segment(s, A, SYN, 100, 0, 0);
+    wait_ms(s, 9);
+    const struct note *n = send_segment(s, B, SYN | ACK, 500, 101, 0);
+    cr_assert_eq(n->time_relative, 10000000);
+    wait_ms(s, -21);
+    n = send_segment(s, A, ACK, 101, 501, 0);
+    cr_assert_eq(n->time_relative, -10000000, "a clock that steps back is told as it was");
+    cr_assert_eq(n->time_delta, -20000000);
+    tracker_close(&s->tracker);
+}
+
+/* --- windows --- */
+
+static struct scene *scaled(int a, int b)
+{
+    struct scene *s = scene_open(STREAMS);
+    s->scale[A] = a;
+    s->scale[B] = b;
+    handshake(s);
+    return s;
+}
+
+Test(windows, are_scaled_by_what_their_sender_offered)
+{
+    struct scene *s = scaled(7, 3);
+    const struct note *n = send_segment(s, A, ACK, 101, 501, 0);
+    cr_assert_eq(n->window, 128000);
+    cr_assert_eq(n->scale, 128);
+    cr_assert_eq(send_segment(s, B, ACK, 501, 101, 0)->window, 8000);
+    n = send_segment(s, A, SYN, 100, 0, 0);
+    cr_assert_eq(n->window, 1000, "never a SYN's");
+    cr_assert_not(has(n, NOTE_WINDOW_SCALE));
+    tracker_close(&s->tracker);
+}
+
+Test(windows, are_not_scaled_where_one_end_did_not_offer_it)
+{
+    for (unsigned who = 0; who < 2; who++) {
+        struct scene *s = scaled(who == A ? -1 : 7, who == B ? -1 : 7);
+        cr_assert_eq(send_segment(s, A, ACK, 101, 501, 0)->scale, -2);
+        cr_assert_eq(send_segment(s, B, ACK, 501, 101, 0)->window, 1000);
+        tracker_close(&s->tracker);
+    }
+}
+
+Test(windows, of_a_connection_met_in_the_middle_are_as_they_stand)
+{
+    struct scene *s = scene_open(STREAMS);
+    const struct note *n = send_segment(s, A, ACK, 101, 501, 0);
+    cr_assert_eq(n->window, 1000);
+    cr_assert_eq(n->scale, -1);
+    tracker_close(&s->tracker);
+}
+
+Test(windows, a_shift_beyond_14_counts_as_14)
+{
+    struct scene *s = scaled(15, 0);
+    cr_assert_eq(send_segment(s, A, ACK, 101, 501, 0)->scale, 16384);
+    tracker_close(&s->tracker);
+}
+
+/* --- fragments --- */
+
+enum { DATAGRAM = 48 };
+
+/* Bytes [from, to) of a UDP datagram of 48, all filled with `fill` but for the header; the packet. */
+static struct packet *send_fragment(struct scene *s, size_t from, size_t to, uint8_t fill)
+{
+    uint8_t whole[256];
+    memset(whole, fill, sizeof whole);
+    memcpy(whole, (uint8_t[]){ 3, 232, 0, 53, 0, DATAGRAM, 0, 0 }, 8);
+    memcpy(put_ipv4(s, A, 17, to - from, 7, (uint16_t)(from / 8 | (to < DATAGRAM ? 0x2000 : 0))), whole + from,
+           to - from);
+    return take(s);
+}
+
+static struct span udp_payload(const struct packet *p)
+{
+    for (unsigned i = 0; i < p->layer_count; i++)
+        if (!strcmp(p->layers[i].protocol->name, "udp"))
+            return layer_payload(p, &p->layers[i]);
+    return (struct span){ 0 };
+}
+
+Test(fragments, become_a_datagram_in_whatever_order_they_come)
+{
+    static const uint8_t orders[6][3] = {
+        {0,  1, 2},
+        { 0, 2, 1},
+        { 1, 0, 2},
+        { 1, 2, 0},
+        { 2, 0, 1},
+        { 2, 1, 0}
+    };
+    struct scene *s = scene_open(STREAMS);
+    for (unsigned o = 0; o < 6; o++) {
+        for (unsigned i = 0; i < 3; i++) {
+            unsigned which = orders[o][i];
+            struct span got = udp_payload(send_fragment(s, which * 16, which * 16 + 16, 'x'));
+            cr_assert_eq(got.left, i == 2 ? 40u : 0u);
+        }
+        cr_assert_eq(fragments_count(s->tracker.fragments), 0u);
+        cr_assert_eq(s->packet.notes[0].stream, 0, "the datagram belongs to a stream");
+    }
+    tracker_close(&s->tracker);
+}
+
+Test(fragments, that_come_twice_change_nothing)
+{
+    struct scene *s = scene_open(STREAMS);
+    send_fragment(s, 0, 16, 'x');
+    send_fragment(s, 0, 16, 'x');
+    send_fragment(s, 16, 32, 'x');
+    cr_assert_eq(udp_payload(send_fragment(s, 32, 48, 'x')).left, 40u);
+    tracker_close(&s->tracker);
+}
+
+Test(fragments, of_ipv4_that_overlap_yield_to_the_one_that_begins_first)
+{
+    struct scene *s = scene_open(STREAMS);
+    send_fragment(s, 24, 40, 'l');
+    send_fragment(s, 16, 32, 'e');
+    send_fragment(s, 0, 16, 'x');
+    struct span got = udp_payload(send_fragment(s, 32, 48, 'l'));
+    cr_assert_eq(got.left, 40u);
+    cr_assert_eq(got.at[23], 'e');
+    cr_assert_eq(got.at[24], 'l');
+    tracker_close(&s->tracker);
+}
+
+Test(fragments, beyond_the_end_are_cut_off)
+{
+    struct scene *s = scene_open(STREAMS);
+    send_fragment(s, 0, 16, 'x');
+    send_fragment(s, 32, 48, 'x');
+    send_fragment(s, 40, 64, 'y');
+    cr_assert_eq(udp_payload(send_fragment(s, 16, 32, 'x')).left, 40u);
+    tracker_close(&s->tracker);
+}
+
+Test(fragments, are_forgotten_after_half_a_minute)
+{
+    struct scene *s = scene_open(STREAMS);
+    send_fragment(s, 0, 16, 'x');
+    send_fragment(s, 16, 32, 'x');
+    wait_ms(s, 31000);
+    cr_assert_eq(udp_payload(send_fragment(s, 32, 48, 'x')).left, 0u);
+    tracker_close(&s->tracker);
+}
+
+Test(fragments, that_never_complete_take_bounded_memory)
+{
+    struct scene *s = scene_open(STREAMS);
+    uint8_t bytes[1400] = { 0 };
+    for (unsigned i = 0; i < 60000; i++) {
+        memcpy(put_ipv4(s, A, 17, sizeof bytes, (uint16_t)(i / 40), (uint16_t)(0x2000 | (i % 40) * 176)), bytes,
+               sizeof bytes);
+        take(s);
+    }
+    cr_assert_leq(fragments_bytes(s->tracker.fragments), (size_t)FRAGMENT_BYTES);
+    cr_assert_leq(fragments_count(s->tracker.fragments), (unsigned)FRAGMENT_DATAGRAMS);
+    cr_assert_eq(fragments_count(s->tracker.fragments) > 0, true);
+    tracker_close(&s->tracker);
+}
+
+/* IPv6 by the interface itself: the dissector's part is to fill packet->fragment. */
+static bool take_ipv6(struct fragments *f, uint32_t offset, uint32_t n, bool more, uint8_t fill)
+{
+    static uint8_t addresses[32], bytes[256];
+    struct packet p = { .network_count = 1, .layer_count = 1, .time = 1 };
+    struct span whole;
+    uint8_t protocol;
+    memset(bytes, fill, sizeof bytes);
+    p.networks[0] = (struct network){ addresses, addresses + 16, addresses + 16, 16, 17 };
+    p.layers[0].network = 1;
+    p.fragment = (struct fragment){
+        .present = true, .more = more, .protocol = 17, .ident = 5, .offset = offset, .bytes = {bytes, n}
+    };
+    fragments_begin(f);
+    return fragments_take(f, &p, &whole, &protocol);
+}
+
+Test(fragments, of_ipv6_that_overlap_condemn_the_datagram)
+{
+    struct fragments *f = fragments_open();
+    cr_assert(!take_ipv6(f, 0, 16, true, 'x'));
+    cr_assert(!take_ipv6(f, 0, 16, true, 'x'), "the same once more is none");
+    cr_assert(take_ipv6(f, 16, 8, false, 'x'));
+    cr_assert(!take_ipv6(f, 0, 16, true, 'x'));
+    cr_assert(!take_ipv6(f, 8, 16, true, 'y'));
+    cr_assert(!take_ipv6(f, 16, 8, false, 'x'));
+    fragments_close(f);
+}
