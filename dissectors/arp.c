@@ -25,12 +25,12 @@ static const struct when not_atm[] = {
 };
 static const struct when no_mac[] = {
     {BITS(32,  8), 0, 5, not_atm },
-    { BITS(32,       8), 7, 255 },
+    { BITS(32,       8), 7, 255, not_atm },
     { BITS(0, 16), 0, 0 },
     { BITS(0, 16), 2, 5 },
     { BITS(0,       16), 7, ATM - 1 },
-    { BITS(0,       16), ATM + 1, 0xffff },
-    { 0    },
+    { BITS(0, 16), ATM + 1, 0xffff },
+    { 0 },
 };
 static const struct when four_bytes[] = {
     {BITS(40, 8), 4, 4, not_atm },

@@ -8,12 +8,14 @@
 enum { HEADER = 14, LENGTH_MAX = 1500, TYPE_MIN = 1536, TYPE_LLC = 4 };
 
 static const struct when is_length[] = {
-    {BITS(96, 16), 0, LENGTH_MAX },
+    {BITS(96, 16), 1, LENGTH_MAX },
     { 0     }
 };
 static const struct when is_type[] = {
-    {BITS(96,   16), TYPE_MIN, 0xffff },
-    { 0}
+  /* 0 is no length that a frame could have */
+    {BITS(96, 16), 0, 0 },
+    { BITS(96,      16), TYPE_MIN, 0xffff },
+    { 0     },
 };
 static const struct when is_neither[] = {
     {BITS(96,         16), LENGTH_MAX + 1, TYPE_MIN - 1 },

@@ -323,7 +323,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     span_pull(in, header.left);
     if (header.left < length)
         return VERDICT_CUT;
-    if (h[0] >= UNREACHABLE && h[0] <= PARAMETER_PROBLEM)
+    if (h[0] >= UNREACHABLE && h[0] <= PARAMETER_PROBLEM && in->left && in->at[0] >> 4 == 6)
         *next = (struct key){ KEY_ICMP_QUOTE, 0x86dd, 0 };
     return VERDICT_WHOLE;
 }

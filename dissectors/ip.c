@@ -6,11 +6,12 @@
 #include "protocol/tlv.h"
 #include <stddef.h>
 
-enum { HEADER = 20, LOOSE_ROUTE = 131, STRICT_ROUTE = 137 };
+enum { HEADER = 20, LENGTH_END = 4, DESTINATION = 16, LOOSE_ROUTE = 131, STRICT_ROUTE = 137 };
 
 static bool checksum_status(const struct place *place, struct value *value);
 static bool other_version(const struct place *place, struct value *value);
-static bool routed_destination(const struct place *place, struct value *value);
+static bool destination(const struct place *place, struct value *value);
+static bool total_length(const struct place *place, struct value *value);
 
 static const struct value_name dscps[] = {
     {0,   "CS0" },
@@ -119,7 +120,7 @@ static const struct field fields[] = {
     { "ip.dsfield",                  N_("Differentiated Services"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX },
     { "ip.dsfield.dscp",                    N_("DSCP"), FIELD_UINT, BITS(8, 6), .names = dscps },
     { "ip.dsfield.ecn",                             N_("ECN"), FIELD_UINT, BITS(14, 2), .names = ecns },
-    { "ip.len",N_("Total Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH, HOT(ip_length) },
+    { "ip.len",N_("Total Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH, HOT(ip_length), .read = total_length },
     { "ip.id",                        N_("Identification"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX, HOT(ip_id) },
     { "ip.flags",                     N_("Flags"), FIELD_UINT, BITS(48, 3), .base = BASE_HEX, .when = fragment_word },
     { "ip.flags.rb",                             N_("Reserved bit"), FIELD_BOOL, BITS(48, 1), .when = fragment_word },
@@ -133,12 +134,10 @@ static const struct field fields[] = {
      .names = checksum_status_names },
     { "ip.src",N_("Source Address"), FIELD_IPV4, BYTE(12, 4), .role = ROLE_SOURCE, HOT(ip_src), .also = "ip.addr" },
     { "ip.dst",                       N_("Destination Address"), FIELD_IPV4, BYTE(16, 4), .role = ROLE_DESTINATION, HOT(ip_dst),
-     .also = "ip.addr", .never = LAYER_ROUTED },
+     .also = "ip.addr", .read = destination },
     { "ip.cur_rt",                 N_("Current Route"), FIELD_IPV4, BYTE(16, 4), .only = LAYER_ROUTED },
-    { "ip.dst",                      N_("Destination Address"), FIELD_IPV4, .read = routed_destination, HOT(ip_dst), .also = "ip.addr",
-     .only = LAYER_ROUTED },
-    { "ip.options",                    N_("Options"), FIELD_TLVS, TO_END(20), .tlvs = &option_set },
-    { 0                           },
+    { "ip.options",                      N_("Options"), FIELD_TLVS, TO_END(20), .tlvs = &option_set },
+    { 0                   },
 };
 
 static bool checksum_status(const struct place *place, struct value *value)
@@ -162,8 +161,20 @@ static bool other_version(const struct place *place, struct value *value)
         return false;
     *value = (struct value){ .bytes = span_part(place->packet->buffers[layer->buffer], layer->offset, 1), .width = 4 };
     value->u = value->bytes.left ? value->bytes.at[0] >> 4 : 0;
-    /* Where the link type said IP of whatever version there is one header, not two. */
-    return value->bytes.left && (layer != place->packet->layers || value->u != 6);
+    /* Where nothing said that it is version 4 there is one header, not two. */
+    return value->bytes.left && (value->u != 6 || (layer != place->packet->layers && !layer->network));
+}
+
+/* A length of 0 is left to the interface that cuts the segment up: what was captured tells it. */
+static bool total_length(const struct place *place, struct value *value)
+{
+    if (place->bytes.left < 4)
+        return false;
+    *value = (struct value){ .bytes = span_part(place->bytes, 2, 2), .bit = 16, .width = 16 };
+    value->u = load_be16(value->bytes.at);
+    if (!value->u)
+        value->u = place->layer->end - place->layer->offset;
+    return true;
 }
 
 /* The end of a source route that has not been gone to its end, or NULL: RFC 791, 3.1. */
@@ -181,9 +192,14 @@ static const uint8_t *route_end(const uint8_t *h, size_t length)
     return NULL;
 }
 
-static bool routed_destination(const struct place *place, struct value *value)
+/* A source route holds the destination; the header holds its next stop. */
+static bool destination(const struct place *place, struct value *value)
 {
-    const uint8_t *at = place->bytes.left > HEADER ? route_end(place->bytes.at, place->bytes.left) : NULL;
+    if (place->bytes.left < HEADER)
+        return false;
+    const uint8_t *at = place->bytes.at + DESTINATION;
+    if (place->layer->flags & LAYER_ROUTED)
+        at = route_end(place->bytes.at, place->bytes.left);
     if (!at)
         return false;
     uint32_t bit = (uint32_t)(at - place->bytes.at) * 8;
@@ -192,6 +208,32 @@ static bool routed_destination(const struct place *place, struct value *value)
              .bit = bit, .width = 32
     };
     return true;
+}
+
+/* Whether options that were cut off may hold the destination. */
+static bool hides_destination(const struct span *in)
+{
+    size_t at = HEADER, end = (in->at[0] & 15u) * 4;
+    while (at < end) {
+        if (at >= in->left)
+            return true;
+        uint8_t kind = in->at[at];
+        if (kind == 0)
+            return false;
+        if (kind == 1) {
+            at++;
+            continue;
+        }
+        if (at + 1 >= in->left)
+            return true;
+        uint8_t length = in->at[at + 1];
+        if (length < 2 || at + length > end)
+            return false;
+        if (kind == LOOSE_ROUTE || kind == STRICT_ROUTE)
+            return at + length > in->left;
+        at += length;
+    }
+    return false;
 }
 
 /* Lengths and verdict of a header of which HEADER bytes are there. */
@@ -206,8 +248,10 @@ static enum verdict measure(struct layer *self, const struct span *in)
     if (total == 0) /* filled in by the interface that cuts the segment up */
         total = self->end - self->offset;
     self->length = header < in->left ? header : (uint32_t)in->left;
-    if (total < header)
+    if (total < header) {
+        self->length = LENGTH_END; /* nor behind that one */
         return VERDICT_BROKEN;
+    }
     if (self->offset + total < self->end)
         self->end = self->offset + total;
     if (header > in->left)
@@ -215,19 +259,21 @@ static enum verdict measure(struct layer *self, const struct span *in)
     return VERDICT_WHOLE;
 }
 
-static void copy_hot(struct packet *p, const uint8_t *h, const uint8_t *destination)
+static void copy_hot(struct packet *p, const uint8_t *h, const uint8_t *end)
 {
     if (p->have & HOT_IP) {
         p->again |= HOT_IP;
         return;
     }
     p->have |= HOT_IP;
+    if (!load_be16(h + 2))
+        p->again |= HOT_IP; /* its length is not the one in the header */
     p->ip_length = load_be16(h + 2);
     p->ip_id = load_be16(h + 4);
     p->ip_ttl = h[8];
     p->ip_proto = h[9];
     p->ip_src = load_be32(h + 12);
-    p->ip_dst = load_be32(destination);
+    p->ip_dst = load_be32(end);
 }
 
 /* A fragment whose header is sound and that was captured whole can be put together with its like, and is not looked
@@ -274,14 +320,19 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
         packet->again |= HOT_IP;
         return verdict;
     }
+    if (verdict == VERDICT_CUT && hides_destination(in)) {
+        packet->again |= HOT_IP;
+        self->length = DESTINATION;
+        return verdict;
+    }
     const uint8_t *end = self->length > HEADER ? route_end(h, self->length) : NULL;
     if (end)
         self->flags |= LAYER_ROUTED;
     else
-        end = h + 16;
+        end = h + DESTINATION;
     copy_hot(packet, h, end);
     if (packet->network_count < NETWORKS_MAX) {
-        packet->networks[packet->network_count++] = (struct network){ h + 12, h + 16, end, 4, h[9] };
+        packet->networks[packet->network_count++] = (struct network){ h + 12, h + DESTINATION, end, 4, h[9] };
         self->network = packet->network_count;
     }
     span_pull(in, self->length);

@@ -68,6 +68,16 @@ static const struct field destination_fields[] = {
     { 0},
 };
 
+/* Whether an option claims more than the packet has. One that only reaches beyond its header is bad, but harmless. */
+static bool overruns(struct span run, const struct span *behind)
+{
+    struct option option;
+    while (tlv_next(&option_set, &run, &option))
+        if (option.broken)
+            return option.bytes.left < 2 || option.bytes.at[1] + (size_t)2 > option.bytes.left + behind->left;
+    return false;
+}
+
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     const uint8_t *h = span_peek(in, LEAST);
@@ -77,6 +87,8 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     span_pull(in, header.left);
     if (header.left < length)
         return self->offset + length > self->end ? VERDICT_BROKEN : VERDICT_CUT;
+    if (overruns(span_part(header, 2, length), in))
+        return VERDICT_BROKEN;
     if (self->network)
         packet->networks[self->network - 1].protocol = h[0];
     *next = (struct key){ KEY_IP, h[0], 0 };

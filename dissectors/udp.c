@@ -4,7 +4,7 @@
 #include "protocol/protocol.h"
 #include <stddef.h>
 
-enum { HEADER = 8 };
+enum { HEADER = 8, CHECKSUM = 6 };
 
 static bool checksum_status(const struct place *place, struct value *value);
 static bool checksum_left_to_interface(const struct place *place, struct value *value);
@@ -68,8 +68,12 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
         packet->udp_dstport = load_be16(h + 2);
         packet->udp_length = length;
     }
-    if (length && length < HEADER)
+    const struct network *network = layer_network(packet, self);
+    /* 0 is a jumbogram's (RFC 2675, 4), which only IPv6 has. */
+    if (length < HEADER && (length || !network || network->size == 4)) {
+        self->length = CHECKSUM;
         return VERDICT_BROKEN;
+    }
     if (length && self->offset + length < self->end) /* 0: a jumbogram, RFC 2675, 4 */
         self->end = self->offset + length;
     *next = (struct key){ KEY_UDP_PORT, load_be16(h + 2), load_be16(h) };
