@@ -168,10 +168,6 @@ static bool other_version(const struct place *place, struct value *value)
 /* A length of 0 is left to the interface that cuts the segment up: what was captured tells it. */
 static bool total_length(const struct place *place, struct value *value)
 {
-    if (place->bytes.left < 4)
-        return false;
-    *value = (struct value){ .bytes = span_part(place->bytes, 2, 2), .bit = 16, .width = 16 };
-    value->u = load_be16(value->bytes.at);
     if (!value->u)
         value->u = place->layer->end - place->layer->offset;
     return true;
@@ -195,18 +191,14 @@ static const uint8_t *route_end(const uint8_t *h, size_t length)
 /* A source route holds the destination; the header holds its next stop. */
 static bool destination(const struct place *place, struct value *value)
 {
-    if (place->bytes.left < HEADER)
-        return false;
-    const uint8_t *at = place->bytes.at + DESTINATION;
-    if (place->layer->flags & LAYER_ROUTED)
-        at = route_end(place->bytes.at, place->bytes.left);
+    if (!(place->layer->flags & LAYER_ROUTED))
+        return true;
+    const uint8_t *at = route_end(place->bytes.at, place->bytes.left);
     if (!at)
         return false;
-    uint32_t bit = (uint32_t)(at - place->bytes.at) * 8;
-    *value = (struct value){
-        .u = load_be32(at), .bytes = {at, 4},
-             .bit = bit, .width = 32
-    };
+    value->u = load_be32(at);
+    value->bytes.at = at;
+    value->bit = (uint32_t)(at - place->bytes.at) * 8;
     return true;
 }
 

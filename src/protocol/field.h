@@ -92,7 +92,8 @@ struct field {
     const struct tlv_set *tlvs; /* FIELD_TLVS */
     const char *also;           /* a second name, shared with other rows: ip.addr, tcp.port */
     /* Not from bytes: from the note that the tracker wrote (offset into struct note and the bit that says it is
-     * there), or computed when asked for; read returns false where the field is absent. */
+     * there), or computed when asked for; read returns false where the field is absent. With a width the field does
+     * come from its bytes, and read is given what they say to correct it. */
     uint16_t note;
     uint8_t note_bit; /* enum note_bit + 1 */
     bool (*read)(const struct place *place, struct value *value);
