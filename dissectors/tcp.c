@@ -12,7 +12,7 @@ static bool payload_length(const struct place *place, struct value *value);
 static bool checksum_status(const struct place *place, struct value *value);
 static bool checksum_left_to_interface(const struct place *place, struct value *value);
 static bool scale_multiplier(const struct place *place, struct value *value);
-static bool relative_edge(const struct place *place, struct value *value);
+static uint64_t relative_to_ack(const struct place *place, uint64_t wire);
 
 /* Rows that are read together with flags and window. */
 static const struct when is_read[] = {
@@ -43,8 +43,8 @@ static const struct field option_sack_permitted[] = {
     { 0            },
 };
 static const struct field option_sack[] = {
-    {"tcp.options.sack_le", N_("Left edge"), FIELD_UINT, BYTE(2, 4), .stride = 8, .read = relative_edge },
-    { "tcp.options.sack_re",           N_("Right edge"), FIELD_UINT, BYTE(6, 4), .stride = 8, .read = relative_edge },
+    {"tcp.options.sack_le", N_("Left edge"), FIELD_UINT, BYTE(2, 4), .stride = 8, .adjust = relative_to_ack },
+    { "tcp.options.sack_re",           N_("Right edge"), FIELD_UINT, BYTE(6, 4), .stride = 8, .adjust = relative_to_ack },
     { 0                  },
 };
 static const struct field option_timestamps[] = {
@@ -178,14 +178,14 @@ static bool checksum_left_to_interface(const struct place *place, struct value *
     return value->u;
 }
 
-/* Edges count from where the acknowledgment does. */
-static bool relative_edge(const struct place *place, struct value *value)
+/* The blocks count as the acknowledgement does: relative to where the other end began, where that is known. */
+static uint64_t relative_to_ack(const struct place *place, uint64_t wire)
 {
     const struct note *note = layer_note(place->packet, place->layer);
+    if (!note || !(note->have >> NOTE_ACK & 1))
+        return wire;
     struct span h = layer_header(place->packet, place->layer);
-    if (note && note->have >> NOTE_ACK & 1 && h.left >= HEADER)
-        value->u = (uint32_t)value->u - load_be32(h.at + 8) + note->ack;
-    return true;
+    return h.left < HEADER ? wire : (uint32_t)(wire - (load_be32(h.at + 8) - note->ack));
 }
 
 /* RFC 7323, 2.3: a shift beyond 14 counts as 14. */

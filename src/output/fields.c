@@ -26,7 +26,7 @@ struct fields {
 
 static bool is_from_note(const struct field *field)
 {
-    return field->note_bit != 0;
+    return field->note_bit || field->adjust;
 }
 
 static bool consider(void *context, const struct field_ref *ref)

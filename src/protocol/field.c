@@ -100,7 +100,7 @@ bool field_read(const struct field *f, const struct place *place, unsigned turn,
 {
     if (f->note_bit)
         return present(f, place) && read_note(f, place, value);
-    if (f->read && !f->width) {
+    if (f->read) {
         *value = (struct value){ 0 };
         return present(f, place) && f->read(place, value);
     }
@@ -134,7 +134,9 @@ bool field_read(const struct field *f, const struct place *place, unsigned turn,
     default:
         value->u = 1;
     }
-    return !f->read || f->read(place, value);
+    if (f->adjust)
+        value->u = f->adjust(place, value->u);
+    return true;
 }
 
 const char *field_value_name(const struct field *field, uint64_t value)

@@ -92,11 +92,13 @@ struct field {
     const struct tlv_set *tlvs; /* FIELD_TLVS */
     const char *also;           /* a second name, shared with other rows: ip.addr, tcp.port */
     /* Not from bytes: from the note that the tracker wrote (offset into struct note and the bit that says it is
-     * there), or computed when asked for; read returns false where the field is absent. With a width the field does
-     * come from its bytes, and read is given what they say to correct it. */
+     * there), or computed when asked for; read returns false where the field is absent. */
     uint16_t note;
     uint8_t note_bit; /* enum note_bit + 1 */
     bool (*read)(const struct place *place, struct value *value);
+    /* From bytes, but they do not say all (a count from elsewhere, a 0 that stands for the rest): what the field shows
+     * for the number that was read. */
+    uint64_t (*adjust)(const struct place *place, uint64_t wire);
 };
 
 /* For tables: */
