@@ -7,6 +7,7 @@
 #include "commands/options.h"
 #include "dissectors/dissect.h"
 #include "output/fields.h"
+#include "output/json.h"
 #include "output/text.h"
 #include "track/tracker.h"
 #include <errno.h>
@@ -59,6 +60,7 @@ struct dump {
     struct buffer out;
     struct text text;
     struct fields *fields;
+    struct json *json;
     struct bpf *bpf;
     struct writer *writer;
     struct packet packet;
@@ -211,6 +213,8 @@ static int parse(struct dump *d, const struct command *command, int argc, char *
         return usage_error("%s", _("dump: -T fields needs at least one -e FIELD"));
     if (d->format != FORMAT_FIELDS && d->name_count)
         return usage_error("%s", _("dump: -e needs -T fields"));
+    if (d->format == FORMAT_JSON && (d->tree || d->hex || d->diagram))
+        return usage_error("%s", _("dump: -T json holds every field already: not together with -v, -x or -d"));
     return 0;
 }
 
@@ -256,6 +260,8 @@ static void print_packet(struct dump *d)
     tracker_take(&d->tracker, p);
     if (d->format == FORMAT_FIELDS)
         fields_write(d->fields, &d->out, p);
+    else if (d->format == FORMAT_JSON)
+        json_write(d->json, &d->out, p);
     else
         text_write(&d->text, &d->out, p);
     if (d->line_buffered)
@@ -299,6 +305,8 @@ static int open_outputs(struct dump *d, struct capture *capture, struct error *e
         code = bpf_open(&d->bpf, d->filter, (uint16_t)capture_link_type(capture), error);
     if (!code && d->write_path && !d->writer)
         code = writer_open(&d->writer, d->write_path, error);
+    if (!code && d->format == FORMAT_JSON && !d->json)
+        code = json_open(&d->json, error);
     if (!code && !d->headed)
         text_open(&d->text, &d->style, d->time_format, capture_nanoseconds(capture) ? 9 : 6);
     return code;
@@ -370,6 +378,7 @@ static int run(const struct command *command, int argc, char **argv)
         code = dump_file(&d, d.files[i], &error);
     status = finish(&d, code < 0 ? code : 0, &error);
     fields_close(d.fields);
+    json_close(d.json);
     bpf_close(d.bpf);
     tracker_close(&d.tracker);
     buffer_free(&d.out);
