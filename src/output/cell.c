@@ -74,6 +74,16 @@ static const char *abbreviate(const char *word, size_t n)
     return NULL;
 }
 
+/* The first letter of a word, as a capital. */
+static void put_initial(struct buffer *out, const char *word, size_t n)
+{
+    uint32_t code;
+    if (n && *word >= 'a' && *word <= 'z')
+        buffer_char(out, (char)(*word - 'a' + 'A'));
+    else
+        buffer_put(out, word, n ? utf8_length((const uint8_t *)word, n, &code) : 0);
+}
+
 /* The words of a title or name; what stands in brackets at its end is left out. */
 static void put_words(struct buffer *out, const char *text, enum form form)
 {
@@ -83,17 +93,18 @@ static void put_words(struct buffer *out, const char *text, enum form form)
         buffer_put(out, text, (size_t)(end - text));
         return;
     }
+    const char *comma = strchr(text, ',');
+    end = comma && comma < end ? comma : end;
     for (const char *word = text; word < end;) {
         size_t n = strcspn(word, " -");
         n = word + n > end ? (size_t)(end - word) : n;
         const char *brief = form == SHORT ? abbreviate(word, n) : NULL;
-        uint32_t code;
         if (brief)
             buffer_text(out, brief);
         else if (form == SHORT)
             buffer_put(out, word, n);
         else if (!(n == 2 && !strncmp(word, "of", 2)) && !(n == 3 && !strncmp(word, "and", 3)))
-            buffer_put(out, word, n ? utf8_length((const uint8_t *)word, n, &code) : 0);
+            put_initial(out, word, n);
         word += n;
         if (word < end && form == SHORT)
             buffer_char(out, *word);

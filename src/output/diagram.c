@@ -130,19 +130,25 @@ static bool is_pierced(const struct drawing *d, unsigned owner)
     return false;
 }
 
+/* What bits that no row names are called, by what lies around them. */
+static const struct field *rest_row(const struct drawing *d, const struct cell *around, uint32_t from, uint32_t to)
+{
+    const struct field *unnamed = to - from <= 32 ? &reserved : &reserved_bytes;
+    if (around && around->field->type == FIELD_TLVS)
+        return &padding;
+    if (around && around->field == &option_data && !((from | to) % 8) && to == around->bit + around->width)
+        return &option_data;
+    return to == d->bits && d->layer->verdict && !around ? &cut_off : unnamed;
+}
+
 /* Bits from..to that lie between fields become a cell of their own. */
-static void add_rest(struct drawing *d, const struct field *around, uint32_t from, uint32_t to)
+static void add_rest(struct drawing *d, const struct cell *around, uint32_t from, uint32_t to)
 {
     struct span header = layer_header(d->packet, d->layer);
     struct value value = { .bit = from, .width = to - from };
     value.bytes = span_part(header, from / 8, (to + 7) / 8 - from / 8);
-    bool number = value.width <= 32;
-    value.u = number ? bits_load(header.at, from, value.width) : 1;
-    const struct field *row = around == &option_data                          ? &option_data
-                              : around && around->type == FIELD_TLVS          ? &padding
-                              : to == d->bits && d->layer->verdict && !around ? &cut_off
-                              : number                                        ? &reserved
-                                                                              : &reserved_bytes;
+    value.u = value.width <= 32 ? bits_load(header.at, from, value.width) : 1;
+    const struct field *row = rest_row(d, around, from, to);
     if (d->count == CELLS_MAX)
         return;
     struct cell *cell = &d->cells[d->count++];
@@ -161,7 +167,7 @@ static void name_the_rest(struct drawing *d)
         for (to = from + 1; to < d->bits && d->owner[to] == owner; to++)
             ;
         if (pierced[owner])
-            add_rest(d, owner ? d->cells[owner - 1].field : NULL, from, to);
+            add_rest(d, owner ? &d->cells[owner - 1] : NULL, from, to);
     }
 }
 
@@ -295,13 +301,16 @@ static void draw_row(struct drawing *d, int row)
 static void write_heading(struct drawing *d, uint32_t drawn)
 {
     const struct layer *layer = d->layer;
-    const char *dot = mark(d->style, MARK_DOT), *verdict = heading_verdict(layer);
-    size_t start = buffer_used(d->out);
+    const char *dot = mark(d->style, MARK_DOT), *verdict = heading_verdict(layer, true);
     sgr_begin(d->out, d->style, layer->verdict == VERDICT_BROKEN ? SGR_RED : SGR_BOLD);
     buffer_text(d->out, layer->protocol->label);
     sgr_end(d->out, d->style);
+    size_t start = buffer_used(d->out) - strlen(layer->protocol->label);
     heading_ends(d->out, d->packet, layer, d->style);
-    buffer_format(d->out, _(" %s bytes %u-%u"), dot, layer->offset, layer->offset + layer->length - 1);
+    if (layer->length > 1)
+        buffer_format(d->out, _(" %s bytes %u-%u"), dot, layer->offset, layer->offset + layer->length - 1);
+    else
+        buffer_format(d->out, _(" %s byte %u"), dot, layer->offset);
     if (drawn < layer->length)
         buffer_format(d->out, _(" (first %u of %u drawn here)"), drawn, layer->length);
     heading_place(d->out, layer, d->style);
@@ -309,7 +318,7 @@ static void write_heading(struct drawing *d, uint32_t drawn)
         buffer_format(d->out, " %s %s", dot, verdict);
     const char *rfc = layer->protocol->rfc;
     size_t used = text_columns(d->out->start + start, buffer_used(d->out) - start);
-    if (rfc && used + strlen(rfc) + 3 < LINE_MAX)
+    if (rfc && used + strlen(rfc) + 3 <= LINE_MAX)
         buffer_format(d->out, " %s %s", dot, rfc);
     buffer_char(d->out, '\n');
 }

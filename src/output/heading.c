@@ -72,13 +72,13 @@ void heading_place(struct buffer *out, const struct layer *layer, const struct s
     }
 }
 
-const char *heading_verdict(const struct layer *layer)
+const char *heading_verdict(const struct layer *layer, bool brief)
 {
     if (layer->flags & LAYER_DEEP && layer->protocol == &data_protocol)
-        return _("nested too deep to be taken apart");
+        return brief ? _("nested too deep") : _("nested too deep to be taken apart");
     if (layer->verdict == VERDICT_BROKEN)
-        return _("malformed: contradicts itself or what encloses it");
+        return brief ? _("malformed") : _("malformed: it contradicts itself or what encloses it");
     if (layer->verdict == VERDICT_CUT)
-        return _("cut short: the capture ends here");
+        return brief ? _("cut short") : _("cut short: the capture ends here");
     return NULL;
 }

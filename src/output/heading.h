@@ -29,4 +29,4 @@ bool heading_ends(struct buffer *out, const struct packet *packet, const struct 
 /* " · quoted · reassembled", whatever of it is true. */
 void heading_place(struct buffer *out, const struct layer *layer, const struct style *style);
 /* What is wrong with a layer or keeps it from being all there, in words; NULL: nothing. */
-const char *heading_verdict(const struct layer *layer);
+const char *heading_verdict(const struct layer *layer, bool brief);

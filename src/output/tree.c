@@ -169,7 +169,7 @@ static void on_layer_end(struct sink *sink, const struct packet *packet, const s
 {
     struct tree *t = (struct tree *)sink;
     (void)packet;
-    const char *words = heading_verdict(layer);
+    const char *words = heading_verdict(layer, false);
     if (!words)
         return;
     indent(t, 1);
