@@ -148,7 +148,7 @@ static void put_places(struct list *l, const struct field_ref *const *same, unsi
         put_place(out, same[i]);
         put_option(out, same[i]);
         for (unsigned k = i + 1; k < n; k++)
-            later |= same_place(same[i], same[k]);
+            later |= same[k]->tlv != same[i]->tlv && same_place(same[i], same[k]);
         if (later && same[i]->run)
             buffer_text(out, _(" and others"));
         if (same[i]->field->stride)
@@ -166,8 +166,12 @@ static void put_column(struct buffer *out, size_t mark_at, size_t width)
 
 static void write_names(struct list *l, const struct field *f)
 {
+    int digits = (f->width + 7) / 8 * 2;
     for (const struct value_name *n = f->names; l->only && n && n->name; n++)
-        buffer_format(l->out, f->base == BASE_HEX ? "%#10x  %s\n" : "%10u  %s\n", n->value, _(n->name));
+        if (f->base == BASE_HEX)
+            buffer_format(l->out, "%*s0x%0*x  %s\n", 8 - digits, "", digits, n->value, _(n->name));
+        else
+            buffer_format(l->out, "%10u  %s\n", n->value, _(n->name));
 }
 
 static void write_line(struct list *l, const struct field_ref *const *same, unsigned n)
@@ -188,6 +192,15 @@ static void write_line(struct list *l, const struct field_ref *const *same, unsi
     write_names(l, f);
 }
 
+/* Whether a row of refs[k]'s name lies between from and k. */
+static bool came_before(const struct list *l, size_t from, size_t k)
+{
+    for (size_t i = from; i < k; i++)
+        if (!strcmp(l->refs[i].field->abbrev, l->refs[k].field->abbrev))
+            return true;
+    return false;
+}
+
 /* Where a shared name was met first it gets a line: ip.addr is ip.src or ip.dst. */
 static void write_shared(struct list *l, size_t i)
 {
@@ -204,7 +217,7 @@ static void write_shared(struct list *l, size_t i)
     put_column(l->out, at, TYPE_WIDTH);
     for (size_t k = i; k < l->count; k++) {
         const struct field *f = l->refs[k].field;
-        if (!f->also || strcmp(f->also, name) != 0)
+        if (!f->also || strcmp(f->also, name) != 0 || came_before(l, i, k))
             continue;
         buffer_format(l->out, "%s%s", separator, f->abbrev);
         separator = _(" or ");
@@ -243,6 +256,8 @@ static void write_all(struct list *l)
 {
     const struct field_ref *same[REFS_MAX];
     const struct protocol *last = NULL;
+    if (l->only && !l->count)
+        write_heading(l, l->only);
     for (size_t i = 0; i < l->count; i++) {
         const struct protocol *protocol = l->refs[i].protocol;
         if (protocol != last) {
