@@ -6,9 +6,12 @@
 #include "capture/writer.h"
 #include "commands/options.h"
 #include "dissectors/dissect.h"
+#include "output/diagram.h"
 #include "output/fields.h"
+#include "output/hex.h"
 #include "output/json.h"
 #include "output/text.h"
+#include "output/tree.h"
 #include "track/tracker.h"
 #include <errno.h>
 #include <langinfo.h>
@@ -213,8 +216,8 @@ static int parse(struct dump *d, const struct command *command, int argc, char *
         return usage_error("%s", _("dump: -T fields needs at least one -e FIELD"));
     if (d->format != FORMAT_FIELDS && d->name_count)
         return usage_error("%s", _("dump: -e needs -T fields"));
-    if (d->format == FORMAT_JSON && (d->tree || d->hex || d->diagram))
-        return usage_error("%s", _("dump: -T json holds every field already: not together with -v, -x or -d"));
+    if (d->format != FORMAT_TEXT && (d->tree || d->diagram || d->hex))
+        return usage_error("%s", _("dump: -v, -d and -x need -T text"));
     return 0;
 }
 
@@ -253,6 +256,18 @@ static void read_packet(struct dump *d, const struct record *record)
     d->last_time = record->time;
 }
 
+/* What was asked for besides the line; a line without text between it and the next packet's. */
+static void print_details(struct dump *d)
+{
+    if (d->tree)
+        tree_write(&d->out, &d->packet, &d->style);
+    if (d->diagram)
+        diagram_write(&d->out, &d->packet, &d->style);
+    if (d->hex)
+        hex_write(&d->out, &d->packet, d->hex > 1, &d->style);
+    buffer_char(&d->out, '\n');
+}
+
 static void print_packet(struct dump *d)
 {
     struct packet *p = &d->packet;
@@ -264,6 +279,8 @@ static void print_packet(struct dump *d)
         json_write(d->json, &d->out, p);
     else
         text_write(&d->text, &d->out, p);
+    if (d->tree | d->diagram | (d->hex > 0))
+        print_details(d);
     if (d->line_buffered)
         buffer_flush(&d->out);
 }
