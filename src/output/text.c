@@ -177,9 +177,23 @@ static inline char *put_ends(struct text *text, char *at, const struct packet *p
         return put_other_end(at, packet, subject, false, &text->destination_width);
     }
     uint16_t ports[2] = { 0, 0 };
-    bool has_ports = endpoint_ports(packet, subject, ports);
+    bool has_ports = endpoint_hot_ports(packet, subject, ports) || endpoint_ports(packet, subject, ports);
     at = put_end(text, at, network, true, has_ports, ports[0], &text->source_width);
     return put_end(text, at, network, false, has_ports, ports[1], &text->destination_width);
+}
+
+static inline char *put_label(struct text *text, char *at, const struct protocol *protocol)
+{
+    if (protocol != text->labelled || !text->label_length) {
+        const char *label = protocol ? protocol->label : "-";
+        size_t n = strlen(label);
+        text->label_length = (uint32_t)(n < sizeof text->label_text ? n : sizeof text->label_text);
+        memset(text->label_text, ' ', sizeof text->label_text);
+        memcpy(text->label_text, label, text->label_length);
+        text->labelled = protocol;
+    }
+    memcpy(at, text->label_text, sizeof text->label_text);
+    return at + widen(&text->protocol_width, text->label_length) + 1;
 }
 
 /* What the line says beyond its subject: that the packet was not whole, what the tracker noticed. */
@@ -269,11 +283,7 @@ void text_write(struct text *text, struct buffer *out, const struct packet *pack
     at = put_time(text, at, packet);
     *at++ = ' ';
     at = put_ends(text, at, packet, subject);
-    const char *label = subject ? subject->protocol->label : "-";
-    char *end = at;
-    while (*label && end < at + WIDEST)
-        *end++ = *label++;
-    at = pad_column(at, end, &text->protocol_width);
+    at = put_label(text, at, subject ? subject->protocol : NULL);
     at = put_number(at, packet->wire_length, &text->length_width);
     *at++ = ' ';
     out->at = at;

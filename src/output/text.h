@@ -15,6 +15,8 @@ struct endpoint_text {
     char text[KEPT_TEXT];
 };
 
+struct protocol;
+
 struct text {
     struct style style;
     enum time_format time_format;
@@ -27,6 +29,9 @@ struct text {
     uint64_t last_second; /* as it stands in second_text */
     uint64_t number_text; /* eight characters, the first one in the lowest byte */
     char second_text[8];
+    const struct protocol *labelled; /* whose label stands in label_text, spaces behind */
+    char label_text[16];
+    uint32_t label_length;
     struct endpoint_text kept[ENDPOINTS_KEPT];
 };
 
