@@ -318,8 +318,9 @@ static int take(struct dump *d, struct record *record, struct error *error)
 static int open_outputs(struct dump *d, struct capture *capture, struct error *error)
 {
     int code = 0;
+    int link_type = capture_link_type(capture); /* reads ahead: before, a pcapng has not said how fine its times are */
     if (d->filter && !d->bpf)
-        code = bpf_open(&d->bpf, d->filter, (uint16_t)capture_link_type(capture), error);
+        code = bpf_open(&d->bpf, d->filter, (uint16_t)link_type, error);
     if (!code && d->write_path && !d->writer)
         code = writer_open(&d->writer, d->write_path, error);
     if (!code && d->format == FORMAT_JSON && !d->json)

@@ -177,7 +177,7 @@ static char *put_other_end(char *at, const struct packet *packet, const struct l
     endpoint_write(&scratch, packet, subject, source);
     size_t n = buffer_used(&scratch);
     n = n < WIDEST ? n : WIDEST;
-    memcpy(at, bytes, n);
+    memcpy(at, scratch.start, n);
     return pad_column(at, at + n, width);
 }
 
