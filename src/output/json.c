@@ -17,7 +17,7 @@
 
 enum {
     CHUNK = 32, /* texts are copied in pieces of so many bytes: each has that much room behind it */
-    SMALL = 1 << 16,
+    SMALL = 1 << 10,
     PROTOCOL_SLOTS = 256, /* plans by protocol, at most half full */
     SEGMENT_BYTES = 32,   /* a segment's key */
     NARROW_SLOTS = 256,   /* texts kept of a segment of up to 8 bytes, */
@@ -966,7 +966,7 @@ static inline char *put_shape(const struct json *j, const struct shape *shape, c
         at = put_text(at, text, shape->number[i].length);
         text += shape->number[i].length;
         const uint8_t *number = run + shape->number[i].at;
-        at = shape->number[i].size == 4 ? put_decimal(j, at, load_be32(number)) : put_small(j, at, load_be16(number));
+        at = put_decimal(j, at, shape->number[i].size == 4 ? load_be32(number) : load_be16(number));
     }
     return put_text(at, text, shape->number[shape->count].length);
 }
@@ -1183,7 +1183,7 @@ static char *put_rows(struct json *j, struct buffer *out, struct plan *plan, con
             op += guarded(op, place->layer->flags);
             break;
         case OP_BE16:
-            at = put_small(j, put_text(at, op->text, op->length), load_be16(h + op->offset));
+            at = write_decimal(put_text(at, op->text, op->length), load_be16(h + op->offset));
             break;
         case OP_BE32:
             at = put_decimal(j, put_text(at, op->text, op->length), load_be32(h + op->offset));
