@@ -332,7 +332,9 @@ static void write_ruler(struct drawing *d)
         if (i == ROW / 10 * 10)
             break;
     }
+    sgr_end(d->out, d->style);
     buffer_char(d->out, '\n');
+    sgr_begin(d->out, d->style, SGR_DIM);
     for (unsigned i = 0; i < ROW; i++) {
         buffer_char(d->out, ' ');
         buffer_char(d->out, (char)('0' + i % 10));
