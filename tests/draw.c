@@ -167,6 +167,29 @@ Test(draw, a_header_that_was_cut_short_says_so)
                      " Header Length 40\n");
 }
 
+Test(draw, bits_between_fields_are_reserved_and_torn_cells_have_a_sign)
+{
+    static const uint8_t multipath[] = {
+        0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0x70, 2, 0, 0, 0, 0, 0, 0, 30, 4, 0x51, 0, 1, 3, 3, 7,
+    };
+    struct packet *p = take(multipath, sizeof multipath, 9999);
+    p->layers[0] = (struct layer){ registry_by_name("tcp"), 0, sizeof multipath, sizeof multipath, 0, 0, 0, 0, 0 };
+    diagram_write(&out, p, &plain);
+    const char *all = text();
+    part(all, "│  Kind 30 MT   │   Length 4    │   5   │ Res 1 │    Data 00    │ 20\n"
+              "├───────────────┼───────────────┼───────┴───────┼───────────────┤\n"
+              "│1 No-Operation │3 Window Scale │   Length 3    │ Shift count 7 │ 24\n"
+              "└───────────────┴───────────────┴───────────────┴───────────────┘\n");
+    static const uint8_t route[] = {
+        0x47, 0, 0, 28, 0, 0, 0, 0, 64, 253, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 7, 7, 4, 10, 0, 0, 3, 0,
+    };
+    diagram_write(&out, take(route, sizeof route, RAW), &plain);
+    part(text(), "│7 Record Route │   Length 7    │   Pointer 4   │       …       │ 20\n"
+                 "├───────────────┴───────────────┴───────────────┼───────────────┤\n"
+                 "│                Route 10.0.0.3                 │ 0 End of Opts │ 24\n"
+                 "└───────────────────────────────────────────────┴───────────────┘\n");
+}
+
 Test(draw, a_long_header_is_cut_and_says_so)
 {
     static uint8_t bytes[2 + 255 * 8] = { 0x3a, 40, 1, 100 };
