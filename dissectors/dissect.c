@@ -54,6 +54,8 @@ static void run_layers(struct packet *p, const struct protocol *protocol, struct
             break;
         }
         struct layer *self = add_layer(p, run, protocol);
+        if (!(run->flags & LAYER_QUOTED))
+            p->subject = (uint8_t)(p->layer_count - 1);
         struct key next = { 0 };
         self->verdict = (uint8_t)(protocol->dissect ? protocol->dissect(p, self, &run->in, &next)
                                                     : dissect_by_table(p, self, &run->in, &next));

@@ -6,8 +6,14 @@
     P(frame)                                                                                                           \
     P(eth)                                                                                                             \
     P(vlan)                                                                                                            \
-    P(ieee8021ad) P(llc) P(sll) P(sll2) P(null) P(raw) P(arp) P(ip) P(ipv6) P(ipv6_hopopts) P(ipv6_routing)            \
-        P(ipv6_fraghdr) P(ipv6_dstopts) P(ah) P(icmp) P(icmpv6) P(igmp) P(tcp) P(udp) P(data)
+    P(ieee8021ad)                                                                                                      \
+    P(llc)                                                                                                             \
+    P(sll)                                                                                                             \
+    P(sll2)                                                                                                            \
+    P(null)                                                                                                            \
+    P(raw)                                                                                                             \
+    P(arp) P(ip) P(ipv6) P(ipv6_hopopts) P(ipv6_routing) P(ipv6_fraghdr) P(ipv6_dstopts) P(ah) P(icmp) P(icmpv6)       \
+        P(igmp) P(tcp) P(udp) P(data)
 
 #define DECLARE(name) extern const struct protocol name##_protocol;
 #define LIST(name)    &name##_protocol,
@@ -47,12 +53,13 @@ void registry_open(void)
             take(*p, *key);
 }
 
-const struct protocol *registry_find(struct key key)
+const struct protocol *registry_lookup(unsigned space, unsigned value, unsigned other)
 {
-    uint32_t space = key.space == KEY_ICMP_QUOTE ? KEY_ETHERTYPE : key.space;
-    const struct protocol *protocol = find(space << 16 | key.value);
+    if (space == KEY_ICMP_QUOTE)
+        space = KEY_ETHERTYPE;
+    const struct protocol *protocol = find(space << 16 | value);
     if (!protocol && (space == KEY_TCP_PORT || space == KEY_UDP_PORT))
-        protocol = find(space << 16 | key.other);
+        protocol = find(space << 16 | other);
     return protocol;
 }
 

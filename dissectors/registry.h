@@ -9,7 +9,13 @@ extern const struct protocol *const protocols[];
 void registry_open(void);
 
 /* Who takes a payload with this key, or NULL. */
-const struct protocol *registry_find(struct key key);
+const struct protocol *registry_lookup(unsigned space, unsigned value, unsigned other);
+
+/* A dissector has just written the key, half-word by half-word: taken whole, it would have to wait for all of them. */
+static inline const struct protocol *registry_find(struct key key)
+{
+    return registry_lookup(key.space, key.value, key.other);
+}
 /* By Wireshark's name (tcp), or NULL. */
 const struct protocol *registry_by_name(const char *name);
 

@@ -12,6 +12,7 @@ static bool payload_length(const struct place *place, struct value *value);
 static bool checksum_status(const struct place *place, struct value *value);
 static bool checksum_left_to_interface(const struct place *place, struct value *value);
 static bool scale_multiplier(const struct place *place, struct value *value);
+static uint64_t relative_to_ack(const struct place *place, uint64_t wire);
 
 static const struct field option_common[] = {
     {"tcp.option_kind", N_("Kind"), FIELD_UINT, BYTE(0, 1) },
@@ -32,8 +33,8 @@ static const struct field option_sack_permitted[] = {
     { 0            },
 };
 static const struct field option_sack[] = {
-    {"tcp.options.sack_le", N_("Left edge"), FIELD_UINT, BYTE(2, 4), .stride = 8 },
-    { "tcp.options.sack_re",           N_("Right edge"), FIELD_UINT, BYTE(6, 4), .stride = 8 },
+    {"tcp.options.sack_le", N_("Left edge"), FIELD_UINT, BYTE(2, 4), .stride = 8, .adjust = relative_to_ack },
+    { "tcp.options.sack_re",           N_("Right edge"), FIELD_UINT, BYTE(6, 4), .stride = 8, .adjust = relative_to_ack },
     { 0                  },
 };
 static const struct field option_timestamps[] = {
@@ -159,6 +160,16 @@ static bool checksum_left_to_interface(const struct place *place, struct value *
     value->u =
         place->bytes.left >= 18 && checksum_offloaded(place->packet, place->layer, 6, load_be16(place->bytes.at + 16));
     return value->u;
+}
+
+/* The blocks count as the acknowledgement does: relative to where the other end began, where that is known. */
+static uint64_t relative_to_ack(const struct place *place, uint64_t wire)
+{
+    const struct note *note = layer_note(place->packet, place->layer);
+    if (!note || !(note->have >> NOTE_ACK & 1))
+        return wire;
+    struct span h = layer_header(place->packet, place->layer);
+    return h.left < HEADER ? wire : (uint32_t)(wire - (load_be32(h.at + 8) - note->ack));
 }
 
 /* RFC 7323, 2.3: a shift beyond 14 counts as 14. */

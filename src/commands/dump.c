@@ -299,8 +299,6 @@ static int open_outputs(struct dump *d, struct capture *capture, struct error *e
         code = bpf_open(&d->bpf, d->filter, (uint16_t)capture_link_type(capture), error);
     if (!code && d->write_path && !d->writer)
         code = writer_open(&d->writer, d->write_path, error);
-    if (!code && d->name_count && !d->fields)
-        code = fields_open(&d->fields, d->names, d->name_count, &d->layout, error);
     if (!code && !d->headed)
         text_open(&d->text, &d->style, d->time_format, capture_nanoseconds(capture) ? 9 : 6);
     return code;
@@ -362,7 +360,11 @@ static int run(const struct command *command, int argc, char **argv)
     struct error error;
     if (buffer_open(&d.out, STDOUT_FILENO, OUTPUT_BYTES))
         return report(error_set(&error, ERROR_MEMORY, "%s", _("no memory")), &error);
-    int code = tracker_open(&d.tracker, TRACK_FRAGMENTS | TRACK_STREAMS, &error);
+    int code = tracker_open(&d.tracker, TRACK_FRAGMENTS, &error);
+    if (!code && d.name_count)
+        code = fields_open(&d.fields, d.names, d.name_count, &d.layout, &error);
+    if (!d.fields || fields_need_tracker(d.fields))
+        d.tracker.levels |= TRACK_STREAMS;
     code = code ? code : 1;
     for (unsigned i = 0; i < d.file_count && code > 0; i++)
         code = dump_file(&d, d.files[i], &error);

@@ -1,22 +1,6 @@
 #include "output/endpoints.h"
 #include "base/address.h"
-#include "dissectors/registry.h"
 #include "output/value.h"
-
-enum { HOT_PORTS = HOT_TCP | HOT_UDP };
-
-const struct layer *packet_subject(const struct packet *packet)
-{
-    const struct layer *subject = NULL;
-    for (unsigned i = 0; i < packet->layer_count; i++) {
-        const struct layer *layer = &packet->layers[i];
-        if (layer->flags & LAYER_QUOTED)
-            break;
-        if (!subject || layer->protocol != &data_protocol)
-            subject = layer;
-    }
-    return subject;
-}
 
 /* Ports are two rows in turn whose shared name ends in ".port". */
 static const struct field *port_rows(const struct protocol *protocol)
@@ -31,12 +15,6 @@ static const struct field *port_rows(const struct protocol *protocol)
 
 bool endpoint_ports(const struct packet *packet, const struct layer *subject, uint16_t ports[2])
 {
-    unsigned hot = packet->have & HOT_PORTS;
-    if (!(packet->again & HOT_PORTS) && subject->protocol->hot & hot && hot != HOT_PORTS) {
-        ports[0] = hot == HOT_TCP ? packet->tcp_srcport : packet->udp_srcport;
-        ports[1] = hot == HOT_TCP ? packet->tcp_dstport : packet->udp_dstport;
-        return true;
-    }
     for (const struct layer *l = subject; l > packet->layers && l->network == subject->network; l--) {
         const struct field *rows = port_rows(l->protocol);
         struct place place = { .packet = packet, .layer = l, .rows = l->protocol->fields };
@@ -66,20 +44,9 @@ static void write_by_role(struct buffer *out, const struct packet *packet, const
     }
 }
 
-void endpoint_write(struct buffer *out, const struct packet *packet, const struct layer *subject, bool source)
+char *address_write(char *at, const uint8_t *address, uint8_t size, bool has_port, uint16_t port)
 {
-    if (!subject)
-        return;
-    const struct network *network = layer_network(packet, subject);
-    if (!network) {
-        write_by_role(out, packet, subject, source);
-        return;
-    }
-    const uint8_t *address = source ? network->source : network->destination;
-    uint16_t ports[2];
-    bool has_port = endpoint_ports(packet, subject, ports);
-    char *at = buffer_room(out, ADDRESS_TEXT + 16);
-    if (network->size == 4) {
+    if (size == 4) {
         at = write_ipv4(at, load_be32(address));
     } else {
         if (has_port)
@@ -90,7 +57,22 @@ void endpoint_write(struct buffer *out, const struct packet *packet, const struc
     }
     if (has_port) {
         *at++ = ':';
-        at = write_decimal(at, ports[!source]);
+        at = write_decimal(at, port);
     }
-    out->at = at;
+    return at;
+}
+
+void endpoint_write(struct buffer *out, const struct packet *packet, const struct layer *subject, bool source)
+{
+    if (!subject)
+        return;
+    const struct network *network = layer_network(packet, subject);
+    if (!network) {
+        write_by_role(out, packet, subject, source);
+        return;
+    }
+    uint16_t ports[2] = { 0, 0 };
+    bool has_port = endpoint_ports(packet, subject, ports);
+    const uint8_t *address = source ? network->source : network->destination;
+    out->at = address_write(buffer_room(out, 64), address, network->size, has_port, ports[!source]);
 }

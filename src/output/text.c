@@ -16,11 +16,12 @@ void text_open(struct text *text, const struct style *style, enum time_format fo
     text->protocol_width = 6;
     text->length_width = 5;
     text->last_second = UINT64_MAX;
+    text->last_number = UINT64_MAX - 1;
 }
 
 /* The columns before the summary are put into one reserved piece of the buffer. No column is wider than WIDEST, and
  * each may write SLACK bytes beyond its end: whole vectors of spaces are quicker than counting. */
-enum { WIDEST = 80, SLACK = 32, COLUMNS_ROOM = 6 * (WIDEST + 1) + SLACK };
+enum { WIDEST = KEPT_TEXT - 1, SLACK = KEPT_TEXT, COLUMNS_ROOM = 6 * (WIDEST + 1) + SLACK };
 
 static inline unsigned widen(unsigned *width, size_t used)
 {
@@ -33,9 +34,9 @@ static inline unsigned widen(unsigned *width, size_t used)
 static inline char *pad_column(char *at, char *text_end, unsigned *width)
 {
     char *end = at + widen(width, (size_t)(text_end - at)) + 1;
-    memset(text_end, ' ', SLACK);
-    if (end - text_end > SLACK)
-        memset(text_end + SLACK, ' ', (size_t)(end - text_end) - SLACK);
+    memset(text_end, ' ', 32);
+    if (end - text_end > 32)
+        memset(text_end + 32, ' ', (size_t)(end - text_end) - 32);
     return end;
 }
 
@@ -58,26 +59,29 @@ static inline char *put_number(char *at, uint64_t number, unsigned *width)
     return put_right(at, digits, (size_t)(write_decimal(digits, number) - digits), width);
 }
 
-/* The packet's number. Mostly it is one more than the last one, and then only a digit of its text changes. */
+/* The packet's number. Mostly it is one more than the last one, and then only the last digit of its text changes. */
 static inline char *put_packet_number(struct text *text, char *at, uint64_t number)
 {
     unsigned width = text->number_width;
-    if (number == text->last_number + 1 && text->last_number && text->number_text[7] < '9') {
-        text->number_text[7]++;
-    } else if (width > 8 || !write_aligned(text->number_text, number, 8) ||
-               (width < 8 && text->number_text[7 - width] != ' ')) {
-        text->last_number = 0;
-        return put_number(at, number, &text->number_width);
+    char fresh[8];
+    if (number == text->last_number + 1 && text->number_text >> 56 < '9') {
+        text->number_text += UINT64_C(1) << 56;
+    } else {
+        text->last_number = UINT64_MAX - 1;
+        if (width > 8 || !write_aligned(fresh, number, 8) || (width < 8 && fresh[7 - width] != ' '))
+            return put_number(at, number, &text->number_width);
+        memcpy(&text->number_text, fresh, 8);
     }
     text->last_number = number;
-    memcpy(at, text->number_text + 8 - width, 8);
+    uint64_t characters = text->number_text >> (64 - 8 * width);
+    memcpy(at, &characters, 8);
     at[width] = ' ';
     return at + width + 1;
 }
 
 static char *put_other_time(struct text *text, char *at, const struct packet *packet)
 {
-    char bytes[WIDEST];
+    char bytes[64]; /* the most that a time's writer asks for: a buffer that lies here cannot grow */
     struct buffer scratch = { .start = bytes, .at = bytes, .end = bytes + sizeof bytes, .fd = -1 };
     switch (text->time_format) {
     case FORMAT_RELATIVE:
@@ -121,24 +125,36 @@ static inline char *put_time(struct text *text, char *at, const struct packet *p
     return at;
 }
 
-/* One end of the packet, padded, from its kept text. */
-static inline char *put_ipv4(struct text *text, char *at, const uint8_t *address, bool has_port, uint16_t port,
-                             unsigned *width)
+/* Copies in whole vectors; as one memcpy the compiler makes it a string instruction that takes longer to start. */
+static inline void copy_kept(char *to, const char *from)
 {
-    uint64_t key = UINT64_C(1) << 63 | (uint64_t)has_port << 48 | (uint64_t)port << 32 | load_be32(address);
-    struct endpoint_text *kept = &text->kept[(key * UINT64_C(0x9e3779b97f4a7c15)) >> 56];
-    if (kept->key != key) {
-        char digits[64], *end = write_ipv4(digits, (uint32_t)key);
-        if (has_port) {
-            *end++ = ':';
-            end = write_decimal(end, port);
-        }
-        memset(kept->text, ' ', sizeof kept->text);
-        memcpy(kept->text, digits, (size_t)(end - digits));
-        kept->key = key;
+    for (unsigned i = 0; i < KEPT_TEXT; i += 16)
+        memcpy(to + i, from + i, 16);
+}
+
+/* One end of the packet, padded, from its kept text. */
+static inline char *put_end(struct text *text, char *at, const struct network *network, bool source, bool has_port,
+                            uint16_t port, unsigned *width)
+{
+    const uint8_t *address = source ? network->source : network->destination;
+    uint64_t high = 0, low = load_be32(address);
+    if (network->size == 16) {
+        high = load_be64(address);
+        low = load_be64(address + 8);
     }
-    memcpy(at, kept->text, sizeof kept->text);
-    return *width < sizeof kept->text ? at + *width + 1 : pad_column(at, at + sizeof kept->text, width);
+    uint32_t tail = (uint32_t)network->size << 24 | (uint32_t)has_port << 16 | port;
+    uint64_t mix = (high ^ low * UINT64_C(0x9e3779b97f4a7c15) ^ tail) * UINT64_C(0xd6e8feb86659fd93);
+    struct endpoint_text *kept = &text->kept[mix >> 56];
+    if (kept->low != low || kept->tail != tail || kept->high != high) {
+        char *end = address_write(kept->text, address, network->size, has_port, port);
+        memset(end, ' ', (size_t)(kept->text + sizeof kept->text - end));
+        kept->high = high;
+        kept->low = low;
+        kept->tail = tail;
+        kept->length = (uint32_t)(end - kept->text);
+    }
+    copy_kept(at, kept->text);
+    return at + widen(width, kept->length) + 1;
 }
 
 static char *put_other_end(char *at, const struct packet *packet, const struct layer *subject, bool source,
@@ -156,36 +172,58 @@ static char *put_other_end(char *at, const struct packet *packet, const struct l
 static inline char *put_ends(struct text *text, char *at, const struct packet *packet, const struct layer *subject)
 {
     const struct network *network = subject ? layer_network(packet, subject) : NULL;
-    if (!network || network->size != 4) {
+    if (!network) {
         at = put_other_end(at, packet, subject, true, &text->source_width);
         return put_other_end(at, packet, subject, false, &text->destination_width);
     }
     uint16_t ports[2] = { 0, 0 };
-    bool has_ports = endpoint_ports(packet, subject, ports);
-    at = put_ipv4(text, at, network->source, has_ports, ports[0], &text->source_width);
-    return put_ipv4(text, at, network->destination, has_ports, ports[1], &text->destination_width);
+    bool has_ports = endpoint_hot_ports(packet, subject, ports) || endpoint_ports(packet, subject, ports);
+    at = put_end(text, at, network, true, has_ports, ports[0], &text->source_width);
+    return put_end(text, at, network, false, has_ports, ports[1], &text->destination_width);
+}
+
+static inline char *put_label(struct text *text, char *at, const struct protocol *protocol)
+{
+    if (protocol != text->labelled || !text->label_length) {
+        const char *label = protocol ? protocol->label : "-";
+        size_t n = strlen(label);
+        text->label_length = (uint32_t)(n < sizeof text->label_text ? n : sizeof text->label_text);
+        memset(text->label_text, ' ', sizeof text->label_text);
+        memcpy(text->label_text, label, text->label_length);
+        text->labelled = protocol;
+    }
+    memcpy(at, text->label_text, sizeof text->label_text);
+    return at + widen(&text->protocol_width, text->label_length) + 1;
 }
 
 /* What the line says beyond its subject: that the packet was not whole, what the tracker noticed. */
-static void write_verdicts(struct buffer *out, const struct packet *packet, const struct layer *subject)
+static void write_verdict(const struct text *text, struct buffer *out, const char *verdict)
+{
+    buffer_text(out, text->style.ascii ? " | " : " · ");
+    buffer_text(out, verdict);
+}
+
+static void write_verdicts(const struct text *text, struct buffer *out, const struct packet *packet,
+                           const struct layer *subject)
 {
     const struct layer *last = &packet->layers[packet->layer_count - 1];
     if (last->flags & LAYER_DEEP)
-        buffer_text(out, " · nested too deep");
+        write_verdict(text, out, "nested too deep");
     if (subject->verdict == VERDICT_BROKEN)
-        buffer_text(out, " · malformed");
+        write_verdict(text, out, "malformed");
     else if (subject->verdict == VERDICT_CUT && subject->protocol != &data_protocol)
-        buffer_text(out, " · cut short");
+        write_verdict(text, out, "cut short");
 }
 
-static void write_summary(struct buffer *out, const struct packet *packet, const struct layer *subject)
+static void write_summary(const struct text *text, struct buffer *out, const struct packet *packet,
+                          const struct layer *subject)
 {
     if (subject->protocol->summary)
         subject->protocol->summary(packet, subject, out);
     else
         buffer_text(out, subject->protocol->title);
     if (subject->verdict | packet->layers[packet->layer_count - 1].flags)
-        write_verdicts(out, packet, subject);
+        write_verdicts(text, out, packet, subject);
 }
 
 /* Cuts the line that began at mark to the terminal's columns, with a sign that it was cut. */
@@ -245,16 +283,12 @@ void text_write(struct text *text, struct buffer *out, const struct packet *pack
     at = put_time(text, at, packet);
     *at++ = ' ';
     at = put_ends(text, at, packet, subject);
-    const char *label = subject ? subject->protocol->label : "-";
-    char *end = at;
-    while (*label && end < at + WIDEST)
-        *end++ = *label++;
-    at = pad_column(at, end, &text->protocol_width);
+    at = put_label(text, at, subject ? subject->protocol : NULL);
     at = put_number(at, packet->wire_length, &text->length_width);
     *at++ = ' ';
     out->at = at;
     if (subject)
-        write_summary(out, packet, subject);
+        write_summary(text, out, packet, subject);
     if (text->style.columns)
         cut_line(text, out, line);
     if (color)

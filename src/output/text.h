@@ -5,13 +5,17 @@
 #include "output/style.h"
 #include "protocol/packet.h"
 
-enum { ENDPOINTS_KEPT = 256 };
+enum { ENDPOINTS_KEPT = 256, KEPT_TEXT = 64 };
 
-/* An IPv4 address and port as text, spaces behind: packets in a row mostly lie between the same few. */
+/* An address and port as text, spaces behind: packets in a row mostly lie between the same few. */
 struct endpoint_text {
-    uint64_t key; /* address, port, whether there is one, and a bit that says the entry is used */
-    char text[32];
+    uint64_t high, low; /* the address; IPv4 in the lower half of low */
+    uint32_t tail;      /* its size, whether there is a port, and the port; 0: unused */
+    uint32_t length;
+    char text[KEPT_TEXT];
 };
+
+struct protocol;
 
 struct text {
     struct style style;
@@ -23,7 +27,11 @@ struct text {
     unsigned number_width, time_width, source_width, destination_width, protocol_width, length_width;
     uint64_t last_number; /* as it stands in number_text: the next one is mostly one more */
     uint64_t last_second; /* as it stands in second_text */
-    char number_text[8], second_text[8];
+    uint64_t number_text; /* eight characters, the first one in the lowest byte */
+    char second_text[8];
+    const struct protocol *labelled; /* whose label stands in label_text, spaces behind */
+    char label_text[16];
+    uint32_t label_length;
     struct endpoint_text kept[ENDPOINTS_KEPT];
 };
 
