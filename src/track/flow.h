@@ -71,21 +71,22 @@ struct flow {
     uint64_t bytes[2];
     uint32_t packets[2];
     uint32_t retransmits[2];
-    int32_t changed[2];      /* when state last changed: milliseconds since first */
-    uint16_t ident[2];       /* of the last IPv4 header: what comes twice with the same one is a copy */
-    uint32_t side;           /* where the analysis keeps more about it, 0: nowhere */
+    int32_t changed[2]; /* when state last changed: milliseconds since first */
+    uint16_t ident[2];  /* of the last IPv4 header: what comes twice with the same one is a copy */
+    uint32_t side;      /* where the analysis keeps more about it, 0: nowhere */
 };
 _Static_assert(sizeof(struct flow) == 128, "two cache lines");
 
 /* What only tables of connections want; kept beside the entries if asked for. */
 struct flow_detail {
-    int64_t syn, syn_ack; /* when the last of each was sent; 0: not seen */
-    int64_t handshake;    /* nanoseconds from the SYN to the ACK that ended the handshake; 0: not known */
-    char history[22];     /* Zeek's letters in order of appearance, 0 behind the last one; upper case: end 0 sent it */
-    uint16_t zero_windows[2];
+    int64_t syn;        /* when the last one was sent; 0: not seen */
+    int64_t handshake;  /* nanoseconds from the SYN to the ACK that ended the handshake; 0: not known */
+    uint64_t wire[2];   /* bytes of whole packets on the wire */
+    char history[18];   /* Zeek's letters in order of appearance, 0 behind the last one; upper case: end 0 sent it */
     uint16_t mss[2];    /* announced; 0: not seen */
     uint16_t window[2]; /* the last one, as on the wire */
-    uint8_t spare[6];
+    uint16_t zero_windows[2];
+    uint16_t spare;
 };
 _Static_assert(sizeof(struct flow_detail) == 64, "a cache line");
 
@@ -102,15 +103,15 @@ struct flow_slot {
 };
 
 struct flow_table {
-    struct flow_slot *slots; /* owned; index FLOW_NONE: empty */
-    unsigned bits;           /* 2^bits slots */
-    uint32_t used;           /* slots in use */
-    uint32_t count;          /* entries ever taken from the chunks, free ones too: indexes are below it */
-    uint32_t free;           /* head of the free entries, linked by previous */
-    uint32_t live;           /* entries that hold a conversation */
-    struct flow **chunks;    /* owned */
+    struct flow_slot *slots;      /* owned; index FLOW_NONE: empty */
+    unsigned bits;                /* 2^bits slots */
+    uint32_t used;                /* slots in use */
+    uint32_t count;               /* entries ever taken from the chunks, free ones too: indexes are below it */
+    uint32_t free;                /* head of the free entries, linked by previous */
+    uint32_t live;                /* entries that hold a conversation */
+    struct flow **chunks;         /* owned */
     struct flow_detail **details; /* owned; NULL: not asked for */
-    uint8_t (**pairs)[32];   /* owned: chunks of pairs of IPv6 addresses, end 0 first */
+    uint8_t (**pairs)[32];        /* owned: chunks of pairs of IPv6 addresses, end 0 first */
     uint32_t pair_count, pair_free;
     uint64_t seed[4];
 };

@@ -36,14 +36,12 @@ static void remember_flags(struct flow_detail *d, unsigned end, const struct seg
 static void time_handshake(struct flow *f, struct flow_detail *d, unsigned end, const struct segment *s)
 {
     if (s->flags & TCP_SYN) {
-        if (s->flags & TCP_ACK)
-            d->syn_ack = s->time;
-        else
+        if (!(s->flags & TCP_ACK))
             d->syn = s->time;
         bool client = s->flags & TCP_ACK ? !end : end;
         if (!(f->flags & FLOW_CLIENT_SEEN))
             f->flags = (uint16_t)((f->flags & ~FLOW_CLIENT_1) | (client ? FLOW_CLIENT_1 : 0) | FLOW_CLIENT_SEEN);
-    } else if (d->syn && d->syn_ack && !d->handshake && end == flow_client(f) && !(s->flags & TCP_RST)) {
+    } else if (d->syn && f->end[!end].state == TCP_SYN_RECEIVED && end == flow_client(f) && !(s->flags & TCP_RST)) {
         d->handshake = s->time - d->syn;
     }
 }
@@ -62,14 +60,14 @@ static void count_bytes(struct flow *f, struct flow_detail *d, unsigned end, con
     }
     int32_t beyond = seq_diff(begin, from->sent), new = seq_diff(stop, from->sent);
     if (new > 0 && new < 1 << 30) {
-        f->bytes[end] += (uint32_t)new;
+        f->bytes[end] += (uint32_t) new;
         if (beyond > 0)
             f->flags |= FLOW_GAP;
     }
     if (beyond >= 0 || (s->length == 1 && beyond == -1)) /* the latter: a keep-alive's byte, RFC 9293, 3.8.4 */
         return;
-    bool overtaken = f->flags & FLOW_GAP && s->since < REORDERED_NS &&
-                     !(to->flags & END_HEARD && seq_diff(stop, to->received) <= 0);
+    bool overtaken =
+        f->flags & FLOW_GAP && s->since < REORDERED_NS && !(to->flags & END_HEARD && seq_diff(stop, to->received) <= 0);
     if (!overtaken && !s->copy)
         remember_again(d, end, 'T', ++f->retransmits[end]);
 }

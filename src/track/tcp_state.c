@@ -363,8 +363,8 @@ bool tcp_state_allowed(enum tcp_state from, enum tcp_state to)
 #define TO(state) (1u << TCP_##state)
     static const unsigned arrows[TCP_STATES] = {
         [TCP_UNKNOWN] = TO(SYN_SENT) | TO(SYN_RECEIVED) | TO(ESTABLISHED),
-        [TCP_CLOSED] = TO(SYN_SENT) | TO(SYN_RECEIVED)                    /* through LISTEN, which is another row */
-                       | TO(LAST_ACK)                                     /* its last ACK was lost */
+        [TCP_CLOSED] = TO(SYN_SENT) | TO(SYN_RECEIVED)                     /* through LISTEN, which is another row */
+                       | TO(LAST_ACK)                                      /* its last ACK was lost */
                        | TO(ESTABLISHED) | TO(FIN_WAIT_1) | TO(FIN_WAIT_2) /* a reset that did not arrive */
                        | TO(CLOSE_WAIT) | TO(CLOSING) | TO(TIME_WAIT),
         [TCP_LISTEN] = TO(SYN_SENT) | TO(SYN_RECEIVED),

@@ -95,6 +95,7 @@ static void read_segment(struct segment *s, const struct layer *l, const uint8_t
     s->measured = !(l->flags & (LAYER_QUOTED | LAYER_FRAGMENT)) && head <= wire;
     s->length = head <= wire ? wire - head : 0;
     s->sound = head >= TCP_HEADER;
+    s->quoted = l->flags & LAYER_QUOTED;
     s->anew = s->copy = false;
     s->mss = 0;
 }
@@ -166,6 +167,7 @@ static uint32_t find_stream(struct tracker *t, const struct packet *p, const str
     struct flow *f = flow_at(&t->flows, newer);
     f->flags |= FLOW_REUSED;
     index = flow_previous(&t->flows, newer); /* it may have been the one that was forgotten to make room */
+    t->current = newer;
     if (t->levels & TRACK_STATES && index != FLOW_NONE) {
         flow_at(&t->flows, index)->flags |= FLOW_MOVED;
         tcp_state_reuse(f, flow_at(&t->flows, index), end, s, t->watch);
@@ -179,7 +181,8 @@ static void note_numbers(const struct segment *s, const struct flow_end *from, c
     uint32_t next = s->length + (s->flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
     note->seq = s->measured ? s->seq - from->base : s->seq;
     note->next_seq = note->seq + next;
-    note->have |= bit(NOTE_SEQ);
+    if (!s->quoted)
+        note->have |= bit(NOTE_SEQ);
     if (!s->sound)
         return;
     note->ack = s->measured && s->flags & TCP_ACK ? s->ack - to->base : s->ack;
@@ -243,6 +246,7 @@ static void take_quote(struct tracker *t, struct packet *p, struct layer *l, uin
     if (index == FLOW_NONE)
         return;
     struct flow *f = flow_at(&t->flows, index);
+    t->current = index;
     if (protocol == IP_TCP) {
         tcp_state_unreachable(f, end, load_be32(h + 4), age_ms(f, p->time), t->watch);
     } else {
@@ -255,8 +259,11 @@ static void take_states(struct tracker *t, struct packet *p, uint32_t index, uns
                         struct note *note)
 {
     struct flow *f = flow_at(&t->flows, index);
+    struct flow_detail *d = flow_detail_at(&t->flows, index);
+    t->current = index;
     s->copy = is_copy(p, f, end, s);
-    tally_tcp(f, flow_detail_at(&t->flows, index), end, s);
+    d->wire[end] += p->wire_length;
+    tally_tcp(f, d, end, s);
     if (!s->anew || s->flags & TCP_ACK) /* else the entry is new, and tcp_state_reuse has taken the SYN */
         tcp_state_take(f, end, s, age_ms(f, p->time), t->watch);
     note->state[0] = f->end[end].state;
@@ -316,8 +323,11 @@ static void take_udp(struct tracker *t, struct packet *p, struct layer *l)
     note->stream = f->stream;
     note->have |= bit(NOTE_STREAM);
     note_times(f, p, note);
-    if (t->levels & TRACK_STATES && !(l->flags & (LAYER_QUOTED | LAYER_FRAGMENT)))
-        tally_udp(f, flow_detail_at(&t->flows, index), end, layer_payload_length(l));
+    if (!(t->levels & TRACK_STATES) || l->flags & (LAYER_QUOTED | LAYER_FRAGMENT))
+        return;
+    struct flow_detail *d = flow_detail_at(&t->flows, index);
+    d->wire[end] += p->wire_length;
+    tally_udp(f, d, end, layer_payload_length(l));
 }
 
 /* --- the packet --- */
@@ -356,7 +366,9 @@ void tracker_take(struct tracker *t, struct packet *p)
 
 int tracker_open(struct tracker *t, unsigned levels, struct error *error)
 {
-    *t = (struct tracker){ .levels = levels, .max_connections = UINT32_MAX, .tcp = registry_by_name("tcp"), .udp = registry_by_name("udp") };
+    *t = (struct tracker){
+        .levels = levels, .max_connections = UINT32_MAX, .tcp = registry_by_name("tcp"), .udp = registry_by_name("udp")
+    };
     for (const struct field *f = t->tcp->fields; f->abbrev; f++)
         if (f->type == FIELD_TLVS)
             t->tcp_options = f->tlvs;

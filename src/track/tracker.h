@@ -25,6 +25,7 @@ struct tracker {
     const struct tlv_set *tcp_options; /* how to read them */
     uint32_t tcp_streams, udp_streams; /* how many there were */
     bool out_of_memory;                /* something was not tracked for want of memory */
+    uint32_t current;                  /* the entry of the segment that is being taken: for watchers */
     struct tcp_watch *watch;           /* told of every change of a state; NULL: nobody. The caller's */
     /* When max_connections are remembered a new one costs an old one: a half-open one if one is near, else the one
      * that is silent for longest of those near. */
