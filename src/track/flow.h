@@ -52,8 +52,7 @@ enum end_flag {
     END_PASSIVE = 64,      /* it had received a FIN when it sent its own */
     END_RESET = 128,       /* a reset closed it; UDP: an ICMP error told that nobody is there */
     END_PENDING = 256,     /* a SYN in its name came in the middle of a connection: its own, or forged? */
-    END_DOUBT = 512,       /* it repeated its SYN ACK although that was acknowledged */
-    END_FAST_OPEN = 1024,  /* it may speak before the handshake is over */
+    END_FAST_OPEN = 512,   /* it may speak before the handshake is over */
 };
 
 struct flow {

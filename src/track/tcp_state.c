@@ -85,9 +85,11 @@ static bool free_to_open(const struct flow_end *e)
 static void take_syn(const struct machine *m, unsigned end, const struct segment *s)
 {
     struct flow_end *from = &m->flow->end[end];
-    bool again = from->state == TCP_SYN_SENT && from->sent == s->seq + 1 + s->length;
-    if (again)
+    bool again = from->sent == s->seq + 1 + s->length, silent = !(from->flags & END_SPOKE);
+    if (again && from->state == TCP_SYN_SENT)
         m->flow->changed[end] = m->now;
+    else if (again && from->state == TCP_ESTABLISHED && silent && m->now - m->flow->changed[end] >= SYN_AGAIN_MS)
+        set_state(m, end, TCP_SYN_SENT);                      /* the answer has not arrived */
     else if (free_to_open(from) || from->flags & END_PENDING) /* asked twice: it means it */
         begin(m, end, TCP_SYN_SENT, s->seq + 1 + s->length);
 }
@@ -123,28 +125,31 @@ static void again_syn_ack(const struct machine *m, unsigned end)
         m->flow->changed[end] = m->now;
     } else if (from->state == TCP_ESTABLISHED && !(from->flags & END_SPOKE) &&
                m->now - m->flow->changed[end] >= SYN_AGAIN_MS) {
-        from->flags |= END_DOUBT; /* it has not taken the last ACK: lost, or its accept queue is full */
-        set_state(m, end, TCP_SYN_RECEIVED);
+        set_state(m, end, TCP_SYN_RECEIVED); /* it has not taken the last ACK: lost, or its accept queue is full */
     }
+}
+
+/* The SYN ACK that it sent before, not one for another connection. */
+static bool is_repeated(const struct flow_end *from, const struct segment *s)
+{
+    if (s->anew || (from->sent != s->seq + 1 + s->length && !(from->flags & END_FAST_OPEN)))
+        return false;
+    return from->state == TCP_SYN_RECEIVED || (from->state == TCP_ESTABLISHED && !(from->flags & END_SPOKE));
 }
 
 static void take_syn_ack(const struct machine *m, unsigned end, const struct segment *s)
 {
     struct flow_end *from = &m->flow->end[end], *to = &m->flow->end[!end];
-    if (to->flags & END_PENDING && s->ack == to->base + 1)
+    if (to->state == TCP_UNKNOWN || (to->flags & END_PENDING && s->ack == to->base + 1))
         begin(m, !end, TCP_SYN_SENT, s->ack);
-    if (to->state == TCP_UNKNOWN)
-        begin(m, !end, TCP_SYN_SENT, s->ack);
-    bool fits = to->state != TCP_SYN_SENT || (seq_diff(s->ack, to->base) > 0 && seq_diff(to->sent, s->ack) >= 0);
-    if (!fits)
+    bool called = to->state == TCP_SYN_SENT, simultaneous = from->state == TCP_SYN_SENT;
+    if (called && (seq_diff(s->ack, to->base) <= 0 || seq_diff(to->sent, s->ack) < 0))
         return;
-    bool simultaneous = from->state == TCP_SYN_SENT;
-    if (simultaneous || (from->state == TCP_SYN_RECEIVED && !s->anew) || (synchronised(from) && !s->anew)) {
-        if (simultaneous)
-            set_state(m, end, TCP_SYN_RECEIVED);
-        else
-            again_syn_ack(m, end);
-    } else if (from->state <= TCP_SYN_RECEIVED || to->state == TCP_SYN_SENT) {
+    if (simultaneous) {
+        set_state(m, end, TCP_SYN_RECEIVED);
+    } else if (is_repeated(from, s)) {
+        again_syn_ack(m, end);
+    } else if (from->state <= TCP_SYN_RECEIVED || called) {
         begin(m, end, TCP_SYN_RECEIVED, s->seq + 1 + s->length);
         if (s->ack != to->base + 1)
             from->flags |= END_FAST_OPEN; /* RFC 7413: it took the data that came with the SYN */
@@ -155,8 +160,8 @@ static void take_syn_ack(const struct machine *m, unsigned end, const struct seg
     reach(from, s->seq + 1 + s->length);
     if (!simultaneous && m->watch && m->watch->answered)
         m->watch->answered(m->watch, m->flow, end, false);
-    if (to->state == TCP_SYN_RECEIVED && seq_diff(s->ack, to->base) > 0)
-        set_state(m, !end, TCP_ESTABLISHED);
+    if (to->state == TCP_SYN_RECEIVED ? seq_diff(s->ack, to->base) > 0 : called && !simultaneous)
+        set_state(m, !end, TCP_ESTABLISHED); /* until it repeats its SYN */
 }
 
 /* --- RST (RFC 9293, 3.10.7.3 and 3.10.7.4; RFC 5961, 3) --- */
@@ -244,6 +249,8 @@ static void sender_fin(const struct machine *m, unsigned end, const struct segme
     struct flow_end *from = &m->flow->end[end], *to = &m->flow->end[!end];
     uint32_t at = s->seq + s->length;
     if (!(from->flags & END_FIN_SENT)) {
+        if (seq_diff(at, from->sent) < 0 && at + 1 != to->received) /* behind what it sent before: no FIN of its own */
+            return;
         from->fin = at;
         if (from->flags & END_FIN_RECEIVED)
             from->flags |= END_PASSIVE;
@@ -271,7 +278,7 @@ static void receiver_takes(const struct machine *m, unsigned end, const struct s
         begin(m, end, TCP_ESTABLISHED, s->ack);
         hear(to, s->seq);
     }
-    if (to->state == TCP_SYN_RECEIVED && seq_diff(s->ack, to->base) > 0 && !(to->flags & END_DOUBT))
+    if (to->state == TCP_SYN_RECEIVED && seq_diff(s->ack, to->base) > 0)
         set_state(m, end, state_of(to));
     if (!synchronised(to))
         return;
