@@ -146,15 +146,19 @@ static bool asks_or_tells(uint16_t opcode)
 }
 
 /* RFC 2225, 8.3: addresses and subaddresses, each of its own length. */
-static enum verdict dissect_atm(struct layer *self, const struct span *in)
+static enum verdict dissect_atm(struct layer *self, struct span *in)
 {
     const uint8_t *h = span_peek(in, ATM_HEADER);
     size_t length = ATM_HEADER;
     if (h)
         length += (h[4] & 63u) + (h[5] & 63u) + h[8] + (h[9] & 63u) + (h[10] & 63u) + h[11];
-    bool broken = self->offset + length > self->end;
-    self->length = broken || in->left < length ? 0 : (uint32_t)length;
-    return broken ? VERDICT_BROKEN : in->left < length ? VERDICT_CUT : VERDICT_WHOLE;
+    if (!span_pull(in, length)) {
+        self->length = 0;
+        return self->offset + length > self->end ? VERDICT_BROKEN : VERDICT_CUT;
+    }
+    self->length = (uint32_t)length;
+    self->end = self->offset + self->length;
+    return VERDICT_WHOLE;
 }
 
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
@@ -173,9 +177,9 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
         self->length = !h ? 0 : asks_or_tells(load_be16(h + 6)) ? HEADER : (uint32_t)in->left;
         return VERDICT_CUT;
     }
+    span_pull(in, length);
     self->length = (uint32_t)length;
-    if (self->offset + length < self->end)
-        self->end = self->offset + (uint32_t)length; /* the rest pads the frame */
+    self->end = self->offset + self->length; /* the rest pads the frame */
     return VERDICT_WHOLE;
 }
 
