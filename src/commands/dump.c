@@ -177,28 +177,6 @@ static int parse_option(struct dump *d, int letter, const char *argument)
     return 0;
 }
 
-/* The operands, joined with spaces: a pcap-filter expression. */
-static int join_filter(struct dump *d, int argc, char **argv)
-{
-    size_t n = 0;
-    for (int i = 0; i < argc; i++)
-        n += strlen(argv[i]) + 1;
-    if (!n)
-        return 0;
-    d->filter = malloc(n);
-    if (!d->filter)
-        return usage_error("%s", _("no memory"));
-    char *at = d->filter;
-    for (int i = 0; i < argc; i++) {
-        size_t length = strlen(argv[i]);
-        memcpy(at, argv[i], length);
-        at += length;
-        *at++ = ' ';
-    }
-    at[-1] = 0;
-    return 0;
-}
-
 static int parse(struct dump *d, const struct command *command, int argc, char **argv)
 {
     struct options options;
@@ -208,8 +186,10 @@ static int parse(struct dump *d, const struct command *command, int argc, char *
         status = parse_option(d, letter, options.argument);
     if (letter < 0 || status)
         return EXIT_USAGE;
-    if (join_filter(d, argc - options.operand, argv + options.operand))
-        return EXIT_USAGE;
+    bool failed;
+    d->filter = options_join(argc - options.operand, argv + options.operand, &failed);
+    if (failed)
+        return usage_error("%s", _("no memory"));
     if (!d->file_count)
         return usage_error("%s", _("dump: nothing to read: say -r FILE"));
     if (d->format == FORMAT_FIELDS && !d->name_count)
