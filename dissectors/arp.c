@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "protocol/protocol.h"
 
-enum { HEADER = 8, REQUEST = 1, REPLY = 2, ATM = 19 };
+enum { HEADER = 8, REQUEST = 1, REPLY = 2, ATM = 19, ATM_HEADER = 12 };
 
 static bool is_gratuitous(const struct place *place, struct value *value);
 
@@ -18,17 +18,22 @@ static const struct when is_mac[] = {
     { BITS(0,         16), 6, 6, six_bytes },
     { 0},
 };
+static const struct when not_atm[] = {
+    {BITS(0, 16), 0, ATM - 1 },
+    { BITS(0,     16), ATM + 1, 0xffff },
+    { 0    },
+};
 static const struct when no_mac[] = {
-    {BITS(32, 8), 0, 5 },
-    { BITS(32,      8), 7, 255 },
-    { BITS(0,      16), 0, 0 },
-    { BITS(0,16), 2, 5 },
-    { BITS(0,    16), 7, ATM - 1 },
+    {BITS(32,  8), 0, 5, not_atm },
+    { BITS(32,       8), 7, 255, not_atm },
+    { BITS(0, 16), 0, 0 },
+    { BITS(0, 16), 2, 5 },
+    { BITS(0,       16), 7, ATM - 1 },
     { BITS(0, 16), ATM + 1, 0xffff },
-    { 0     },
+    { 0 },
 };
 static const struct when four_bytes[] = {
-    {BITS(40, 8), 4, 4 },
+    {BITS(40, 8), 4, 4, not_atm },
     { 0     },
 };
 static const struct when is_ipv4[] = {
@@ -37,11 +42,11 @@ static const struct when is_ipv4[] = {
     { 0},
 };
 static const struct when no_ipv4[] = {
-    {BITS(40,  8), 0, 3 },
-    { BITS(40,       8), 5, 255 },
-    { BITS(16,       16), 0, 0x00cb },
-    { BITS(16,16), 0x00cd, 0x07ff },
-    { BITS(16,     16), 0x0801, 0xffff },
+    {BITS(40,  8), 0, 3, not_atm },
+    { BITS(40,       8), 5, 255, not_atm },
+    { BITS(16, 16), 0, 0x00cb, not_atm },
+    { BITS(16, 16), 0x00cd, 0x07ff, not_atm },
+    { BITS(16,       16), 0x0801, 0xffff, not_atm },
     { 0},
 };
 
@@ -134,17 +139,54 @@ static bool is_gratuitous(const struct place *place, struct value *value)
     return value->u;
 }
 
+/* Opcodes that say something only with all of their addresses. */
+static bool asks_or_tells(uint16_t opcode)
+{
+    return (opcode >= REQUEST && opcode <= 6) || opcode == 8;
+}
+
+/* RFC 2225, 8.3: addresses and subaddresses, each of its own length. */
+static enum verdict dissect_atm(struct layer *self, struct span *in)
+{
+    const uint8_t *h = span_peek(in, ATM_HEADER);
+    size_t length = ATM_HEADER;
+    if (h)
+        length += (h[4] & 63u) + (h[5] & 63u) + h[8] + (h[9] & 63u) + (h[10] & 63u) + h[11];
+    if (!span_pull(in, length)) {
+        self->length = 0;
+        return self->offset + length > self->end ? VERDICT_BROKEN : VERDICT_CUT;
+    }
+    self->length = (uint32_t)length;
+    self->end = self->offset + self->length;
+    return VERDICT_WHOLE;
+}
+
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
-    (void)packet, (void)next;
+    (void)next;
     const uint8_t *h = span_peek(in, HEADER);
     size_t length = h ? HEADER + 2u * h[4] + 2u * h[5] : HEADER;
-    struct span header = span_part(*in, 0, length);
-    self->length = (uint32_t)header.left;
-    span_pull(in, header.left);
-    if (h && self->offset + length < self->end)
-        self->end = self->offset + (uint32_t)length; /* the rest pads the frame */
-    return header.left < length ? VERDICT_CUT : VERDICT_WHOLE;
+    if (h && load_be16(h) == ATM)
+        return dissect_atm(self, in);
+    if (self->offset + length > self->end) {
+        /* Without its last address none can be believed to stand where the lengths say. */
+        self->length = h ? HEADER : 0;
+        return VERDICT_BROKEN;
+    }
+    if (in->left < length) {
+        self->length = !h ? 0 : asks_or_tells(load_be16(h + 6)) ? HEADER : (uint32_t)in->left;
+        return VERDICT_CUT;
+    }
+    if (load_be16(h + 2) == 0x0800 && h[5] == 4 && packet->network_count < NETWORKS_MAX) {
+        /* Who asks or tells whom, as the protocol addresses have it. */
+        const uint8_t *sender = h + HEADER + h[4], *target = sender + 4 + h[4];
+        packet->networks[packet->network_count++] = (struct network){ sender, target, target, 4, 0 };
+        self->network = packet->network_count;
+    }
+    span_pull(in, length);
+    self->length = (uint32_t)length;
+    self->end = self->offset + self->length; /* the rest pads the frame */
+    return VERDICT_WHOLE;
 }
 
 static void write_address(struct buffer *out, uint32_t address)

@@ -7,7 +7,7 @@
 static inline void packet_reset(struct packet *p, struct span bytes)
 {
     p->have = p->again = 0;
-    p->layer_count = p->network_count = p->note_count = 0;
+    p->layer_count = p->network_count = p->note_count = p->subject = 0;
     p->fragment.present = false;
     p->buffers[0] = bytes;
     p->buffer_count = 1;

@@ -8,12 +8,14 @@
 enum { HEADER = 14, LENGTH_MAX = 1500, TYPE_MIN = 1536, TYPE_LLC = 4 };
 
 static const struct when is_length[] = {
-    {BITS(96, 16), 0, LENGTH_MAX },
+    {BITS(96, 16), 1, LENGTH_MAX },
     { 0     }
 };
 static const struct when is_type[] = {
-    {BITS(96,   16), TYPE_MIN, 0xffff },
-    { 0}
+  /* 0 is no length that a frame could have */
+    {BITS(96, 16), 0, 0 },
+    { BITS(96,      16), TYPE_MIN, 0xffff },
+    { 0     },
 };
 static const struct when is_neither[] = {
     {BITS(96,         16), LENGTH_MAX + 1, TYPE_MIN - 1 },
@@ -49,7 +51,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 {
     const uint8_t *h = span_pull(in, HEADER);
     if (!h) {
-        self->length = (uint32_t)in->left;
+        packet->again |= HOT_ETH;
         return VERDICT_CUT;
     }
     self->length = HEADER;
@@ -83,7 +85,8 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 
 static const struct key keys[] = {
     {KEY_LINK, 1, 0 },
-    { 0      }
+    { KEY_IP,       143, 0 }, /* RFC 8986, 4.9 */
+    { 0 }
 };
 
 const struct protocol eth_protocol = {

@@ -7,6 +7,7 @@
 
 enum {
     HEADER = 8,
+    LEAST = 6, /* less than that is not looked at */
     ECHO_REPLY = 0,
     UNREACHABLE = 3,
     SOURCE_QUENCH = 4,
@@ -194,7 +195,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     const uint8_t *h = span_peek(in, HEADER);
     size_t length = h ? header_length(h, self->end - self->offset) : HEADER;
     struct span header = span_part(*in, 0, length);
-    self->length = (uint32_t)header.left;
+    self->length = header.left < LEAST ? 0 : (uint32_t)header.left;
     span_pull(in, header.left);
     if (header.left < length)
         return VERDICT_CUT;

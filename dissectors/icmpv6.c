@@ -86,8 +86,12 @@ static const struct value_name types[] = {
 };
 
 /* Options: RFC 4861, 4.6. Their length counts units of eight bytes, kind and length included. */
+static const struct when has_head[] = {
+    {BITS(0, 16), 0, 0xffff },
+    { 0    },
+};
 static const struct field option_common[] = {
-    {"icmpv6.opt.type", N_("Type"), FIELD_UINT, BYTE(0, 1) },
+    {"icmpv6.opt.type", N_("Type"), FIELD_UINT, BYTE(0, 1), .when = has_head },
     { "icmpv6.opt.length",       N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
     { 0              },
 };
@@ -319,7 +323,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     span_pull(in, header.left);
     if (header.left < length)
         return VERDICT_CUT;
-    if (h[0] >= UNREACHABLE && h[0] <= PARAMETER_PROBLEM)
+    if (h[0] >= UNREACHABLE && h[0] <= PARAMETER_PROBLEM && in->left && in->at[0] >> 4 == 6)
         *next = (struct key){ KEY_ICMP_QUOTE, 0x86dd, 0 };
     return VERDICT_WHOLE;
 }

@@ -14,13 +14,16 @@ static const struct field fields[] = {
     { 0 },
 };
 
-/* A fragment that was captured whole can be put together with its like. */
-static void note_fragment(struct packet *p, struct layer *self, const struct span *in, const uint8_t *h)
+/* A fragment that was captured whole can be put together with its like, and is not looked into before; a quoted one
+ * never is put together. */
+static bool note_fragment(struct packet *p, struct layer *self, const struct span *in, const uint8_t *h)
 {
     uint32_t length = layer_payload_length(self);
     self->flags |= LAYER_FRAGMENT;
-    if (self->flags & LAYER_QUOTED || in->left < length || !length)
-        return;
+    if (self->flags & LAYER_QUOTED)
+        return true;
+    if (in->left < length || !length)
+        return false;
     p->fragment = (struct fragment){
         .present = true,
         .more = h[3] & 1,
@@ -30,23 +33,22 @@ static void note_fragment(struct packet *p, struct layer *self, const struct spa
         .offset = load_be16(h + 2) & 0xfff8u,
         .bytes = {in->at, length},
     };
+    return true;
 }
 
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     const uint8_t *h = span_pull(in, HEADER);
     if (!h) {
-        self->length = (uint32_t)in->left;
+        self->length = 0;
         return VERDICT_CUT;
     }
     self->length = HEADER;
     if (self->network)
         packet->networks[self->network - 1].protocol = h[0];
-    if (load_be16(h + 2) & 0xfff9) {
-        note_fragment(packet, self, in, h);
-        if (packet->fragment.present || load_be16(h + 2) & 0xfff8)
-            return VERDICT_WHOLE; /* data, until it is put together */
-    }
+    uint16_t word = load_be16(h + 2);
+    if (word & 0xfff9 && (note_fragment(packet, self, in, h) || word & 0xfff8))
+        return VERDICT_WHOLE; /* data, until it is put together */
     *next = (struct key){ KEY_IP, h[0], 0 };
     return VERDICT_WHOLE;
 }

@@ -3,7 +3,7 @@
 #include "protocol/protocol.h"
 #include "protocol/tlv.h"
 
-enum { LEAST = 8, UNIT = 8, JUMBO = 0xc2, IPV6_HEADER = 40 };
+enum { LEAST = 8, UNIT = 8 };
 
 static const struct field option_common[] = {
     {"ipv6.opt.type", N_("Type"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX },
@@ -42,7 +42,7 @@ static const struct tlv options[] = {
     { 0x01,  "PadN", option_padding },
     { 0x04,           "Tunnel Encapsulation Limit", option_limit }, /* RFC 2473, 4.1.1 */
     { 0x05, "Router Alert", option_alert }, /* RFC 2711 */
-    { JUMBO,           "Jumbo Payload", option_jumbo }, /* RFC 2675, 2 */
+    { 0xc2,           "Jumbo Payload", option_jumbo }, /* RFC 2675, 2 */
     { 0xc9,   "Home Address", option_home }, /* RFC 6275, 6.3 */
     { 0xffff,           "Unknown", option_other },
     { 0  },
@@ -68,38 +68,31 @@ static const struct field destination_fields[] = {
     { 0},
 };
 
+/* Whether an option claims more than the packet has. One that only reaches beyond its header is bad, but harmless. */
+static bool overruns(struct span run, const struct span *behind)
+{
+    struct option option;
+    while (tlv_next(&option_set, &run, &option))
+        if (option.broken)
+            return option.bytes.left < 2 || option.bytes.at[1] + (size_t)2 > option.bytes.left + behind->left;
+    return false;
+}
+
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     const uint8_t *h = span_peek(in, LEAST);
     size_t length = h ? ((size_t)h[1] + 1) * UNIT : LEAST;
     struct span header = span_part(*in, 0, length);
-    self->length = (uint32_t)header.left;
+    self->length = header.left < 2 ? 0 : (uint32_t)header.left;
     span_pull(in, header.left);
     if (header.left < length)
         return self->offset + length > self->end ? VERDICT_BROKEN : VERDICT_CUT;
+    if (overruns(span_part(header, 2, length), in))
+        return VERDICT_BROKEN;
     if (self->network)
         packet->networks[self->network - 1].protocol = h[0];
     *next = (struct key){ KEY_IP, h[0], 0 };
     return VERDICT_WHOLE;
-}
-
-/* Where the IPv6 header says no length, a jumbo payload option may: it counts from the hop-by-hop header on. */
-static enum verdict dissect_hop(struct packet *packet, struct layer *self, struct span *in, struct key *next)
-{
-    struct span run = span_part(*in, 2, in->left);
-    enum verdict verdict = dissect(packet, self, in, next);
-    if (verdict != VERDICT_WHOLE)
-        return verdict;
-    run = span_part(run, 0, self->length - 2);
-    struct option option;
-    while (tlv_next(&option_set, &run, &option)) {
-        if (option.broken || option.tlv->kind != JUMBO || option.bytes.left != 6)
-            continue;
-        uint32_t length = load_be32(option.bytes.at + 2);
-        if (length > 0xffff && length < self->end - self->offset)
-            self->end = self->offset + length;
-    }
-    return verdict;
 }
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
@@ -130,7 +123,7 @@ const struct protocol ipv6_hopopts_protocol = {
     .fields = hop_fields,
     .keys = hop_keys,
     .least = LEAST,
-    .dissect = dissect_hop,
+    .dissect = dissect,
     .summary = summary,
 };
 

@@ -75,12 +75,12 @@ static const uint8_t *final_destination(const uint8_t *h, size_t length)
 {
     size_t addresses = (length - LEAST) / ADDRESS;
     unsigned left = h[3];
-    if (!left || !addresses || left > addresses)
+    if (!left || !addresses)
         return NULL;
     switch (h[2]) {
     case SOURCE:
-    case MOBILE:
         return h + LEAST + (addresses - 1) * ADDRESS;
+    case MOBILE:
     case SEGMENTS:
         return h + LEAST;
     }
@@ -96,6 +96,8 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     span_pull(in, header.left);
     if (header.left < length)
         return self->offset + length > self->end ? VERDICT_BROKEN : VERDICT_CUT;
+    if (h[2] == SEGMENTS && LEAST + (h[4] + 1u) * ADDRESS > length)
+        return VERDICT_BROKEN;
     if (self->network) {
         struct network *network = &packet->networks[self->network - 1];
         const uint8_t *final = network->size == ADDRESS ? final_destination(h, length) : NULL;

@@ -3,37 +3,40 @@
 #include "base/text.h"
 #include "protocol/protocol.h"
 
-enum { HEADER = 4, LENGTH_MAX = 1500 };
+enum { HEADER = 4, LENGTH_MAX = 1500, TYPE_MIN = 1536, LOOP = 108 };
 
 static uint32_t family_of(struct span h, bool network_order)
 {
     uint32_t word = load_be32(h.at);
-    if (network_order || !(word & 0xffff0000))
+    if (network_order)
         return word;
-    /* Some wrote 16 bits in their own order and padded them. */
-    if ((word & 0xff000000) == 0 && (word & 0x00ff0000) < 0x00060000)
-        return word >> 16;
-    return load_le32(h.at);
+    if (word > 0xffff) {
+        uint32_t little = load_le32(h.at);
+        word = little > 0xffff ? word & 0xffff : little; /* some put a number of 16 bits behind two of their own */
+    }
+    if (!(word & 0xff) && word < TYPE_MIN) /* 16 bits in their own order, and padding */
+        word >>= 8;
+    return word;
 }
 
 static bool family(const struct place *place, struct value *value)
 {
     if (place->bytes.left < HEADER)
         return false;
-    value->u = family_of(place->bytes, place->packet->link_type == 108);
+    value->u = family_of(place->bytes, place->packet->link_type == LOOP);
     value->bytes = span_part(place->bytes, 0, HEADER);
     value->width = HEADER * 8;
-    return value->u <= LENGTH_MAX;
+    return value->u <= LENGTH_MAX || place->packet->link_type == LOOP;
 }
 
 static bool type(const struct place *place, struct value *value)
 {
     if (place->bytes.left < HEADER)
         return false;
-    value->u = family_of(place->bytes, place->packet->link_type == 108);
+    value->u = family_of(place->bytes, place->packet->link_type == LOOP);
     value->bytes = span_part(place->bytes, 0, HEADER);
     value->width = HEADER * 8;
-    return value->u > LENGTH_MAX;
+    return value->u > LENGTH_MAX && place->packet->link_type != LOOP;
 }
 
 static const struct value_name families[] = {
@@ -61,12 +64,12 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
         return VERDICT_CUT;
     }
     self->length = HEADER;
-    uint32_t number = family_of(all, packet->link_type == 108);
+    uint32_t number = family_of(all, packet->link_type == LOOP);
     if (number == 2)
         *next = (struct key){ KEY_ETHERTYPE, 0x0800, 0 };
     else if (number == 24 || number == 28 || number == 30)
         *next = (struct key){ KEY_ETHERTYPE, 0x86dd, 0 };
-    else if (number > LENGTH_MAX && number <= 0xffff)
+    else if (number > LENGTH_MAX && packet->link_type != LOOP)
         *next = (struct key){ KEY_ETHERTYPE, (uint16_t)number, 0 };
     return VERDICT_WHOLE;
 }
@@ -79,12 +82,12 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
         return;
     }
     buffer_text(out, "family ");
-    buffer_decimal(out, family_of(h, packet->link_type == 108));
+    buffer_decimal(out, family_of(h, packet->link_type == LOOP));
 }
 
 static const struct key keys[] = {
     {KEY_LINK,  0, 0 },
-    { KEY_LINK,        108, 0 },
+    { KEY_LINK,        LOOP, 0 },
     { 0},
 };
 

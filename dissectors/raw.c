@@ -2,6 +2,8 @@
 #include "base/text.h"
 #include "protocol/protocol.h"
 
+enum { LEAST = 8 }; /* less than that is not looked at */
+
 static const struct field fields[] = {
     { 0 },
 };
@@ -10,7 +12,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 {
     (void)packet;
     self->length = 0;
-    unsigned version = in->left ? in->at[0] >> 4 : 0;
+    unsigned version = in->left >= LEAST ? in->at[0] >> 4 : 0;
     if (version == 4)
         *next = (struct key){ KEY_ETHERTYPE, 0x0800, 0 };
     else if (version == 6)

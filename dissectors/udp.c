@@ -4,22 +4,37 @@
 #include "protocol/protocol.h"
 #include <stddef.h>
 
-enum { HEADER = 8 };
+enum { HEADER = 8, CHECKSUM = 6 };
 
 static bool checksum_status(const struct place *place, struct value *value);
 static bool checksum_left_to_interface(const struct place *place, struct value *value);
 
-static const struct field fields[] = {
-    {"udp.srcport",       N_("Source Port"), FIELD_UINT, BYTE(0, 2), HOT(udp_srcport), .also = "udp.port" },
-    { "udp.dstport",         N_("Destination Port"), FIELD_UINT, BYTE(2, 2), HOT(udp_dstport), .also = "udp.port" },
-    { "udp.length",                 N_("Length"), FIELD_UINT, BYTE(4, 2), .role = ROLE_LENGTH, HOT(udp_length) },
-    { "udp.checksum", N_("Checksum"), FIELD_UINT, BYTE(6, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
-    { "udp.checksum.status",      N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
-     .names = checksum_status_names },
-    { "udp.checksum.offloaded",         N_("Left to the interface"), FIELD_BOOL, .read = checksum_left_to_interface },
-    { "udp.stream",                 N_("Stream Index"), FIELD_UINT, NOTE(stream, NOTE_STREAM) },
-    { 0},
+static const struct when has_ports[] = {
+    {BITS(0, 32), 0, UINT32_MAX },
+    { 0    },
 };
+
+static const struct field fields[] = {
+    {"udp.srcport",           N_("Source Port"), FIELD_UINT, BYTE(0, 2), HOT(udp_srcport), .also = "udp.port",
+     .when = has_ports },
+    { "udp.dstport",             N_("Destination Port"), FIELD_UINT, BYTE(2, 2), HOT(udp_dstport), .also = "udp.port",
+     .when = has_ports },
+    { "udp.length",                     N_("Length"), FIELD_UINT, BYTE(4, 2), .role = ROLE_LENGTH, HOT(udp_length) },
+    { "udp.checksum",     N_("Checksum"), FIELD_UINT, BYTE(6, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
+    { "udp.checksum.status",                      N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
+     .names = checksum_status_names },
+    { "udp.checksum.offloaded",N_("Left to the interface"), FIELD_BOOL, .read = checksum_left_to_interface },
+    { "udp.stream",                 N_("Stream Index"), FIELD_UINT, NOTE(stream, NOTE_STREAM) },
+    { 0      },
+};
+
+/* Whether all of the datagram around it was captured. */
+static bool enclosed(const struct place *place)
+{
+    const struct layer *below = place->layer - 1;
+    return place->layer == place->packet->layers || below->buffer != place->layer->buffer ||
+           layer_captured(place->packet, below);
+}
 
 static bool checksum_status(const struct place *place, struct value *value)
 {
@@ -29,6 +44,8 @@ static bool checksum_status(const struct place *place, struct value *value)
         return false;
     if (!load_be16(h + 6))
         value->u = network && network->size == 16 ? CHECKSUM_ILLEGAL : CHECKSUM_NOT_PRESENT;
+    else if (load_be16(h + 4) > place->layer->end - place->layer->offset || !enclosed(place))
+        value->u = CHECKSUM_UNVERIFIED; /* not all that it counts, or that IP brought, is here */
     else
         value->u = checksum_verify(place->packet, place->layer, 17);
     return true;
@@ -45,6 +62,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 {
     const uint8_t *h = span_pull(in, HEADER);
     if (!h) {
+        packet->again |= HOT_UDP;
         self->length = (uint32_t)in->left;
         return VERDICT_CUT;
     }
@@ -58,8 +76,12 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
         packet->udp_dstport = load_be16(h + 2);
         packet->udp_length = length;
     }
-    if (length && length < HEADER)
+    const struct network *network = layer_network(packet, self);
+    /* 0 is a jumbogram's (RFC 2675, 4), which only IPv6 has. */
+    if (length < HEADER && (length || !network || network->size == 4)) {
+        self->length = CHECKSUM;
         return VERDICT_BROKEN;
+    }
     if (length && self->offset + length < self->end) /* 0: a jumbogram, RFC 2675, 4 */
         self->end = self->offset + length;
     *next = (struct key){ KEY_UDP_PORT, load_be16(h + 2), load_be16(h) };

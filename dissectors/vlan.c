@@ -23,6 +23,11 @@ static const struct when is_no_service_tag[] = {
     { 0     },
 };
 
+static const struct when is_whole[] = {
+    {BITS(0, 16), 0, 0xffff },
+    { 0    },
+};
+
 static const struct value_name priorities[] = {
   /* IEEE 802.1Q, table I-2 */
     {0,  "Best Effort"          },
@@ -37,20 +42,20 @@ static const struct value_name priorities[] = {
 };
 
 static const struct field customer_fields[] = {
-    {"vlan.priority",      N_("Priority"), FIELD_UINT, BITS(0, 3), .names = priorities },
-    { "vlan.dei",          N_("Drop eligible"), FIELD_BOOL, BITS(3, 1) },
-    { "vlan.id",                  N_("ID"), FIELD_UINT, BITS(4, 12) },
-    { "vlan.etype",                   N_("Type"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_NEXT, .when = is_type },
-    { "vlan.len",N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH, .when = is_length },
-    { 0             },
+    {"vlan.priority",   N_("Priority"), FIELD_UINT, BITS(0, 3), .names = priorities, .when = is_whole },
+    { "vlan.dei",       N_("Drop eligible"), FIELD_BOOL, BITS(3, 1), .when = is_whole },
+    { "vlan.id",               N_("ID"), FIELD_UINT, BITS(4, 12) },
+    { "vlan.etype", N_("Type"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_NEXT, .when = is_type },
+    { "vlan.len",       N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH, .when = is_length },
+    { 0      },
 };
 static const struct field service_fields[] = {
-    {"ieee8021ad.priority", N_("Priority"), FIELD_UINT, BITS(0, 3), .names = priorities },
-    { "ieee8021ad.dei",           N_("Drop eligible"), FIELD_BOOL, BITS(3, 1) },
+    {"ieee8021ad.priority", N_("Priority"), FIELD_UINT, BITS(0, 3), .names = priorities, .when = is_whole },
+    { "ieee8021ad.dei",           N_("Drop eligible"), FIELD_BOOL, BITS(3, 1), .when = is_whole },
     { "ieee8021ad.svid",                   N_("Service VLAN ID"), FIELD_UINT, BITS(4, 12), .when = is_service_tag },
-    { "ieee8021ad.id",                    N_("ID"), FIELD_UINT, BITS(4, 12), .when = is_no_service_tag },
-    { "ieee8021ah.etype",N_("Type"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_NEXT },
-    { 0              },
+    { "ieee8021ad.id",     N_("ID"), FIELD_UINT, BITS(4, 12), .when = is_no_service_tag },
+    { "ieee8021ah.etype",     N_("Type"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_NEXT },
+    { 0          },
 };
 
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)

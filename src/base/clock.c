@@ -31,6 +31,16 @@ int time_format_parse(const char *word)
     return -1;
 }
 
+/* A point and 1 to 9 decimals of a number of nanoseconds below a second. */
+static inline char *write_fraction(char *at, uint32_t nanoseconds, unsigned digits)
+{
+    *at++ = '.';
+    if (digits < 9)
+        return write_few_digits(at, nanoseconds / parts[digits], digits);
+    *at++ = (char)('0' + nanoseconds / 100000000);
+    return write_few_digits(at, nanoseconds % 100000000, 8);
+}
+
 void time_write(struct buffer *out, int64_t nanoseconds, unsigned digits)
 {
     uint64_t n = nanoseconds < 0 ? 0 - (uint64_t)nanoseconds : (uint64_t)nanoseconds;
@@ -38,11 +48,7 @@ void time_write(struct buffer *out, int64_t nanoseconds, unsigned digits)
     if (nanoseconds < 0)
         *at++ = '-';
     at = write_decimal(at, n / BILLION);
-    if (digits) {
-        *at++ = '.';
-        at = write_digits(at, n % BILLION / parts[digits], digits);
-    }
-    out->at = at;
+    out->at = digits ? write_fraction(at, (uint32_t)(n % BILLION), digits) : at;
 }
 
 /* The calendar of the quarter of an hour that an instant lies in; offsets of time zones are multiples of it. */
@@ -91,9 +97,5 @@ void time_write_absolute(struct buffer *out, int64_t nanoseconds, enum time_form
     at = write_digits(at, minute % 60, 2);
     *at++ = ':';
     at = write_digits(at, second % 60, 2);
-    if (digits) {
-        *at++ = '.';
-        at = write_digits(at, fraction / parts[digits], digits);
-    }
-    out->at = at;
+    out->at = digits ? write_fraction(at, (uint32_t)fraction, digits) : at;
 }

@@ -1,5 +1,6 @@
 #include "capture/bpf.h"
 #include "base/text.h"
+#include "capture/file.h"
 #include <pcap/pcap.h>
 #include <stdlib.h>
 
@@ -17,17 +18,11 @@ struct bpf {
     unsigned count;
 };
 
-/* Where LINKTYPE_ and libpcap's DLT_ numbers differ for link types that captures here have. */
-static int dlt_of(uint16_t link_type)
-{
-    return link_type == 101 ? DLT_RAW : link_type;
-}
-
 static int compile(struct bpf *bpf, uint16_t link_type, struct error *error)
 {
     struct program *program = &bpf->programs[bpf->count];
     program->link_type = link_type;
-    pcap_t *dead = pcap_open_dead(dlt_of(link_type), SNAPLEN);
+    pcap_t *dead = pcap_open_dead(capture_dlt(link_type), SNAPLEN);
     if (!dead)
         return error_set(error, ERROR_MEMORY, _("filter: no memory"));
     int code = 0;

@@ -12,6 +12,7 @@
 
 enum {
     CAPTURE_BLOCK = 1 << 20,      /* bytes asked from read(2) at once */
+    CAPTURE_NO_PACKET = 0xffff,   /* link type of a record that is none: a pcapng custom block, untimed */
     CAPTURE_PACKET_MAX = 1 << 24, /* a record that claims more captured bytes than this is damage */
 };
 

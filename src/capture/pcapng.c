@@ -20,12 +20,15 @@ enum {
     BLOCK_OBSOLETE_PACKET = 2,
     BLOCK_SIMPLE_PACKET = 3,
     BLOCK_ENHANCED_PACKET = 6,
+    BLOCK_CUSTOM = 0x00000bad,
+    BLOCK_CUSTOM_UNCOPIED = 0x40000bad, /* not to be copied into another file */
 
     SECTION_HEADER = 24, /* up to its body's fixed part, of these blocks */
     INTERFACE_HEADER = 16,
     OBSOLETE_HEADER = 28,
     SIMPLE_HEADER = 12,
     ENHANCED_HEADER = 28,
+    CUSTOM_HEADER = 12,
 
     OPTION_END = 0,
     OPTION_COMMENT = 1,
@@ -267,6 +270,17 @@ static int simple_packet(struct capture *c, struct record *record, const struct 
     return give_packet(c, record, block, SIMPLE_HEADER, captured, error);
 }
 
+/* What somebody wrote between the packets for programs of his own: numbered among them, as Wireshark does, so that
+ * numbers mean the same here and there. */
+static int custom_block(struct capture *c, struct record *record, const struct block *block, struct error *error)
+{
+    if (block->length < CUSTOM_HEADER + BLOCK_TRAILER)
+        return too_short(c, block, error);
+    size_t length = block->length - CUSTOM_HEADER - BLOCK_TRAILER;
+    *record = (struct record){ .wire_length = (uint32_t)length, .link_type = CAPTURE_NO_PACKET };
+    return give_packet(c, record, block, CUSTOM_HEADER, length, error);
+}
+
 /* The length of the block that begins at `at`, of which the header (and of a section 12 bytes) is there. Sections are
  * in the byte order that they announce themselves. */
 static uint32_t length_of(const struct capture *c, const uint8_t *at)
@@ -347,7 +361,8 @@ static int read_section(struct capture *c, const struct block *block, struct err
 
 static bool is_packet(uint32_t type)
 {
-    return type == BLOCK_ENHANCED_PACKET || type == BLOCK_SIMPLE_PACKET || type == BLOCK_OBSOLETE_PACKET;
+    return type == BLOCK_ENHANCED_PACKET || type == BLOCK_SIMPLE_PACKET || type == BLOCK_OBSOLETE_PACKET ||
+           type == BLOCK_CUSTOM || type == BLOCK_CUSTOM_UNCOPIED;
 }
 
 /* A whole block. Returns 1: if it is a packet's, the record holds it, and the reader stands behind the block. */
@@ -361,6 +376,9 @@ static int read_block(struct capture *c, struct record *record, const struct blo
         return timed_packet(c, record, block, true, error);
     case BLOCK_SIMPLE_PACKET:
         return simple_packet(c, record, block, error);
+    case BLOCK_CUSTOM:
+    case BLOCK_CUSTOM_UNCOPIED:
+        return custom_block(c, record, block, error);
     case BLOCK_SECTION:
         return read_section(c, block, error);
     default:

@@ -327,6 +327,8 @@ int writer_put(struct writer *w, const struct record *record, struct error *erro
 {
     if (w->failed)
         return error_set(error, w->failed, "%s", w->sentence.text);
+    if (record->link_type == CAPTURE_NO_PACKET)
+        return 0;
     if (record->bytes.left > CAPTURE_PACKET_MAX)
         return refuse(w, ERROR_FORMAT, _("a packet is larger than any reader takes"), error);
     return w->pcap ? put_pcap(w, record, error) : put_pcapng(w, record, error);

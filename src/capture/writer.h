@@ -3,7 +3,7 @@
  *
  * What a format cannot say: pcap has no comments, and its times end at 1970 and 2106 (others become the nearest one);
  * pcapng has no times before 1970. A packet without a time goes into a simple packet block if that can hold it (the
- * first interface written, whole, no comment) and otherwise gets time 0. */
+ * first interface written, whole, no comment) and otherwise gets time 0. Records that are no packets are left out. */
 #pragma once
 #include "capture/capture.h"
 

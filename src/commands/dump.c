@@ -9,6 +9,7 @@
 #include "output/diagram.h"
 #include "output/fields.h"
 #include "output/hex.h"
+#include "output/json.h"
 #include "output/text.h"
 #include "output/tree.h"
 #include "track/tracker.h"
@@ -62,6 +63,7 @@ struct dump {
     struct buffer out;
     struct text text;
     struct fields *fields;
+    struct json *json;
     struct bpf *bpf;
     struct writer *writer;
     struct packet packet;
@@ -273,6 +275,8 @@ static void print_packet(struct dump *d)
     tracker_take(&d->tracker, p);
     if (d->format == FORMAT_FIELDS)
         fields_write(d->fields, &d->out, p);
+    else if (d->format == FORMAT_JSON)
+        json_write(d->json, &d->out, p);
     else
         text_write(&d->text, &d->out, p);
     if (d->tree | d->diagram | (d->hex > 0))
@@ -314,12 +318,13 @@ static int take(struct dump *d, struct record *record, struct error *error)
 static int open_outputs(struct dump *d, struct capture *capture, struct error *error)
 {
     int code = 0;
+    int link_type = capture_link_type(capture); /* reads ahead: before, a pcapng has not said how fine its times are */
     if (d->filter && !d->bpf)
-        code = bpf_open(&d->bpf, d->filter, (uint16_t)capture_link_type(capture), error);
+        code = bpf_open(&d->bpf, d->filter, (uint16_t)link_type, error);
     if (!code && d->write_path && !d->writer)
         code = writer_open(&d->writer, d->write_path, error);
-    if (!code && d->name_count && !d->fields)
-        code = fields_open(&d->fields, d->names, d->name_count, &d->layout, error);
+    if (!code && d->format == FORMAT_JSON && !d->json)
+        code = json_open(&d->json, error);
     if (!code && !d->headed)
         text_open(&d->text, &d->style, d->time_format, capture_nanoseconds(capture) ? 9 : 6);
     return code;
@@ -381,12 +386,17 @@ static int run(const struct command *command, int argc, char **argv)
     struct error error;
     if (buffer_open(&d.out, STDOUT_FILENO, OUTPUT_BYTES))
         return report(error_set(&error, ERROR_MEMORY, "%s", _("no memory")), &error);
-    int code = tracker_open(&d.tracker, TRACK_FRAGMENTS | TRACK_STREAMS, &error);
+    int code = tracker_open(&d.tracker, TRACK_FRAGMENTS, &error);
+    if (!code && d.name_count)
+        code = fields_open(&d.fields, d.names, d.name_count, &d.layout, &error);
+    if (!d.fields || fields_need_tracker(d.fields))
+        d.tracker.levels |= TRACK_STREAMS;
     code = code ? code : 1;
     for (unsigned i = 0; i < d.file_count && code > 0; i++)
         code = dump_file(&d, d.files[i], &error);
     status = finish(&d, code < 0 ? code : 0, &error);
     fields_close(d.fields);
+    json_close(d.json);
     bpf_close(d.bpf);
     tracker_close(&d.tracker);
     buffer_free(&d.out);

@@ -1,22 +1,6 @@
 #include "output/endpoints.h"
 #include "base/address.h"
-#include "dissectors/registry.h"
 #include "output/value.h"
-
-enum { HOT_PORTS = HOT_TCP | HOT_UDP };
-
-const struct layer *packet_subject(const struct packet *packet)
-{
-    const struct layer *subject = NULL;
-    for (unsigned i = 0; i < packet->layer_count; i++) {
-        const struct layer *layer = &packet->layers[i];
-        if (layer->flags & LAYER_QUOTED)
-            break;
-        if (!subject || layer->protocol != &data_protocol)
-            subject = layer;
-    }
-    return subject;
-}
 
 /* Ports are two rows in turn whose shared name ends in ".port". */
 static const struct field *port_rows(const struct protocol *protocol)
@@ -31,12 +15,8 @@ static const struct field *port_rows(const struct protocol *protocol)
 
 bool endpoint_ports(const struct packet *packet, const struct layer *subject, uint16_t ports[2])
 {
-    unsigned hot = packet->have & HOT_PORTS;
-    if (!(packet->again & HOT_PORTS) && subject->protocol->hot & hot && hot != HOT_PORTS) {
-        ports[0] = hot == HOT_TCP ? packet->tcp_srcport : packet->udp_srcport;
-        ports[1] = hot == HOT_TCP ? packet->tcp_dstport : packet->udp_dstport;
-        return true;
-    }
+    if (!((packet->have | packet->again) & (HOT_TCP | HOT_UDP)))
+        return false;
     for (const struct layer *l = subject; l > packet->layers && l->network == subject->network; l--) {
         const struct field *rows = port_rows(l->protocol);
         struct place place = { .packet = packet, .layer = l, .rows = l->protocol->fields };

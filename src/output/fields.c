@@ -1,5 +1,5 @@
-/* -T fields. Each column knows the rows its name stands for; a column of a single row with a hot copy is written from
- * the copy, without a walk. */
+/* -T fields. Each column knows the rows its name stands for. A column of a single row is read without a walk: from the
+ * hot copy where there is one, from the frame, or from the layers of its protocol. */
 #include "output/fields.h"
 #include "base/address.h"
 #include "base/nearest.h"
@@ -16,6 +16,8 @@ struct column {
     struct field_ref *refs;
     unsigned count;
     uint8_t hot_bit; /* not 0: refs[0] has a hot copy, good while this bit of `again` is clear */
+    bool frame;      /* what is known of a packet before its first byte */
+    bool plain;      /* one row, no option's, at most once in a layer */
 };
 
 struct fields {
@@ -26,7 +28,7 @@ struct fields {
 
 static bool is_from_note(const struct field *field)
 {
-    return field->note_bit != 0;
+    return field->note_bit || field->adjust;
 }
 
 static bool consider(void *context, const struct field_ref *ref)
@@ -64,6 +66,8 @@ static int open_column(struct column *column, const char *name, struct error *er
     column->count = n;
     if (n == 1 && refs[0].field->hot)
         column->hot_bit = refs[0].protocol->hot;
+    column->frame = refs[0].protocol == &frame_protocol;
+    column->plain = n == 1 && !refs[0].run && !refs[0].field->stride;
     return 0;
 }
 
@@ -124,22 +128,35 @@ static void add(void *context, const struct field *field, const struct value *va
     value_write(cell->out, field, value);
 }
 
-static void write_frame(const struct column *column, const struct packet *packet, struct cell *cell)
+static void read_plain(const struct field *field, const struct packet *packet, const struct layer *layer,
+                       struct cell *cell)
 {
-    struct layer frame = { .protocol = &frame_protocol };
-    lookup_read(&column->refs[0], packet, &frame, add, cell);
+    struct place place = {
+        .packet = packet, .layer = layer, .rows = layer->protocol->fields, .bytes = layer_header(packet, layer)
+    };
+    struct value value;
+    if (field_read(field, &place, 0, &value))
+        add(cell, field, &value);
 }
 
 static void write_walked(const struct column *column, const struct packet *packet, struct cell *cell)
 {
-    if (column->refs[0].protocol == &frame_protocol) {
-        write_frame(column, packet, cell);
+    static const struct layer frame = { .protocol = &frame_protocol };
+    if (column->frame) {
+        read_plain(column->refs[0].field, packet, &frame, cell);
         return;
     }
-    for (unsigned i = 0; i < packet->layer_count; i++)
+    for (unsigned i = 0; i < packet->layer_count; i++) {
+        const struct layer *layer = &packet->layers[i];
+        if (column->plain) {
+            if (layer->protocol == column->refs[0].protocol)
+                read_plain(column->refs[0].field, packet, layer, cell);
+            continue;
+        }
         for (unsigned k = 0; k < column->count; k++)
-            if (packet->layers[i].protocol == column->refs[k].protocol)
-                lookup_read(&column->refs[k], packet, &packet->layers[i], add, cell);
+            if (layer->protocol == column->refs[k].protocol)
+                lookup_read(&column->refs[k], packet, layer, add, cell);
+    }
 }
 
 /* A value that is kept in the packet by its row's type and width, as value_write would write it. */

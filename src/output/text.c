@@ -21,7 +21,7 @@ void text_open(struct text *text, const struct style *style, enum time_format fo
 
 /* The columns before the summary are put into one reserved piece of the buffer. No column is wider than WIDEST, and
  * each may write SLACK bytes beyond its end: whole vectors of spaces are quicker than counting. */
-enum { WIDEST = KEPT_TEXT - 1, SLACK = KEPT_TEXT, COLUMNS_ROOM = 6 * (WIDEST + 1) + SLACK };
+enum { WIDEST = END6_TEXT - 1, SLACK = END6_TEXT, COLUMNS_ROOM = 6 * (WIDEST + 1) + SLACK };
 
 static inline unsigned widen(unsigned *width, size_t used)
 {
@@ -81,7 +81,7 @@ static inline char *put_packet_number(struct text *text, char *at, uint64_t numb
 
 static char *put_other_time(struct text *text, char *at, const struct packet *packet)
 {
-    char bytes[WIDEST];
+    char bytes[64]; /* the most that a time's writer asks for: a buffer that lies here cannot grow */
     struct buffer scratch = { .start = bytes, .at = bytes, .end = bytes + sizeof bytes, .fd = -1 };
     switch (text->time_format) {
     case FORMAT_RELATIVE:
@@ -125,35 +125,47 @@ static inline char *put_time(struct text *text, char *at, const struct packet *p
     return at;
 }
 
-/* Copies in whole vectors; as one memcpy the compiler makes it a string instruction that takes longer to start. */
-static inline void copy_kept(char *to, const char *from)
+/* Fixed sizes: as one memcpy the compiler makes it a string instruction that takes longer to start. */
+static inline void copy_text(char *to, const char *from, unsigned n)
 {
-    for (unsigned i = 0; i < KEPT_TEXT; i += 16)
-        memcpy(to + i, from + i, 16);
+    for (unsigned i = 0; i < n; i += 8)
+        memcpy(to + i, from + i, 8);
 }
 
 /* One end of the packet, padded, from its kept text. */
-static inline char *put_end(struct text *text, char *at, const struct network *network, bool source, bool has_port,
-                            uint16_t port, unsigned *width)
+static inline char *put_end4(struct text *text, char *at, const uint8_t *address, uint64_t port, unsigned *width)
 {
-    const uint8_t *address = source ? network->source : network->destination;
-    uint64_t high = 0, low = load_be32(address);
-    if (network->size == 16) {
-        high = load_be64(address);
-        low = load_be64(address + 8);
+    uint64_t key = UINT64_C(1) << 63 | port << 32 | load_be32(address);
+    struct end4_text *kept = &text->ends4[(key * UINT64_C(0x9e3779b97f4a7c15)) >> 56];
+    if (kept->key != key) {
+        char fresh[END6_TEXT];
+        char *end = address_write(fresh, address, 4, port >> 16, (uint16_t)port);
+        memset(end, ' ', END4_TEXT);
+        copy_text(kept->text, fresh, END4_TEXT);
+        kept->key = key;
     }
-    uint32_t tail = (uint32_t)network->size << 24 | (uint32_t)has_port << 16 | port;
+    if (*width >= END4_TEXT)
+        memset(at + END4_TEXT, ' ', END6_TEXT - END4_TEXT);
+    copy_text(at, kept->text, END4_TEXT);
+    return at + *width + 1;
+}
+
+static char *put_end6(struct text *text, char *at, const uint8_t *address, uint64_t port, unsigned *width)
+{
+    uint64_t high = load_be64(address), low = load_be64(address + 8);
+    uint32_t tail = UINT32_C(1) << 31 | (uint32_t)port;
     uint64_t mix = (high ^ low * UINT64_C(0x9e3779b97f4a7c15) ^ tail) * UINT64_C(0xd6e8feb86659fd93);
-    struct endpoint_text *kept = &text->kept[mix >> 56];
+    struct end6_text *kept = &text->ends6[mix >> 58];
     if (kept->low != low || kept->tail != tail || kept->high != high) {
-        char *end = address_write(kept->text, address, network->size, has_port, port);
-        memset(end, ' ', (size_t)(kept->text + sizeof kept->text - end));
+        memset(kept->text, ' ', END6_TEXT);
+        char fresh[END6_TEXT];
+        kept->length = (uint32_t)(address_write(fresh, address, 16, port >> 16, (uint16_t)port) - fresh);
+        memcpy(kept->text, fresh, kept->length);
         kept->high = high;
         kept->low = low;
         kept->tail = tail;
-        kept->length = (uint32_t)(end - kept->text);
     }
-    copy_kept(at, kept->text);
+    copy_text(at, kept->text, END6_TEXT);
     return at + widen(width, kept->length) + 1;
 }
 
@@ -165,7 +177,7 @@ static char *put_other_end(char *at, const struct packet *packet, const struct l
     endpoint_write(&scratch, packet, subject, source);
     size_t n = buffer_used(&scratch);
     n = n < WIDEST ? n : WIDEST;
-    memcpy(at, bytes, n);
+    memcpy(at, scratch.start, n);
     return pad_column(at, at + n, width);
 }
 
@@ -177,31 +189,58 @@ static inline char *put_ends(struct text *text, char *at, const struct packet *p
         return put_other_end(at, packet, subject, false, &text->destination_width);
     }
     uint16_t ports[2] = { 0, 0 };
-    bool has_ports = endpoint_ports(packet, subject, ports);
-    at = put_end(text, at, network, true, has_ports, ports[0], &text->source_width);
-    return put_end(text, at, network, false, has_ports, ports[1], &text->destination_width);
+    bool has_ports = endpoint_hot_ports(packet, subject, ports) || endpoint_ports(packet, subject, ports);
+    uint64_t mark = (uint64_t)has_ports << 16;
+    if (network->size == 4) {
+        at = put_end4(text, at, network->source, mark | ports[0], &text->source_width);
+        return put_end4(text, at, network->destination, mark | ports[1], &text->destination_width);
+    }
+    at = put_end6(text, at, network->source, mark | ports[0], &text->source_width);
+    return put_end6(text, at, network->destination, mark | ports[1], &text->destination_width);
+}
+
+static inline char *put_label(struct text *text, char *at, const struct protocol *protocol)
+{
+    if (protocol != text->labelled || !text->label_length) {
+        const char *label = protocol ? protocol->label : "-";
+        size_t n = strlen(label);
+        text->label_length = (uint32_t)(n < sizeof text->label_text ? n : sizeof text->label_text);
+        memset(text->label_text, ' ', sizeof text->label_text);
+        memcpy(text->label_text, label, text->label_length);
+        text->labelled = protocol;
+    }
+    memcpy(at, text->label_text, sizeof text->label_text);
+    return at + widen(&text->protocol_width, text->label_length) + 1;
 }
 
 /* What the line says beyond its subject: that the packet was not whole, what the tracker noticed. */
-static void write_verdicts(struct buffer *out, const struct packet *packet, const struct layer *subject)
+static void write_verdict(const struct text *text, struct buffer *out, const char *verdict)
+{
+    buffer_text(out, text->style.ascii ? " | " : " · ");
+    buffer_text(out, verdict);
+}
+
+static void write_verdicts(const struct text *text, struct buffer *out, const struct packet *packet,
+                           const struct layer *subject)
 {
     const struct layer *last = &packet->layers[packet->layer_count - 1];
     if (last->flags & LAYER_DEEP)
-        buffer_text(out, " · nested too deep");
+        write_verdict(text, out, "nested too deep");
     if (subject->verdict == VERDICT_BROKEN)
-        buffer_text(out, " · malformed");
+        write_verdict(text, out, "malformed");
     else if (subject->verdict == VERDICT_CUT && subject->protocol != &data_protocol)
-        buffer_text(out, " · cut short");
+        write_verdict(text, out, "cut short");
 }
 
-static void write_summary(struct buffer *out, const struct packet *packet, const struct layer *subject)
+static void write_summary(const struct text *text, struct buffer *out, const struct packet *packet,
+                          const struct layer *subject)
 {
     if (subject->protocol->summary)
         subject->protocol->summary(packet, subject, out);
     else
         buffer_text(out, subject->protocol->title);
     if (subject->verdict | packet->layers[packet->layer_count - 1].flags)
-        write_verdicts(out, packet, subject);
+        write_verdicts(text, out, packet, subject);
 }
 
 /* Cuts the line that began at mark to the terminal's columns, with a sign that it was cut. */
@@ -261,16 +300,12 @@ void text_write(struct text *text, struct buffer *out, const struct packet *pack
     at = put_time(text, at, packet);
     *at++ = ' ';
     at = put_ends(text, at, packet, subject);
-    const char *label = subject ? subject->protocol->label : "-";
-    char *end = at;
-    while (*label && end < at + WIDEST)
-        *end++ = *label++;
-    at = pad_column(at, end, &text->protocol_width);
+    at = put_label(text, at, subject ? subject->protocol : NULL);
     at = put_number(at, packet->wire_length, &text->length_width);
     *at++ = ' ';
     out->at = at;
     if (subject)
-        write_summary(out, packet, subject);
+        write_summary(text, out, packet, subject);
     if (text->style.columns)
         cut_line(text, out, line);
     if (color)

@@ -55,7 +55,7 @@ const struct value_name checksum_status_names[] = {
 enum checksum_status checksum_verify(const struct packet *packet, const struct layer *layer, uint8_t protocol)
 {
     const struct network *network = layer_network(packet, layer);
-    if (!network || !layer_captured(packet, layer) || layer->flags & (LAYER_QUOTED | LAYER_FRAGMENT))
+    if (!network || !layer_captured(packet, layer) || layer->flags & LAYER_FRAGMENT)
         return CHECKSUM_UNVERIFIED;
     uint32_t length = layer->end - layer->offset;
     uint32_t sum = checksum_pseudo(network, protocol, length);

@@ -134,6 +134,8 @@ bool field_read(const struct field *f, const struct place *place, unsigned turn,
     default:
         value->u = 1;
     }
+    if (f->adjust)
+        value->u = f->adjust(place, value->u);
     return true;
 }
 

@@ -23,6 +23,7 @@ enum layer_flag {
     LAYER_QUOTED = 1,   /* inside an ICMP error: not on its way to anyone */
     LAYER_FRAGMENT = 2, /* of a fragmented datagram, and only this fragment's bytes are here */
     LAYER_DEEP = 4,     /* data because LAYERS_MAX was reached */
+    LAYER_ROUTED = 8,   /* an IPv4 header with a source route: its destination is not the last one */
 };
 
 struct layer {
@@ -137,6 +138,7 @@ struct packet {
     uint16_t udp_srcport, udp_dstport, udp_length;
 
     uint8_t layer_count, buffer_count, network_count, note_count;
+    uint8_t subject; /* the layer that the packet is about: the last one that is neither data nor quoted in an error */
     struct fragment fragment;
     struct layer layers[LAYERS_MAX];
     struct span buffers[BUFFERS_MAX];

@@ -233,6 +233,11 @@ void tracker_take(struct tracker *t, struct packet *p)
         take_fragments(t, p);
     if (!(t->levels & TRACK_STREAMS) || !(p->have & (HOT_TCP | HOT_UDP)))
         return;
+    struct layer *subject = &p->layers[p->subject];
+    if (!(p->again & HOT_TCP) && !(p->have & HOT_UDP) && subject->protocol == t->tcp) {
+        take_tcp(t, p, subject); /* nearly always: there is one, and the packet is about it */
+        return;
+    }
     for (unsigned i = 0; i < p->layer_count; i++) {
         if (p->layers[i].protocol == t->tcp)
             take_tcp(t, p, &p->layers[i]);
