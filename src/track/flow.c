@@ -186,6 +186,10 @@ static uint32_t new_entry(struct flow_table *t)
         t->chunks[chunk] = aligned_alloc(HUGE_PAGE, sizeof(struct flow) * FLOW_CHUNK);
         if (!t->chunks[chunk])
             return FLOW_NONE;
+        if (t->details && !(t->details[chunk] = aligned_alloc(64, sizeof(struct flow_detail) * FLOW_CHUNK))) {
+            free(t->chunks[chunk]);
+            return FLOW_NONE;
+        }
         if (chunk >= HUGE_FROM)
             madvise(t->chunks[chunk], sizeof(struct flow) * FLOW_CHUNK, MADV_HUGEPAGE);
     }
@@ -223,7 +227,6 @@ uint32_t flow_add(struct flow_table *t, const struct flow_key *key)
         .previous = slot->index,
         .port = {key->port[0],                key->port[1]              },
         .protocol = key->protocol,
-        .hash = key->hash,
         .end = { { .scale = SCALE_UNKNOWN }, { .scale = SCALE_UNKNOWN }}
     };
     if (key->size == 16) {
@@ -233,6 +236,8 @@ uint32_t flow_add(struct flow_table *t, const struct flow_key *key)
         f->address[0] = load_be32(key->address[0]);
         f->address[1] = load_be32(key->address[1]);
     }
+    if (t->details)
+        *flow_detail_at(t, index) = (struct flow_detail){ 0 };
     t->used += slot->index == FLOW_NONE;
     *slot = (struct flow_slot){ key->hash, index };
     t->live++;
@@ -242,7 +247,12 @@ uint32_t flow_add(struct flow_table *t, const struct flow_key *key)
 void flow_drop(struct flow_table *t, uint32_t index)
 {
     struct flow *f = flow_at(t, index);
-    uint32_t mask = (uint32_t)((UINT64_C(1) << t->bits) - 1), at = home(t, f->hash);
+    uint8_t room[2][4];
+    struct flow_key key;
+    size_t size = f->flags & FLOW_IPV6 ? 16 : 4;
+    flow_key_set(t, &key, flow_address(t, f, 0, room[0]), flow_address(t, f, 1, room[1]), (unsigned)size, f->port[0],
+                 f->port[1], f->protocol);
+    uint32_t mask = (uint32_t)((UINT64_C(1) << t->bits) - 1), at = home(t, key.hash);
     while (t->slots[at].index != FLOW_NONE && t->slots[at].index != index)
         at = (at + 1) & mask;
     if (t->slots[at].index == index)
@@ -290,14 +300,15 @@ const uint8_t *flow_address(const struct flow_table *t, const struct flow *f, un
     return room;
 }
 
-int flow_table_open(struct flow_table *t)
+int flow_table_open(struct flow_table *t, bool with_details)
 {
     *t = (struct flow_table){ .bits = SLOT_BITS, .free = FLOW_NONE, .pair_free = FLOW_NONE };
     if (getrandom(t->seed, sizeof t->seed, 0) != sizeof t->seed)
         return ERROR_SYSTEM;
     t->slots = new_slots(t->bits);
     t->chunks = calloc(CHUNKS, sizeof *t->chunks);
-    if (t->slots && t->chunks)
+    t->details = with_details ? calloc(CHUNKS, sizeof *t->details) : NULL;
+    if (t->slots && t->chunks && (t->details || !with_details))
         return 0;
     flow_table_close(t);
     return ERROR_MEMORY;
@@ -307,9 +318,12 @@ void flow_table_close(struct flow_table *t)
 {
     for (uint32_t i = 0; t->chunks && i < t->count; i += FLOW_CHUNK)
         free(t->chunks[i >> FLOW_CHUNK_BITS]);
+    for (uint32_t i = 0; t->details && i < t->count; i += FLOW_CHUNK)
+        free(t->details[i >> FLOW_CHUNK_BITS]);
     for (uint32_t i = 0; i < t->pair_count; i += PAIR_CHUNK)
         free(t->pairs[i >> PAIR_CHUNK_BITS]);
     free(t->chunks);
+    free(t->details);
     free(t->pairs);
     free(t->slots);
     *t = (struct flow_table){ 0 };

@@ -6,7 +6,7 @@
  *
  * Shape: 8-byte slots (32 bits of hash, 32 bits of index), linear probing, at most half full, and entries in chunks
  * that never move. A slot's hash begins with its own place, so the table grows and closes gaps without a look at the
- * entries. Memory a conversation: 128 bytes and 16 to 32 of slots; IPv6 another 32 for its addresses. */
+ * entries. Memory a conversation: 128 bytes and 16 to 32 of slots; IPv6 another 32 for its addresses; details 64. */
 #pragma once
 #include "base/span.h"
 #include <stdbool.h>
@@ -16,9 +16,13 @@
 
 enum flow_flag {
     FLOW_IPV6 = 1,
-    FLOW_REUSED = 2,  /* an older conversation had the same addresses and ports */
-    FLOW_FREE = 4,    /* no conversation: the entry waits for one */
-    FLOW_UNTIMED = 8, /* no packet of it had a time: first and last mean nothing */
+    FLOW_REUSED = 2,       /* an older conversation had the same addresses and ports */
+    FLOW_FREE = 4,         /* no conversation: the entry waits for one */
+    FLOW_UNTIMED = 8,      /* no packet of it had a time: first and last mean nothing */
+    FLOW_CLIENT_1 = 16,    /* end 1 is the client (who sent the first SYN, or, by default, the first packet) */
+    FLOW_CLIENT_SEEN = 32, /* the handshake told so */
+    FLOW_MOVED = 64,       /* what its ends do now stands in a newer entry with the same key */
+    FLOW_GAP = 128,        /* a segment was missing when last looked at: what fills the gap is no repetition */
 };
 
 /* What one end did, as far as packets prove it. Sequence numbers are as on the wire. */
@@ -39,7 +43,16 @@ enum flow_scale {
 };
 
 enum end_flag {
-    END_BASE = 1, /* base is known */
+    END_BASE = 1,          /* base is known */
+    END_HEARD = 2,         /* it acknowledged something: received is known */
+    END_SPOKE = 4,         /* it sent a segment without SYN: its handshake is over; UDP: it sent */
+    END_FIN_SENT = 8,      /* fin is known */
+    END_FIN_RECEIVED = 16, /* it acknowledged the other end's FIN */
+    END_FIN_ACKED = 32,    /* its FIN was acknowledged */
+    END_PASSIVE = 64,      /* it had received a FIN when it sent its own */
+    END_RESET = 128,       /* a reset closed it; UDP: an ICMP error told that nobody is there */
+    END_PENDING = 256,     /* a SYN in its name came in the middle of a connection: its own, or forged? */
+    END_FAST_OPEN = 512,   /* it may speak before the handshake is over */
 };
 
 struct flow {
@@ -49,19 +62,32 @@ struct flow {
     uint32_t stream;   /* number in order of appearance, TCP and UDP counted apart */
     uint32_t previous; /* the entry before this one with the same key, or FLOW_NONE; ask flow_previous */
     uint8_t protocol;  /* 6 or 17 */
-    uint8_t flags;     /* enum flow_flag */
-    uint16_t spare;
+    uint8_t spare;
+    uint16_t flags; /* enum flow_flag */
     struct flow_end end[2];
     /* the line of counters, [0] sent by end 0 */
     int64_t first, last; /* nanoseconds since 1970; last: of the latest packet read, even if its time stepped back */
     uint64_t bytes[2];
     uint32_t packets[2];
     uint32_t retransmits[2];
-    uint32_t changed[2]; /* when state last changed: milliseconds since first */
-    uint32_t hash;
-    uint32_t side; /* where other parts of the tracker keep more about it, 0: nowhere */
+    int32_t changed[2]; /* when state last changed: milliseconds since first */
+    uint16_t ident[2];  /* of the last IPv4 header: what comes twice with the same one is a copy */
+    uint32_t side;      /* where the analysis keeps more about it, 0: nowhere */
 };
 _Static_assert(sizeof(struct flow) == 128, "two cache lines");
+
+/* What only tables of connections want; kept beside the entries if asked for. */
+struct flow_detail {
+    int64_t syn;        /* when the last one was sent; 0: not seen */
+    int64_t handshake;  /* nanoseconds from the SYN to the ACK that ended the handshake; 0: not known */
+    uint64_t wire[2];   /* bytes of whole packets on the wire */
+    char history[18];   /* Zeek's letters in order of appearance, 0 behind the last one; upper case: end 0 sent it */
+    uint16_t mss[2];    /* announced; 0: not seen */
+    uint16_t window[2]; /* the last one, as on the wire */
+    uint16_t zero_windows[2];
+    uint16_t spare;
+};
+_Static_assert(sizeof(struct flow_detail) == 64, "a cache line");
 
 struct flow_key {
     const uint8_t *address[2]; /* in the packet */
@@ -76,20 +102,21 @@ struct flow_slot {
 };
 
 struct flow_table {
-    struct flow_slot *slots; /* owned; index FLOW_NONE: empty */
-    unsigned bits;           /* 2^bits slots */
-    uint32_t used;           /* slots in use */
-    uint32_t count;          /* entries ever taken from the chunks, free ones too: indexes are below it */
-    uint32_t free;           /* head of the free entries, linked by previous */
-    uint32_t live;           /* entries that hold a conversation */
-    struct flow **chunks;    /* owned */
-    uint8_t (**pairs)[32];   /* owned: chunks of pairs of IPv6 addresses, end 0 first */
+    struct flow_slot *slots;      /* owned; index FLOW_NONE: empty */
+    unsigned bits;                /* 2^bits slots */
+    uint32_t used;                /* slots in use */
+    uint32_t count;               /* entries ever taken from the chunks, free ones too: indexes are below it */
+    uint32_t free;                /* head of the free entries, linked by previous */
+    uint32_t live;                /* entries that hold a conversation */
+    struct flow **chunks;         /* owned */
+    struct flow_detail **details; /* owned; NULL: not asked for */
+    uint8_t (**pairs)[32];        /* owned: chunks of pairs of IPv6 addresses, end 0 first */
     uint32_t pair_count, pair_free;
     uint64_t seed[4];
 };
 
-/* Returns 0 or ERROR_MEMORY. */
-int flow_table_open(struct flow_table *table);
+/* Returns 0, ERROR_MEMORY or ERROR_SYSTEM (no random numbers). */
+int flow_table_open(struct flow_table *table, bool with_details);
 void flow_table_close(struct flow_table *table);
 
 /* The key of a segment from source to destination, addresses of `size` bytes that must outlive the key. Returns the
@@ -115,6 +142,18 @@ enum { FLOW_CHUNK_BITS = 14, FLOW_CHUNK = 1 << FLOW_CHUNK_BITS };
 static inline struct flow *flow_at(const struct flow_table *table, uint32_t index)
 {
     return &table->chunks[index >> FLOW_CHUNK_BITS][index & (FLOW_CHUNK - 1)];
+}
+
+/* Only in a table that was opened with details. */
+static inline struct flow_detail *flow_detail_at(const struct flow_table *table, uint32_t index)
+{
+    return &table->details[index >> FLOW_CHUNK_BITS][index & (FLOW_CHUNK - 1)];
+}
+
+/* Which end is the client, as far as known. */
+static inline unsigned flow_client(const struct flow *flow)
+{
+    return flow->flags & FLOW_CLIENT_1 ? 1 : 0;
 }
 
 /* An end's address, network byte order, 4 or 16 bytes. room: where an IPv4 address may be written. */

@@ -4,18 +4,10 @@
 #include "dissectors/registry.h"
 #include "protocol/tlv.h"
 #include "track/fragments.h"
+#include "track/tally.h"
+#include "track/tcp_state.h"
 
-enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
-enum { TCP_HEADER = 20, UDP_HEADER = 8, IP_TCP = 6, IP_UDP = 17, OPTION_SCALE = 3 };
-
-/* A TCP header's words, host byte order. */
-struct segment {
-    const uint8_t *header;
-    uint32_t seq, ack, length; /* length: of the payload on the wire */
-    uint16_t flags, window;
-    bool measured; /* length is known: no quote, no single fragment, header within the datagram */
-    bool sound;    /* the header is as long as one must be */
-};
+enum { TCP_HEADER = 20, UDP_HEADER = 8, IP_TCP = 6, IP_UDP = 17, OPTION_MSS = 2, OPTION_SCALE = 3 };
 
 static uint64_t bit(enum note_bit which)
 {
@@ -34,8 +26,33 @@ static struct note *add_note(struct packet *p, struct layer *l)
 
 /* --- conversations --- */
 
-static uint32_t new_stream(struct tracker *t, const struct packet *p, const struct flow_key *key)
+/* Forgets a conversation that is worth least among the next few. Half open: nobody but the one who began spoke. */
+static void forget_one(struct tracker *t)
 {
+    enum { NEAR = 64 };
+    uint32_t best = FLOW_NONE;
+    bool half_open = false;
+    for (unsigned seen = 0, turns = 0; seen < NEAR && turns < t->flows.count && !half_open; turns++) {
+        t->hand = t->hand + 1 < t->flows.count ? t->hand + 1 : 0;
+        const struct flow *f = flow_at(&t->flows, t->hand);
+        if (f->flags & FLOW_FREE)
+            continue;
+        seen++;
+        half_open = f->protocol == IP_TCP && !((f->end[0].flags | f->end[1].flags) & END_SPOKE);
+        if (half_open || best == FLOW_NONE || f->last < flow_at(&t->flows, best)->last)
+            best = t->hand;
+    }
+    if (best == FLOW_NONE)
+        return;
+    flow_drop(&t->flows, best);
+    t->forgotten++;
+    t->forgotten_half_open += half_open;
+}
+
+static uint32_t new_stream(struct tracker *t, const struct packet *p, const struct flow_key *key, unsigned end)
+{
+    if (t->flows.live >= t->max_connections && t->levels & TRACK_STATES)
+        forget_one(t);
     uint32_t index = flow_add(&t->flows, key);
     if (index == FLOW_NONE) {
         t->out_of_memory = true;
@@ -46,6 +63,8 @@ static uint32_t new_stream(struct tracker *t, const struct packet *p, const stru
     f->first = f->last = p->time;
     if (!p->timed)
         f->flags |= FLOW_UNTIMED;
+    if (end)
+        f->flags |= FLOW_CLIENT_1;
     return index;
 }
 
@@ -54,7 +73,7 @@ static void note_times(struct flow *f, const struct packet *p, struct note *note
     if (!p->timed)
         return;
     if (f->flags & FLOW_UNTIMED) {
-        f->flags &= (uint8_t)~FLOW_UNTIMED;
+        f->flags &= (uint16_t)~FLOW_UNTIMED;
         f->first = f->last = p->time;
     }
     note->time_relative = p->time - f->first;
@@ -76,30 +95,37 @@ static void read_segment(struct segment *s, const struct layer *l, const uint8_t
     s->measured = !(l->flags & (LAYER_QUOTED | LAYER_FRAGMENT)) && head <= wire;
     s->length = head <= wire ? wire - head : 0;
     s->sound = head >= TCP_HEADER;
+    s->quoted = l->flags & LAYER_QUOTED;
+    s->anew = s->copy = false;
+    s->mss = 0;
 }
 
-/* The shift of a SYN's window scale option, or SCALE_UNKNOWN. RFC 7323, 2.2 and 2.3 */
-static uint8_t scale_option(const struct tracker *t, struct span header)
+/* A SYN's options: the maximum segment size, and the window's shift, or SCALE_UNKNOWN. RFC 7323, 2.2 and 2.3 */
+static uint8_t read_options(const struct tracker *t, struct segment *s, struct span header)
 {
     struct option option;
+    uint8_t scale = SCALE_UNKNOWN;
     struct span run = span_part(header, TCP_HEADER, header.left);
-    while (tlv_next(t->tcp_options, &run, &option))
-        if (option.tlv->kind == OPTION_SCALE && option.bytes.left == 3 && !option.broken)
-            return option.bytes.at[2] < SCALE_MOST ? option.bytes.at[2] : SCALE_MOST;
-    return SCALE_UNKNOWN;
+    while (tlv_next(t->tcp_options, &run, &option)) {
+        if (option.broken)
+            continue;
+        if (option.tlv->kind == OPTION_SCALE && option.bytes.left == 3 && scale == SCALE_UNKNOWN)
+            scale = option.bytes.at[2] < SCALE_MOST ? option.bytes.at[2] : SCALE_MOST;
+        else if (option.tlv->kind == OPTION_MSS && option.bytes.left == 4)
+            s->mss = load_be16(option.bytes.at + 2);
+    }
+    return scale;
 }
 
 /* A SYN without the option says for both that nothing is scaled, unless one with it came before; so does a SYN that
  * had none for the SYN ACK that has one. */
-static void take_scale(const struct tracker *t, const struct segment *s, struct span header, struct flow_end *from,
-                       struct flow_end *to)
+static void take_scale(const struct segment *s, uint8_t scale, struct flow_end *from, struct flow_end *to)
 {
-    uint8_t scale = scale_option(t, header);
     if (scale != SCALE_UNKNOWN)
         from->scale = scale;
     if (from->scale == SCALE_UNKNOWN)
         from->scale = to->scale = SCALE_NONE;
-    else if (s->flags & ACK && to->scale == SCALE_NONE)
+    else if (s->flags & TCP_ACK && to->scale == SCALE_NONE)
         from->scale = SCALE_NONE;
 }
 
@@ -108,10 +134,10 @@ static void take_scale(const struct tracker *t, const struct segment *s, struct 
 static void take_bases(const struct segment *s, struct flow_end *from, struct flow_end *to)
 {
     if (!(from->flags & END_BASE)) {
-        from->base = s->flags & SYN ? s->seq : s->seq - 1;
+        from->base = s->flags & TCP_SYN ? s->seq : s->seq - 1;
         from->flags |= END_BASE;
     }
-    if (!(to->flags & END_BASE) && s->flags & ACK) {
+    if (!(to->flags & END_BASE) && s->flags & TCP_ACK) {
         to->base = s->ack - 1;
         to->flags |= END_BASE;
     }
@@ -120,45 +146,129 @@ static void take_bases(const struct segment *s, struct flow_end *from, struct fl
 /* The conversation of a segment. A SYN that counts from elsewhere than what is known of its end begins a new one on
  * the same ports; a SYN ACK that does makes its end count anew. */
 static uint32_t find_stream(struct tracker *t, const struct packet *p, const struct flow_key *key, unsigned end,
-                            const struct segment *s, bool *reused)
+                            struct segment *s)
 {
     uint32_t index = flow_find(&t->flows, key);
     if (index == FLOW_NONE)
-        return new_stream(t, p, key);
-    if (!(s->flags & SYN))
+        return new_stream(t, p, key, end);
+    if (!(s->flags & TCP_SYN))
         return index;
     struct flow_end *from = &flow_at(&t->flows, index)->end[end];
     if (!(from->flags & END_BASE) || from->base == s->seq)
         return index;
-    *reused = true;
-    if (s->flags & ACK) {
+    s->anew = true;
+    if (s->flags & TCP_ACK) {
         from->base = s->seq;
         return index;
     }
-    index = new_stream(t, p, key);
-    if (index != FLOW_NONE)
-        flow_at(&t->flows, index)->flags |= FLOW_REUSED;
-    return index;
+    uint32_t newer = new_stream(t, p, key, end);
+    if (newer == FLOW_NONE)
+        return newer;
+    struct flow *f = flow_at(&t->flows, newer);
+    f->flags |= FLOW_REUSED;
+    index = flow_previous(&t->flows, newer); /* it may have been the one that was forgotten to make room */
+    t->current = newer;
+    if (t->levels & TRACK_STATES && index != FLOW_NONE) {
+        flow_at(&t->flows, index)->flags |= FLOW_MOVED;
+        tcp_state_reuse(f, flow_at(&t->flows, index), end, s, t->watch);
+    }
+    return newer;
 }
 
 static void note_numbers(const struct segment *s, const struct flow_end *from, const struct flow_end *to,
                          struct note *note)
 {
-    uint32_t next = s->length + (s->flags & (SYN | FIN) ? 1 : 0);
+    uint32_t next = s->length + (s->flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
     note->seq = s->measured ? s->seq - from->base : s->seq;
     note->next_seq = note->seq + next;
-    note->have |= bit(NOTE_SEQ);
+    if (!s->quoted)
+        note->have |= bit(NOTE_SEQ);
     if (!s->sound)
         return;
-    note->ack = s->measured && s->flags & ACK ? s->ack - to->base : s->ack;
+    note->ack = s->measured && s->flags & TCP_ACK ? s->ack - to->base : s->ack;
     note->window = s->window;
     note->have |= bit(NOTE_ACK) | bit(NOTE_WINDOW);
-    if (s->flags & SYN)
+    if (s->flags & TCP_SYN)
         return;
     if (s->measured && from->scale <= SCALE_MOST)
         note->window = (uint32_t)s->window << from->scale;
     note->scale = from->scale == SCALE_UNKNOWN ? -1 : from->scale == SCALE_NONE ? -2 : 1 << from->scale;
     note->have |= bit(NOTE_WINDOW_SCALE);
+}
+
+/* Milliseconds since the conversation's first packet. */
+static int32_t age_ms(const struct flow *f, int64_t time)
+{
+    int64_t ms = (time - f->first) / 1000000;
+    return ms > INT32_MAX ? INT32_MAX : ms < INT32_MIN ? INT32_MIN : (int32_t)ms;
+}
+
+/* The same packet once more, as bridges and captures on several interfaces show it: the sender's last segment again
+ * with its very identification. A host that repeats itself counts on (RFC 6864 asks so where it matters). */
+static bool is_copy(const struct packet *p, struct flow *f, unsigned end, const struct segment *s)
+{
+    enum { COPY_NS = 10000000 };
+    uint16_t id = p->have & HOT_IP && !(p->again & HOT_IP) ? p->ip_id : 0;
+    bool same = id && id == f->ident[end] && s->since >= 0 && s->since < COPY_NS;
+    f->ident[end] = id;
+    return same && s->seq + s->length + (s->flags & (TCP_SYN | TCP_FIN) ? 1 : 0) == f->end[end].sent;
+}
+
+/* Errors that end a connection being opened: unreachable (but for too big a packet), time exceeded, parameter problem.
+ * RFC 792; RFC 4443 */
+static bool is_hard_error(const struct packet *p, const struct layer *quoted)
+{
+    const struct layer *l = quoted;
+    while (l > p->layers && l->flags & LAYER_QUOTED)
+        l--;
+    const struct network *network = layer_network(p, l);
+    struct span header = layer_header(p, l);
+    if (!network || header.left < 2 || l->buffer != quoted->buffer)
+        return false;
+    uint8_t type = header.at[0], code = header.at[1];
+    if (network->size == 16)
+        return type == 1 || type == 3 || type == 4;
+    return (type == 3 && code != 4) || type == 11 || type == 12;
+}
+
+/* What an error message quotes at least: ports and sequence number (RFC 792). */
+static void take_quote(struct tracker *t, struct packet *p, struct layer *l, uint8_t protocol)
+{
+    const struct network *network = layer_network(p, l);
+    struct span header = layer_header(p, l);
+    const uint8_t *h = span_peek(&header, 8);
+    if (!h || !network || !is_hard_error(p, l))
+        return;
+    struct flow_key key;
+    unsigned end = flow_key_set(&t->flows, &key, network->source, network->final, network->size, load_be16(h),
+                                load_be16(h + 2), protocol);
+    uint32_t index = flow_find(&t->flows, &key);
+    if (index == FLOW_NONE)
+        return;
+    struct flow *f = flow_at(&t->flows, index);
+    t->current = index;
+    if (protocol == IP_TCP) {
+        tcp_state_unreachable(f, end, load_be32(h + 4), age_ms(f, p->time), t->watch);
+    } else {
+        f->end[!end].flags |= END_RESET;
+        f->changed[!end] = age_ms(f, p->time);
+    }
+}
+
+static void take_states(struct tracker *t, struct packet *p, uint32_t index, unsigned end, struct segment *s,
+                        struct note *note)
+{
+    struct flow *f = flow_at(&t->flows, index);
+    struct flow_detail *d = flow_detail_at(&t->flows, index);
+    t->current = index;
+    s->copy = is_copy(p, f, end, s);
+    d->wire[end] += p->wire_length;
+    tally_tcp(f, d, end, s);
+    if (!s->anew || s->flags & TCP_ACK) /* else the entry is new, and tcp_state_reuse has taken the SYN */
+        tcp_state_take(f, end, s, age_ms(f, p->time), t->watch);
+    note->state[0] = f->end[end].state;
+    note->state[1] = f->end[!end].state;
+    note->have |= bit(NOTE_STATES);
 }
 
 static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
@@ -171,23 +281,26 @@ static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
         return;
     struct segment s;
     struct flow_key key;
-    bool reused = false;
     read_segment(&s, l, h);
     unsigned end = flow_key_set(&t->flows, &key, network->source, network->final, network->size, load_be16(h),
                                 load_be16(h + 2), IP_TCP);
-    uint32_t index = find_stream(t, p, &key, end, &s, &reused);
+    uint32_t index = find_stream(t, p, &key, end, &s);
     if (index == FLOW_NONE)
         return;
     struct flow *f = flow_at(&t->flows, index);
     struct flow_end *from = &f->end[end], *to = &f->end[!end];
     note->stream = f->stream;
-    note->have |= bit(NOTE_STREAM) | (reused ? bit(NOTE_REUSED_PORTS) : 0);
+    note->have |= bit(NOTE_STREAM) | (s.anew ? bit(NOTE_REUSED_PORTS) : 0);
+    s.time = p->time;
+    s.since = p->time - f->last;
     note_times(f, p, note);
     if (s.measured)
         take_bases(&s, from, to);
     note_numbers(&s, from, to, note);
-    if (s.flags & SYN)
-        take_scale(t, &s, header, from, to);
+    if (s.flags & TCP_SYN)
+        take_scale(&s, read_options(t, &s, header), from, to);
+    if (t->levels & TRACK_STATES && !(l->flags & LAYER_QUOTED))
+        take_states(t, p, index, end, &s, note);
 }
 
 static void take_udp(struct tracker *t, struct packet *p, struct layer *l)
@@ -199,17 +312,22 @@ static void take_udp(struct tracker *t, struct packet *p, struct layer *l)
     if (!note)
         return;
     struct flow_key key;
-    flow_key_set(&t->flows, &key, network->source, network->final, network->size, load_be16(h), load_be16(h + 2),
-                 IP_UDP);
+    unsigned end = flow_key_set(&t->flows, &key, network->source, network->final, network->size, load_be16(h),
+                                load_be16(h + 2), IP_UDP);
     uint32_t index = flow_find(&t->flows, &key);
     if (index == FLOW_NONE)
-        index = new_stream(t, p, &key);
+        index = new_stream(t, p, &key, end);
     if (index == FLOW_NONE)
         return;
     struct flow *f = flow_at(&t->flows, index);
     note->stream = f->stream;
     note->have |= bit(NOTE_STREAM);
     note_times(f, p, note);
+    if (!(t->levels & TRACK_STATES) || l->flags & (LAYER_QUOTED | LAYER_FRAGMENT))
+        return;
+    struct flow_detail *d = flow_detail_at(&t->flows, index);
+    d->wire[end] += p->wire_length;
+    tally_udp(f, d, end, layer_payload_length(l));
 }
 
 /* --- the packet --- */
@@ -233,21 +351,33 @@ void tracker_take(struct tracker *t, struct packet *p)
         take_fragments(t, p);
     if (!(t->levels & TRACK_STREAMS) || !(p->have & (HOT_TCP | HOT_UDP)))
         return;
+    struct layer *subject = &p->layers[p->subject];
+    if (!(p->again & HOT_TCP) && !(p->have & HOT_UDP) && subject->protocol == t->tcp) {
+        take_tcp(t, p, subject); /* nearly always: there is one, and the packet is about it */
+        return;
+    }
     for (unsigned i = 0; i < p->layer_count; i++) {
-        if (p->layers[i].protocol == t->tcp)
-            take_tcp(t, p, &p->layers[i]);
-        else if (p->layers[i].protocol == t->udp)
-            take_udp(t, p, &p->layers[i]);
+        struct layer *l = &p->layers[i];
+        if (l->protocol != t->tcp && l->protocol != t->udp)
+            continue;
+        if (l->protocol == t->tcp)
+            take_tcp(t, p, l);
+        else
+            take_udp(t, p, l);
+        if (t->levels & TRACK_STATES && l->flags & LAYER_QUOTED)
+            take_quote(t, p, l, l->protocol == t->tcp ? IP_TCP : IP_UDP);
     }
 }
 
 int tracker_open(struct tracker *t, unsigned levels, struct error *error)
 {
-    *t = (struct tracker){ .levels = levels, .tcp = registry_by_name("tcp"), .udp = registry_by_name("udp") };
+    *t = (struct tracker){
+        .levels = levels, .max_connections = UINT32_MAX, .tcp = registry_by_name("tcp"), .udp = registry_by_name("udp")
+    };
     for (const struct field *f = t->tcp->fields; f->abbrev; f++)
         if (f->type == FIELD_TLVS)
             t->tcp_options = f->tlvs;
-    int code = flow_table_open(&t->flows);
+    int code = flow_table_open(&t->flows, levels & TRACK_STATES);
     if (!code && levels & TRACK_FRAGMENTS && !(t->fragments = fragments_open()))
         code = ERROR_MEMORY;
     if (!code)

@@ -10,9 +10,11 @@
 enum track_level {
     TRACK_FRAGMENTS = 1, /* fragments become datagrams, dissected in the packet that completes them */
     TRACK_STREAMS = 2,   /* stream numbers, relative numbers, windows, times within the stream */
+    TRACK_STATES = 4,    /* the states of both ends, counters, Zeek's history */
 };
 
 struct fragments;
+struct tcp_watch;
 struct tlv_set;
 
 struct tracker {
@@ -23,9 +25,16 @@ struct tracker {
     const struct tlv_set *tcp_options; /* how to read them */
     uint32_t tcp_streams, udp_streams; /* how many there were */
     bool out_of_memory;                /* something was not tracked for want of memory */
+    uint32_t current;                  /* the entry of the segment that is being taken: for watchers */
+    struct tcp_watch *watch;           /* told of every change of a state; NULL: nobody. The caller's */
+    /* When max_connections are remembered a new one costs an old one: a half-open one if one is near, else the one
+     * that is silent for longest of those near. */
+    uint32_t max_connections; /* as many as there are numbers, until the caller says less */
+    uint32_t hand;            /* where to look for one to forget */
+    uint64_t forgotten, forgotten_half_open;
 };
 
-/* registry_open() comes first. Returns 0 or ERROR_MEMORY. */
+/* registry_open() comes first. TRACK_STATES needs TRACK_STREAMS. Returns 0, ERROR_MEMORY or ERROR_SYSTEM. */
 int tracker_open(struct tracker *tracker, unsigned levels, struct error *error);
 void tracker_close(struct tracker *tracker);
 
