@@ -34,12 +34,13 @@ enum {
 
 enum op_kind {
     OP_END,
-    OP_GUARD,     /* skips the next op unless the layer's flags are right */
-    OP_BE16,      /* numbers of whole bytes, */
-    OP_BE32,      /* big-endian */
-    OP_KEPT,      /* a segment of up to 8 bytes, */
-    OP_KEPT_WIDE, /* longer */
-    OP_NOTE,      /* 32 bits, unsigned, of the note */
+    OP_GUARD,       /* skips the next op unless the layer's flags are right */
+    OP_BE16,        /* numbers of whole bytes, */
+    OP_BE32,        /* big-endian */
+    OP_KEPT,        /* a segment of up to 8 bytes, */
+    OP_KEPT_WIDE,   /* longer */
+    OP_KEPT_HEADER, /* rows that depend on all of the header, if it is short */
+    OP_NOTE,        /* 32 bits, unsigned, of the note */
     OP_NOTE_INT,
     OP_NOTE_TIME,
     OP_NOTE_NONE,
@@ -82,14 +83,15 @@ struct segment {
     uint32_t size, room; /* bytes it is read from; bytes its text takes at most */
     uint64_t mask[4];    /* which bits the rows read, loaded as the bytes are */
     uint32_t stride, slots;
-    char *kept; /* slots, made when first used */
+    int32_t vain; /* how many texts more were kept than found again, for headers */
+    char *kept;   /* slots, made when first used */
     const struct plan *plan;
     uint32_t key; /* of the first row */
 };
 
 struct slot {
     uint64_t bytes[4];
-    uint32_t length; /* 0: unused */
+    uint32_t length, size; /* 0: unused; of a header */
     char text[];
 };
 
@@ -368,6 +370,13 @@ static inline void load_wide(uint64_t words[4], const uint8_t *bytes, uint32_t s
     words[3] = load_le64(bytes + size - 8);
 }
 
+/* The most that a value read from SEGMENT_BYTES takes. */
+static uint32_t segment_value_room(const struct field *f)
+{
+    uint32_t room = value_room(f);
+    return room ? room : 6 * SEGMENT_BYTES + 8;
+}
+
 static struct segment *make_segment(struct json *j, const struct plan *plan, const struct field *rows, unsigned count,
                                     const struct coverage *c)
 {
@@ -387,7 +396,7 @@ static struct segment *make_segment(struct json *j, const struct plan *plan, con
     else
         load_wide(s->mask, mask, s->size);
     for (unsigned i = 0; i < count; i++)
-        s->room += key_of(j, plan, &rows[i])->length + value_room(&rows[i]);
+        s->room += key_of(j, plan, &rows[i])->length + segment_value_room(&rows[i]);
     s->stride = (uint32_t)(sizeof(struct slot) + s->room + CHUNK + 63) / 64 * 64;
     uint32_t most = s->size <= 8 ? NARROW_SLOTS : WIDE_SLOTS;
     s->slots = s->size == 1 ? 256 : most;
@@ -409,6 +418,30 @@ static int compile_segment(struct json *j, const struct plan *plan, const struct
     op->kind = op->segment->size <= 8 ? OP_KEPT : OP_KEPT_WIDE;
     op->offset = (uint16_t)(c.low / 8);
     op->need = (uint16_t)((c.high + 7) / 8);
+    return (int)count;
+}
+
+/* Whether a row depends on nothing but the header's bytes. */
+static bool is_of_header(struct json *j, const struct plan *plan, const struct field *f)
+{
+    return f->abbrev && !f->note_bit && !f->read && !f->only && !f->never && !f->stride && !f->times &&
+           f->type != FIELD_TLVS && (f->when || f->after || f->sized) && !key_of(j, plan, f)->many &&
+           !has_twin(plan, f);
+}
+
+/* The same for rows with conditions and shifts; what they read may be anywhere in the header. */
+static int compile_header(struct json *j, const struct plan *plan, const struct field *f, struct op *op)
+{
+    struct coverage all = { .high = SEGMENT_BYTES * 8 };
+    unsigned count = 0;
+    while (is_of_header(j, plan, &f[count]))
+        count++;
+    if (!count)
+        return 0;
+    op->segment = make_segment(j, plan, f, count, &all);
+    if (!op->segment)
+        return -1;
+    op->kind = OP_KEPT_HEADER;
     return (int)count;
 }
 
@@ -485,6 +518,8 @@ static int compile(struct json *j, struct plan *plan, const struct field *f)
     op->text = plan->keys[op->key].text;
     op->length = plan->keys[op->key].length;
     int rows = compile_segment(j, plan, f, op);
+    if (!rows)
+        rows = compile_header(j, plan, f, op);
     if (rows) {
         plan->op_count++;
         plan->room += op->segment ? op->segment->room + OP_ROOM : 0;
@@ -528,7 +563,8 @@ static void summarize(struct plan *plan)
     if (plan->shapes)
         plan->room += SHAPE_TEXT + SHAPE_NUMBERS * NUMBER_ROOM;
     for (const struct op *op = plan->ops; op->kind != OP_END; op++)
-        plan->need = op->need > plan->need ? op->need : plan->need;
+        if (op->kind != OP_REST)
+            plan->need = op->need > plan->need ? op->need : plan->need;
 }
 
 static bool make_plan(struct json *j, struct plan *plan, const struct protocol *protocol)
@@ -1059,7 +1095,7 @@ static char *put_fresh(struct json *j, const struct segment *s, struct slot *slo
             continue;
         const struct member *key = key_of(j, s->plan, f);
         at = put_text(at, key->text, key->length);
-        struct buffer direct = { .start = at, .at = at, .end = at + value_room(f), .fd = -1 };
+        struct buffer direct = { .start = at, .at = at, .end = at + segment_value_room(f), .fd = -1 };
         value_write_json(&direct, f, &value);
         at = direct.at;
     }
@@ -1090,6 +1126,13 @@ static inline char *put_narrow(struct json *j, struct segment *s, const struct p
     return put_text(at, slot->text, slot->length);
 }
 
+static inline struct slot *wide_slot(const struct segment *s, const uint64_t w[4])
+{
+    uint64_t mix = w[0] * UINT64_C(0x9e3779b97f4a7c15) ^ w[3] * UINT64_C(0xd6e8feb86659fd93);
+    mix = (mix ^ (w[1] + w[2]) * UINT64_C(0xa0761d6478bd642f)) * UINT64_C(0xe7037ed1a0b428db);
+    return (struct slot *)(s->kept + (mix >> 48 & (s->slots - 1)) * s->stride);
+}
+
 static inline char *put_wide(struct json *j, struct segment *s, const struct place *place, const uint8_t *bytes,
                              char *at)
 {
@@ -1097,14 +1140,40 @@ static inline char *put_wide(struct json *j, struct segment *s, const struct pla
     load_wide(w, bytes, s->size);
     for (unsigned i = 0; i < 4; i++)
         w[i] &= s->mask[i];
-    uint64_t mix = w[0] * UINT64_C(0x9e3779b97f4a7c15) ^ w[3] * UINT64_C(0xd6e8feb86659fd93);
-    mix = (mix ^ (w[1] + w[2]) * UINT64_C(0xa0761d6478bd642f)) * UINT64_C(0xe7037ed1a0b428db);
     if (__builtin_expect(!s->kept && !first_slot(s), 0))
         return put_fresh(j, s, NULL, w, place, at);
-    struct slot *slot = (struct slot *)(s->kept + (mix >> 48 & (s->slots - 1)) * s->stride);
+    struct slot *slot = wide_slot(s, w);
     if ((slot->bytes[0] ^ w[0]) | (slot->bytes[1] ^ w[1]) | (slot->bytes[2] ^ w[2]) | (slot->bytes[3] ^ w[3]) ||
         !slot->length)
         return put_fresh(j, s, slot, w, place, at);
+    return put_text(at, slot->text, slot->length);
+}
+
+/* A header of up to SEGMENT_BYTES as words, zeros behind it. */
+static void load_header(uint64_t w[4], struct span bytes)
+{
+    uint8_t padded[SEGMENT_BYTES] = { 0 };
+    memcpy(padded, bytes.at, bytes.left);
+    memcpy(w, padded, sizeof padded);
+}
+
+/* Headers that hardly come again are not kept. */
+static char *put_header(struct json *j, struct buffer *out, const struct plan *plan, const struct op *op,
+                        const struct place *place, char *at)
+{
+    enum { ENOUGH = 512 };
+    struct segment *s = op->segment;
+    if (place->bytes.left > SEGMENT_BYTES || s->vain > ENOUGH || (!s->kept && !first_slot(s)))
+        return put_short(j, out, plan, op, place, at);
+    uint64_t w[4];
+    load_header(w, place->bytes);
+    struct slot *slot = wide_slot(s, w);
+    if (slot->size != place->bytes.left || memcmp(slot->bytes, w, sizeof w) != 0) {
+        s->vain++;
+        slot->size = (uint32_t)place->bytes.left;
+        return put_fresh(j, s, slot, w, place, at);
+    }
+    s->vain--;
     return put_text(at, slot->text, slot->length);
 }
 
@@ -1157,6 +1226,8 @@ static inline char *put_read(struct json *j, const struct op *op, const struct p
 static inline char *put_rest(struct json *j, struct buffer *out, const struct plan *plan, const struct op *op,
                              struct span bytes, char *at)
 {
+    if (bytes.left <= op->offset)
+        return at;
     at = make_room(j, out, at, 2 * bytes.left + plan->room);
     at = put_text(at, op->text, op->length);
     *at++ = '"';
@@ -1170,12 +1241,7 @@ static char *put_rows(struct json *j, struct buffer *out, struct plan *plan, con
     const uint8_t *h = place->bytes.at;
     const struct note *note = layer_note(place->packet, place->layer);
     uint64_t have = note ? note->have : 0;
-    bool whole = place->bytes.left >= plan->need;
     for (const struct op *op = plan->ops;; op++) {
-        if (!whole && op->need > place->bytes.left) {
-            at = put_short(j, out, plan, op, place, at);
-            continue;
-        }
         switch (op->kind) {
         case OP_END:
             return at;
@@ -1193,6 +1259,9 @@ static char *put_rows(struct json *j, struct buffer *out, struct plan *plan, con
             break;
         case OP_KEPT_WIDE:
             at = put_wide(j, op->segment, place, h + op->offset, at);
+            break;
+        case OP_KEPT_HEADER:
+            at = put_header(j, out, plan, op, place, at);
             break;
         case OP_NOTE:
         case OP_NOTE_INT:
@@ -1224,6 +1293,20 @@ static char *put_rows(struct json *j, struct buffer *out, struct plan *plan, con
             __builtin_unreachable();
         }
     }
+}
+
+/* The same for a header that ends within what the quick ops want. */
+static char *put_short_rows(struct json *j, struct buffer *out, struct plan *plan, const struct place *place, char *at)
+{
+    for (const struct op *op = plan->ops; op->kind != OP_END; op++) {
+        if (op->kind == OP_MANY)
+            gather_many(j, plan, op, place);
+        else if (op->kind == OP_OPTIONS)
+            at = put_new_options(j, out, plan, op, place, at);
+        else if (op->kind != OP_GUARD)
+            at = op->twin ? put_any(j, out, plan, op, place, at) : put_short(j, out, plan, op, place, at);
+    }
+    return at;
 }
 
 /* What a protocol's walk says. Fields that no table holds get their keys when they are first met. */
@@ -1289,7 +1372,10 @@ static char *put_object(struct json *j, struct buffer *out, struct plan *plan, c
     static const uint8_t lengths[] = { 0, 17, 23 };
     j->layer++;
     j->open = at;
-    at = put_rows(j, out, plan, place, at);
+    if (place->bytes.left >= plan->need)
+        at = put_rows(j, out, plan, place, at);
+    else
+        at = put_short_rows(j, out, plan, place, at);
     if (plan->protocol->walk)
         at = put_walk(j, out, plan, place, at);
     if (j->touched_count)
