@@ -5,6 +5,7 @@
  * the text that was kept of its shape. Whatever else a row may say goes through field_read: the table alone knows where
  * bytes lie. */
 #include "output/json.h"
+#include "base/address.h"
 #include "base/text.h"
 #include "dissectors/registry.h"
 #include "output/value.h"
@@ -29,7 +30,7 @@ enum {
     ROW_SLOTS = 4096,     /* keys by row, at most half full */
     ADDRESS_ROOM = 64,
     NUMBER_ROOM = 40,
-    OP_ROOM = 128, /* what an op may write beyond its bounded text */
+    OP_ROOM = 384, /* what an op may write beyond its bounded text */
 };
 
 enum op_kind {
@@ -370,11 +371,27 @@ static inline void load_wide(uint64_t words[4], const uint8_t *bytes, uint32_t s
     words[3] = load_le64(bytes + size - 8);
 }
 
-/* The most that a value read from SEGMENT_BYTES takes. */
-static uint32_t segment_value_room(const struct field *f)
+/* The most that the text of a value read from SEGMENT_BYTES takes. */
+static uint32_t kept_room(const struct field *f)
 {
-    uint32_t room = value_room(f);
-    return room ? room : 6 * SEGMENT_BYTES + 8;
+    switch (f->type) {
+    case FIELD_MAC:
+        return MAC_TEXT + 2;
+    case FIELD_IPV4:
+        return sizeof "\"255.255.255.255\"";
+    case FIELD_IPV6:
+        return ADDRESS_TEXT + 2;
+    case FIELD_BOOL:
+    case FIELD_NONE:
+        return 5;
+    case FIELD_UINT:
+        return f->unit ? 20 : f->width <= 8 ? 3 : f->width <= 16 ? 5 : 20;
+    case FIELD_BYTES:
+    case FIELD_TEXT:
+        return 6 * SEGMENT_BYTES + 2;
+    default:
+        return NUMBER_ROOM;
+    }
 }
 
 static struct segment *make_segment(struct json *j, const struct plan *plan, const struct field *rows, unsigned count,
@@ -396,8 +413,8 @@ static struct segment *make_segment(struct json *j, const struct plan *plan, con
     else
         load_wide(s->mask, mask, s->size);
     for (unsigned i = 0; i < count; i++)
-        s->room += key_of(j, plan, &rows[i])->length + segment_value_room(&rows[i]);
-    s->stride = (uint32_t)(sizeof(struct slot) + s->room + CHUNK + 63) / 64 * 64;
+        s->room += key_of(j, plan, &rows[i])->length + kept_room(&rows[i]);
+    s->stride = (uint32_t)(sizeof(struct slot) + s->room + 63) / 64 * 64;
     uint32_t most = s->size <= 8 ? NARROW_SLOTS : WIDE_SLOTS;
     s->slots = s->size == 1 ? 256 : most;
     return s;
@@ -1095,7 +1112,7 @@ static char *put_fresh(struct json *j, const struct segment *s, struct slot *slo
             continue;
         const struct member *key = key_of(j, s->plan, f);
         at = put_text(at, key->text, key->length);
-        struct buffer direct = { .start = at, .at = at, .end = at + segment_value_room(f), .fd = -1 };
+        struct buffer direct = { .start = at, .at = at, .end = at + SEGMENT_BYTES * 6 + ADDRESS_ROOM, .fd = -1 };
         value_write_json(&direct, f, &value);
         at = direct.at;
     }
@@ -1109,7 +1126,7 @@ static char *put_fresh(struct json *j, const struct segment *s, struct slot *slo
 
 static struct slot *first_slot(struct segment *s)
 {
-    s->kept = calloc(s->slots, s->stride);
+    s->kept = calloc(1, (size_t)s->slots * s->stride + CHUNK);
     return (struct slot *)s->kept;
 }
 
@@ -1149,12 +1166,19 @@ static inline char *put_wide(struct json *j, struct segment *s, const struct pla
     return put_text(at, slot->text, slot->length);
 }
 
-/* A header of up to SEGMENT_BYTES as words, zeros behind it. */
+/* A header of up to SEGMENT_BYTES as words, which differ where headers of the same length do. */
 static void load_header(uint64_t w[4], struct span bytes)
 {
-    uint8_t padded[SEGMENT_BYTES] = { 0 };
-    memcpy(padded, bytes.at, bytes.left);
-    memcpy(w, padded, sizeof padded);
+    memset(w, 0, SEGMENT_BYTES);
+    if (bytes.left >= 16) {
+        load_wide(w, bytes.at, (uint32_t)bytes.left);
+    } else if (bytes.left >= 8) {
+        w[0] = load_le64(bytes.at);
+        w[1] = load_le64(bytes.at + bytes.left - 8);
+    } else {
+        for (size_t i = 0; i < bytes.left; i++)
+            w[0] = w[0] << 8 | bytes.at[i];
+    }
 }
 
 /* Headers that hardly come again are not kept. */
@@ -1168,7 +1192,8 @@ static char *put_header(struct json *j, struct buffer *out, const struct plan *p
     uint64_t w[4];
     load_header(w, place->bytes);
     struct slot *slot = wide_slot(s, w);
-    if (slot->size != place->bytes.left || memcmp(slot->bytes, w, sizeof w) != 0) {
+    if (slot->size != place->bytes.left ||
+        ((slot->bytes[0] ^ w[0]) | (slot->bytes[1] ^ w[1]) | (slot->bytes[2] ^ w[2]) | (slot->bytes[3] ^ w[3]))) {
         s->vain++;
         slot->size = (uint32_t)place->bytes.left;
         return put_fresh(j, s, slot, w, place, at);
