@@ -17,17 +17,19 @@
 #endif
 
 enum {
+    KEY_BYTES = 48,
     CHUNK = 32, /* texts are copied in pieces of so many bytes: each has that much room behind it */
     SMALL = 1 << 10,
     PROTOCOL_SLOTS = 256, /* plans by protocol, at most half full */
-    SEGMENT_BYTES = 32,   /* a segment's key */
-    NARROW_SLOTS = 256,   /* texts kept of a segment of up to 8 bytes, */
-    WIDE_SLOTS = 2048,    /* of a longer one */
-    SHAPES = 64,          /* and of option runs; */
-    SHAPE_BYTES = 40,     /* of those up to so long, */
-    SHAPE_NUMBERS = 12,   /* with so many numbers, */
-    SHAPE_TEXT = 448,     /* and with so much text between them */
-    ROW_SLOTS = 4096,     /* keys by row, at most half full */
+    READS_MAX = 4,
+    SEGMENT_BYTES = 32, /* a segment's key */
+    NARROW_SLOTS = 256, /* texts kept of a segment of up to 8 bytes, */
+    WIDE_SLOTS = 2048,  /* of a longer one */
+    SHAPES = 64,        /* and of option runs; */
+    SHAPE_BYTES = 40,   /* of those up to so long, */
+    SHAPE_NUMBERS = 12, /* with so many numbers, */
+    SHAPE_TEXT = 448,   /* and with so much text between them */
+    ROW_SLOTS = 4096,   /* keys by row, at most half full */
     ADDRESS_ROOM = 64,
     NUMBER_ROOM = 40,
     OP_ROOM = 384, /* what an op may write beyond its bounded text */
@@ -48,9 +50,10 @@ enum op_kind {
     OP_READ, /* computed: unsigned, */
     OP_READ_BOOL,
     OP_READ_TIME,
-    OP_REST, /* bytes to the header's end */
-    OP_ROW,  /* any row that is no array */
-    OP_MANY, /* any row that is one */
+    OP_READS, /* several, unsigned, by their values */
+    OP_REST,  /* bytes to the header's end */
+    OP_ROW,   /* any row that is no array */
+    OP_MANY,  /* any row that is one */
     OP_OPTIONS,
 };
 
@@ -197,11 +200,11 @@ static struct row_key *find_row(struct json *j, const struct plan *plan, const s
     return &j->row_keys[at];
 }
 
-/* A copy with CHUNK bytes of room behind it, so that whole chunks may be read. */
+/* A copy with KEY_BYTES of room behind it, so that whole chunks may be read. */
 static char *make_text(const char *before, const char *name, const char *after, uint32_t *length)
 {
     size_t n[3] = { strlen(before), strlen(name), strlen(after) };
-    char *text = calloc(1, n[0] + n[1] + n[2] + CHUNK);
+    char *text = calloc(1, n[0] + n[1] + n[2] + KEY_BYTES);
     if (!text)
         return NULL;
     memcpy(text, before, n[0]);
@@ -322,12 +325,14 @@ static bool cover_conditions(struct coverage *c, const struct when *when)
     return true;
 }
 
-/* Whether values of this row tend to come again: what numbers of 16 bits and more do not. */
+/* Whether values of this row tend to come again: what numbers of 16 bits and more do not, unless they tell an end of a
+ * conversation, as those do that share a name (tcp.port). */
 static bool is_calm(const struct field *f)
 {
     if (f->only || f->never)
         return false;
-    return f->type == FIELD_MAC || f->type == FIELD_IPV4 || f->type == FIELD_IPV6 || f->width < 16 || f->when;
+    return f->type == FIELD_MAC || f->type == FIELD_IPV4 || f->type == FIELD_IPV6 || f->width < 16 || f->when ||
+           f->also;
 }
 
 /* Takes the row into the segment if it leaves no holes: a segment's key has no bytes that none of its rows reads. */
@@ -385,7 +390,7 @@ static uint32_t kept_room(const struct field *f)
     case FIELD_NONE:
         return 5;
     case FIELD_UINT:
-        return f->unit ? 20 : f->width <= 8 ? 3 : f->width <= 16 ? 5 : 20;
+        return f->unit || !f->width || f->width > 16 ? 20 : f->width <= 8 ? 3 : 5;
     case FIELD_BYTES:
     case FIELD_TEXT:
         return 6 * SEGMENT_BYTES + 2;
@@ -462,6 +467,23 @@ static int compile_header(struct json *j, const struct plan *plan, const struct 
     return (int)count;
 }
 
+/* Computed numbers that stand side by side: kept by what they are. */
+static int compile_reads(struct json *j, const struct plan *plan, const struct field *f, struct op *op)
+{
+    struct coverage all = { .high = SEGMENT_BYTES * 8 };
+    unsigned count = 0;
+    while (count < READS_MAX && f[count].abbrev && f[count].read && f[count].type == FIELD_UINT && !f[count].when &&
+           !f[count].only && !f[count].never && !key_of(j, plan, &f[count])->many && !has_twin(plan, &f[count]))
+        count++;
+    if (count < 2)
+        return 0;
+    op->segment = make_segment(j, plan, f, count, &all);
+    if (!op->segment)
+        return -1;
+    op->kind = OP_READS;
+    return (int)count;
+}
+
 static enum op_kind note_op(const struct field *f)
 {
     switch (f->type) {
@@ -498,16 +520,17 @@ static enum op_kind read_op(const struct field *f)
 static void compile_row(const struct plan *plan, const struct field *f, struct op *op)
 {
     const struct member *key = &plan->keys[op->key];
+    bool quick = key->length <= KEY_BYTES;
     op->kind = OP_ROW;
     if (f->type == FIELD_TLVS) {
         op->kind = OP_OPTIONS;
         op->offset = f->bit / 8;
     } else if (key->many) {
         op->kind = OP_MANY;
-    } else if (f->when) {
+    } else if (f->when || !quick) {
         return;
     } else if (f->note_bit) {
-        op->kind = (uint8_t)note_op(f);
+        op->kind = (uint8_t)(op->twin && f->type != FIELD_UINT ? OP_ROW : note_op(f));
         op->bit = (uint8_t)(f->note_bit - 1);
         op->offset = f->note;
     } else if (op->twin) {
@@ -537,6 +560,8 @@ static int compile(struct json *j, struct plan *plan, const struct field *f)
     int rows = compile_segment(j, plan, f, op);
     if (!rows)
         rows = compile_header(j, plan, f, op);
+    if (!rows)
+        rows = compile_reads(j, plan, f, op);
     if (rows) {
         plan->op_count++;
         plan->room += op->segment ? op->segment->room + OP_ROOM : 0;
@@ -715,6 +740,15 @@ static inline char *put_seconds(struct json *j, char *at, uint64_t second)
         j->second_length = (uint32_t)(write_decimal(j->second_text, second) - j->second_text);
     }
     return put_text(at, j->second_text, j->second_length);
+}
+
+/* An op's key: always KEY_BYTES, which is quicker than asking how many. */
+static inline char *put_key(char *at, const struct op *op)
+{
+    memcpy(at, op->text, 16);
+    memcpy(at + 16, op->text + 16, 16);
+    memcpy(at + 32, op->text + 32, KEY_BYTES - 32);
+    return at + op->length;
 }
 
 static inline char *put_time(struct json *j, char *at, int64_t nanoseconds)
@@ -1202,6 +1236,27 @@ static char *put_header(struct json *j, struct buffer *out, const struct plan *p
     return put_text(at, slot->text, slot->length);
 }
 
+/* Several computed numbers. */
+static inline char *put_reads(struct json *j, struct buffer *out, const struct plan *plan, const struct op *op,
+                              const struct place *place, char *at)
+{
+    struct segment *s = op->segment;
+    struct value value = { 0 };
+    uint64_t w[READS_MAX] = { 0 };
+    bool all = s->kept || first_slot(s);
+    for (unsigned i = 0; i < s->count && all; i++) {
+        all = s->rows[i].read(place, &value);
+        w[i] = value.u;
+    }
+    if (!all)
+        return put_short(j, out, plan, op, place, at);
+    struct slot *slot = wide_slot(s, w);
+    if ((slot->bytes[0] ^ w[0]) | (slot->bytes[1] ^ w[1]) | (slot->bytes[2] ^ w[2]) | (slot->bytes[3] ^ w[3]) ||
+        !slot->length)
+        return put_fresh(j, s, slot, w, place, at);
+    return put_text(at, slot->text, slot->length);
+}
+
 /* --- a layer --- */
 
 static inline bool guarded(const struct op *op, unsigned flags)
@@ -1209,27 +1264,23 @@ static inline bool guarded(const struct op *op, unsigned flags)
     return (op->never & flags) || (op->only && !(op->only & flags));
 }
 
-static inline char *put_note(struct json *j, const struct op *op, const struct note *note, char *at)
+static inline char *put_note_number(struct json *j, const struct op *op, const struct note *note, char *at)
 {
-    const char *from = (const char *)note + op->offset;
-    uint32_t narrow;
-    int64_t wide;
-    at = put_text(at, op->text, op->length);
-    switch (op->kind) {
-    case OP_NOTE:
-        memcpy(&narrow, from, 4);
-        return put_decimal(j, at, narrow);
-    case OP_NOTE_INT:
-        memcpy(&narrow, from, 4);
-        *at = '-';
-        at += narrow >> 31;
-        return put_decimal(j, at, narrow >> 31 ? 0 - narrow : narrow);
-    case OP_NOTE_TIME:
-        memcpy(&wide, from, 8);
-        return put_time(j, at, wide);
-    default:
-        return put_bool(at, true);
+    uint32_t value;
+    memcpy(&value, (const char *)note + op->offset, sizeof value);
+    at = put_key(at, op);
+    if (op->kind == OP_NOTE_INT && value >> 31) {
+        *at++ = '-';
+        value = 0 - value;
     }
+    return put_decimal(j, at, value);
+}
+
+static inline char *put_note_time(struct json *j, const struct op *op, const struct note *note, char *at)
+{
+    int64_t value;
+    memcpy(&value, (const char *)note + op->offset, sizeof value);
+    return put_time(j, put_key(at, op), value);
 }
 
 static inline char *put_read(struct json *j, const struct op *op, const struct place *place, char *at)
@@ -1237,7 +1288,7 @@ static inline char *put_read(struct json *j, const struct op *op, const struct p
     struct value value = { 0 };
     if (!op->field->read(place, &value))
         return at;
-    at = put_text(at, op->text, op->length);
+    at = put_key(at, op);
     switch (op->kind) {
     case OP_READ:
         return value.u < SMALL ? put_small(j, at, value.u) : write_decimal(at, value.u);
@@ -1254,7 +1305,7 @@ static inline char *put_rest(struct json *j, struct buffer *out, const struct pl
     if (bytes.left <= op->offset)
         return at;
     at = make_room(j, out, at, 2 * bytes.left + plan->room);
-    at = put_text(at, op->text, op->length);
+    at = put_key(at, op);
     *at++ = '"';
     at = put_hex(j, at, bytes.at + op->offset, bytes.left - op->offset);
     *at++ = '"';
@@ -1274,10 +1325,10 @@ static char *put_rows(struct json *j, struct buffer *out, struct plan *plan, con
             op += guarded(op, place->layer->flags);
             break;
         case OP_BE16:
-            at = write_decimal(put_text(at, op->text, op->length), load_be16(h + op->offset));
+            at = write_decimal(put_key(at, op), load_be16(h + op->offset));
             break;
         case OP_BE32:
-            at = put_decimal(j, put_text(at, op->text, op->length), load_be32(h + op->offset));
+            at = put_decimal(j, put_key(at, op), load_be32(h + op->offset));
             break;
         case OP_KEPT:
             at = put_narrow(j, op->segment, place, h + op->offset, at);
@@ -1289,13 +1340,25 @@ static char *put_rows(struct json *j, struct buffer *out, struct plan *plan, con
             at = put_header(j, out, plan, op, place, at);
             break;
         case OP_NOTE:
-        case OP_NOTE_INT:
-        case OP_NOTE_TIME:
-        case OP_NOTE_NONE:
-            if (have >> op->bit & 1) {
+            if (op->twin && have >> op->bit & 1)
                 plan->keys[op->key].written = j->layer;
-                at = put_note(j, op, note, at);
-            }
+            if (have >> op->bit & 1)
+                at = put_note_number(j, op, note, at);
+            break;
+        case OP_NOTE_INT:
+            if (have >> op->bit & 1)
+                at = put_note_number(j, op, note, at);
+            break;
+        case OP_NOTE_TIME:
+            if (have >> op->bit & 1)
+                at = put_note_time(j, op, note, at);
+            break;
+        case OP_NOTE_NONE:
+            if (have >> op->bit & 1)
+                at = put_bool(put_key(at, op), true);
+            break;
+        case OP_READS:
+            at = put_reads(j, out, plan, op, place, at);
             break;
         case OP_READ:
         case OP_READ_BOOL:
