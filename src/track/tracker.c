@@ -51,7 +51,7 @@ static void forget_one(struct tracker *t)
 
 static uint32_t new_stream(struct tracker *t, const struct packet *p, const struct flow_key *key, unsigned end)
 {
-    if (t->flows.live >= t->max_connections && t->levels & TRACK_STATES)
+    if (t->flows.live >= t->max_connections)
         forget_one(t);
     uint32_t index = flow_add(&t->flows, key);
     if (index == FLOW_NONE) {
@@ -68,18 +68,21 @@ static uint32_t new_stream(struct tracker *t, const struct packet *p, const stru
     return index;
 }
 
-static void note_times(struct flow *f, const struct packet *p, struct note *note)
+/* False: the packet has no time. */
+static bool begin_time(struct flow *f, const struct packet *p)
 {
-    if (!p->timed)
-        return;
-    if (f->flags & FLOW_UNTIMED) {
+    if (p->timed && f->flags & FLOW_UNTIMED) {
         f->flags &= (uint16_t)~FLOW_UNTIMED;
         f->first = f->last = p->time;
     }
+    return p->timed;
+}
+
+static void note_times(const struct flow *f, const struct packet *p, struct note *note)
+{
     note->time_relative = p->time - f->first;
     note->time_delta = p->time - f->last;
     note->have |= bit(NOTE_TIME_RELATIVE) | bit(NOTE_TIME_DELTA);
-    f->last = p->time;
 }
 
 /* --- TCP --- */
@@ -240,8 +243,8 @@ static void take_quote(struct tracker *t, struct packet *p, struct layer *l, uin
     if (!h || !network || !is_hard_error(p, l))
         return;
     struct flow_key key;
-    unsigned end = flow_key_set(&t->flows, &key, network->source, network->final, network->size, load_be16(h),
-                                load_be16(h + 2), protocol);
+    unsigned end =
+        flow_key_set(&key, network->source, network->final, network->size, load_be16(h), load_be16(h + 2), protocol);
     uint32_t index = flow_find(&t->flows, &key);
     if (index == FLOW_NONE)
         return;
@@ -282,8 +285,8 @@ static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
     struct segment s;
     struct flow_key key;
     read_segment(&s, l, h);
-    unsigned end = flow_key_set(&t->flows, &key, network->source, network->final, network->size, load_be16(h),
-                                load_be16(h + 2), IP_TCP);
+    unsigned end =
+        flow_key_set(&key, network->source, network->final, network->size, load_be16(h), load_be16(h + 2), IP_TCP);
     uint32_t index = find_stream(t, p, &key, end, &s);
     if (index == FLOW_NONE)
         return;
@@ -291,12 +294,18 @@ static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
     struct flow_end *from = &f->end[end], *to = &f->end[!end];
     note->stream = f->stream;
     note->have |= bit(NOTE_STREAM) | (s.anew ? bit(NOTE_REUSED_PORTS) : 0);
+    bool timed = begin_time(f, p);
     s.time = p->time;
     s.since = p->time - f->last;
-    note_times(f, p, note);
     if (s.measured)
         take_bases(&s, from, to);
-    note_numbers(&s, from, to, note);
+    if (t->levels & TRACK_STREAMS) {
+        note_numbers(&s, from, to, note);
+        if (timed)
+            note_times(f, p, note);
+    }
+    if (timed)
+        f->last = p->time;
     if (s.flags & TCP_SYN)
         take_scale(&s, read_options(t, &s, header), from, to);
     if (t->levels & TRACK_STATES && !(l->flags & LAYER_QUOTED))
@@ -312,8 +321,8 @@ static void take_udp(struct tracker *t, struct packet *p, struct layer *l)
     if (!note)
         return;
     struct flow_key key;
-    unsigned end = flow_key_set(&t->flows, &key, network->source, network->final, network->size, load_be16(h),
-                                load_be16(h + 2), IP_UDP);
+    unsigned end =
+        flow_key_set(&key, network->source, network->final, network->size, load_be16(h), load_be16(h + 2), IP_UDP);
     uint32_t index = flow_find(&t->flows, &key);
     if (index == FLOW_NONE)
         index = new_stream(t, p, &key, end);
@@ -322,7 +331,10 @@ static void take_udp(struct tracker *t, struct packet *p, struct layer *l)
     struct flow *f = flow_at(&t->flows, index);
     note->stream = f->stream;
     note->have |= bit(NOTE_STREAM);
-    note_times(f, p, note);
+    if (begin_time(f, p)) {
+        note_times(f, p, note);
+        f->last = p->time;
+    }
     if (!(t->levels & TRACK_STATES) || l->flags & (LAYER_QUOTED | LAYER_FRAGMENT))
         return;
     struct flow_detail *d = flow_detail_at(&t->flows, index);
@@ -349,9 +361,9 @@ void tracker_take(struct tracker *t, struct packet *p)
 {
     if (p->fragment.present && t->fragments)
         take_fragments(t, p);
-    if (!(t->levels & TRACK_STREAMS) || !(p->have & (HOT_TCP | HOT_UDP)))
+    if (!(t->levels & (TRACK_STREAMS | TRACK_STATES)) || !(p->have & (HOT_TCP | HOT_UDP)))
         return;
-    struct layer *subject = &p->layers[p->subject];
+    struct layer *subject = &p->layers[p->subject]; /* never one that an error quotes */
     if (!(p->again & HOT_TCP) && !(p->have & HOT_UDP) && subject->protocol == t->tcp) {
         take_tcp(t, p, subject); /* nearly always: there is one, and the packet is about it */
         return;

@@ -9,8 +9,8 @@
 
 enum track_level {
     TRACK_FRAGMENTS = 1, /* fragments become datagrams, dissected in the packet that completes them */
-    TRACK_STREAMS = 2,   /* stream numbers, relative numbers, windows, times within the stream */
-    TRACK_STATES = 4,    /* the states of both ends, counters, Zeek's history */
+    TRACK_STREAMS = 2,   /* notes: stream numbers, relative numbers, windows, times within the stream */
+    TRACK_STATES = 4,    /* the states of both ends, counters, Zeek's history; notes: stream numbers, states */
 };
 
 struct fragments;
@@ -34,7 +34,7 @@ struct tracker {
     uint64_t forgotten, forgotten_half_open;
 };
 
-/* registry_open() comes first. TRACK_STATES needs TRACK_STREAMS. Returns 0, ERROR_MEMORY or ERROR_SYSTEM. */
+/* registry_open() comes first. Returns 0, ERROR_MEMORY or ERROR_SYSTEM. */
 int tracker_open(struct tracker *tracker, unsigned levels, struct error *error);
 void tracker_close(struct tracker *tracker);
 
