@@ -211,10 +211,12 @@ static int32_t age_ms(const struct flow *f, int64_t time)
 static bool is_copy(const struct packet *p, struct flow *f, unsigned end, const struct segment *s)
 {
     enum { COPY_NS = 10000000 };
+    const struct flow_end *from = &f->end[end];
     uint16_t id = p->have & HOT_IP && !(p->again & HOT_IP) ? p->ip_id : 0;
+    uint32_t takes = s->length + (s->flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
     bool same = id && id == f->ident[end] && s->since >= 0 && s->since < COPY_NS;
     f->ident[end] = id;
-    return same && s->seq + s->length + (s->flags & (TCP_SYN | TCP_FIN) ? 1 : 0) == f->end[end].sent;
+    return same && takes && s->seq + takes == from->sent && (!(s->flags & TCP_ACK) || s->ack == from->received);
 }
 
 /* Errors that end a connection being opened: unreachable (but for too big a packet), time exceeded, parameter problem.
@@ -361,7 +363,9 @@ void tracker_take(struct tracker *t, struct packet *p)
 {
     if (p->fragment.present && t->fragments)
         take_fragments(t, p);
-    if (!(t->levels & (TRACK_STREAMS | TRACK_STATES)) || !(p->have & (HOT_TCP | HOT_UDP)))
+    if (!(t->levels & (TRACK_STREAMS | TRACK_STATES)))
+        return;
+    if (!(p->have & (HOT_TCP | HOT_UDP)) && !(t->levels & TRACK_STATES)) /* errors quote cut headers, too */
         return;
     struct layer *subject = &p->layers[p->subject]; /* never one that an error quotes */
     if (!(p->again & HOT_TCP) && !(p->have & HOT_UDP) && subject->protocol == t->tcp) {
