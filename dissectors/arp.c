@@ -163,7 +163,7 @@ static enum verdict dissect_atm(struct layer *self, struct span *in)
 
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
-    (void)packet, (void)next;
+    (void)next;
     const uint8_t *h = span_peek(in, HEADER);
     size_t length = h ? HEADER + 2u * h[4] + 2u * h[5] : HEADER;
     if (h && load_be16(h) == ATM)
@@ -176,6 +176,12 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     if (in->left < length) {
         self->length = !h ? 0 : asks_or_tells(load_be16(h + 6)) ? HEADER : (uint32_t)in->left;
         return VERDICT_CUT;
+    }
+    if (load_be16(h + 2) == 0x0800 && h[5] == 4 && packet->network_count < NETWORKS_MAX) {
+        /* Who asks or tells whom, as the protocol addresses have it. */
+        const uint8_t *sender = h + HEADER + h[4], *target = sender + 4 + h[4];
+        packet->networks[packet->network_count++] = (struct network){ sender, target, target, 4, 0 };
+        self->network = packet->network_count;
     }
     span_pull(in, length);
     self->length = (uint32_t)length;

@@ -39,16 +39,22 @@ static const struct field cut_off = { "", N_("Cut off"), FIELD_BYTES };
 
 /* --- cells --- */
 
-/* Gives a cell the bits that no narrower one has. */
+/* Whether bits of one cell are better told by another that covers them too. The kind of an option stays whole, for its
+ * name; runs of options and options themselves are only what lies around their fields. */
+static bool gives_way(const struct cell *before, const struct cell *cell)
+{
+    if (before->kind)
+        return false;
+    bool around = before->field == &option_data || before->field->type == FIELD_TLVS;
+    return cell->width < before->width || (around && cell->width == before->width);
+}
+
 static void deal(struct drawing *d, unsigned index)
 {
     const struct cell *cell = &d->cells[index];
-    for (uint32_t bit = cell->bit; bit < cell->bit + cell->width && bit < d->bits; bit++) {
-        unsigned owner = d->owner[bit];
-        const struct cell *before = owner ? &d->cells[owner - 1] : NULL;
-        if (!before || before->width > cell->width || before->field == &option_data)
+    for (uint32_t bit = cell->bit; bit < cell->bit + cell->width && bit < d->bits; bit++)
+        if (!d->owner[bit] || gives_way(&d->cells[d->owner[bit] - 1], cell))
             d->owner[bit] = (uint16_t)(index + 1);
-    }
 }
 
 static struct cell *add_cell(struct drawing *d, const struct field *field, const struct value *value)
@@ -245,6 +251,19 @@ static int text_row(const struct cell *cell)
     return (int)(head >= tail ? first : last);
 }
 
+/* A cell whose two parts lie in two rows and touch nowhere: the one without text gets a sign. */
+static bool is_torn(const struct cell *cell)
+{
+    uint32_t last = cell->bit + cell->width - 1;
+    return last / ROW == cell->bit / ROW + 1 && last % ROW < cell->bit % ROW;
+}
+
+static size_t put_sign(struct buffer *out, const struct style *style)
+{
+    buffer_text(out, mark(style, MARK_CUT));
+    return 1;
+}
+
 static enum sgr cell_color(const struct cell *cell)
 {
     if (cell->remark && !strcmp(cell->remark, _("bad")))
@@ -266,6 +285,8 @@ static void draw_part(struct drawing *d, struct cell *cell, int row, uint32_t bi
         used = cell_write_part(text, cell, (bit - cell->bit) / 8, bits / 8, columns, d->scratch, d->style);
     else if (row == text_row(cell) || (cell->bit + cell->width > d->bits && row == (int)(cell->bit / ROW)))
         used = cell_write(text, cell, columns, d->scratch, d->style);
+    else if (is_torn(cell))
+        used = put_sign(text, d->style);
     enum sgr color = cell_color(cell);
     put_spaces(d->out, (columns - used) / 2);
     if (color && used)
@@ -303,9 +324,11 @@ static void write_heading(struct drawing *d, uint32_t drawn)
     const struct layer *layer = d->layer;
     const char *dot = mark(d->style, MARK_DOT), *verdict = heading_verdict(layer, true);
     sgr_begin(d->out, d->style, layer->verdict == VERDICT_BROKEN ? SGR_RED : SGR_BOLD);
-    buffer_text(d->out, layer->protocol->label);
+    /* The headers that extend another share its label, but not its title: ipv6.hopopts. */
+    const char *name = strchr(layer->protocol->name, '.') ? _(layer->protocol->title) : layer->protocol->label;
+    buffer_text(d->out, name);
     sgr_end(d->out, d->style);
-    size_t start = buffer_used(d->out) - strlen(layer->protocol->label);
+    size_t start = buffer_used(d->out) - strlen(name);
     heading_ends(d->out, d->packet, layer, d->style);
     if (layer->length > 1)
         buffer_format(d->out, _(" %s bytes %u-%u"), dot, layer->offset, layer->offset + layer->length - 1);
@@ -332,7 +355,9 @@ static void write_ruler(struct drawing *d)
         if (i == ROW / 10 * 10)
             break;
     }
+    sgr_end(d->out, d->style);
     buffer_char(d->out, '\n');
+    sgr_begin(d->out, d->style, SGR_DIM);
     for (unsigned i = 0; i < ROW; i++) {
         buffer_char(d->out, ' ');
         buffer_char(d->out, (char)('0' + i % 10));

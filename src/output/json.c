@@ -11,14 +11,18 @@
 #include "protocol/protocol.h"
 #include "protocol/tlv.h"
 #include <stdlib.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 enum {
-    CHUNK = 32,           /* texts are copied in pieces of so many bytes: each has that much room behind it */
+    CHUNK = 32, /* texts are copied in pieces of so many bytes: each has that much room behind it */
+    SMALL = 1 << 10,
     PROTOCOL_SLOTS = 256, /* plans by protocol, at most half full */
     SEGMENT_BYTES = 32,   /* a segment's key */
     NARROW_SLOTS = 256,   /* texts kept of a segment of up to 8 bytes, */
     WIDE_SLOTS = 2048,    /* of a longer one */
-    SHAPES = 256,         /* and of option runs; */
+    SHAPES = 64,          /* and of option runs; */
     SHAPE_BYTES = 40,     /* of those up to so long, */
     SHAPE_NUMBERS = 12,   /* with so many numbers, */
     SHAPE_TEXT = 448,     /* and with so much text between them */
@@ -93,24 +97,29 @@ struct plan {
     const struct protocol *protocol; /* NULL: an unused slot */
     char *open;                      /* `,{"ip":` */
     uint32_t open_length;
-    size_t room; /* bytes that all rows of a bounded size take */
+    uint32_t need; /* bytes of the header that all quick ops want */
+    bool shapes;   /* arrays come from one run of options alone */
+    size_t room;   /* bytes that all rows of a bounded size take */
     struct op *ops;
     struct member *keys;
     unsigned op_count, key_count, key_room;
 };
 
+/* An occurrence that was gathered: its text in scratch; where its number lies in a run that a shape is made of. */
 struct piece {
     uint32_t next, start, length;
+    uint8_t at, size; /* size 0: the text is all that there is */
 };
 
 /* A run of options by its kinds and lengths: pieces of text, a number behind each but the last. */
 struct shape {
-    const struct tlv_set *set;
-    uint32_t size, numbers;
-    uint32_t bytes[SHAPE_BYTES / 4], mask[SHAPE_BYTES / 4];
+    const struct field *row; /* of the run; NULL: unused */
+    uint32_t size, count, length;
+    bool broken;
+    uint32_t bytes[SHAPE_BYTES / 4], mask[SHAPE_BYTES / 4]; /* what of the run the texts depend on */
     struct {
-        uint16_t at, size; /* the number, in the run */
-        uint32_t length;   /* of the text in front */
+        uint8_t at, size; /* the number, in the run */
+        uint16_t length;  /* of the text in front of it; of the last one that has no number */
     } number[SHAPE_NUMBERS + 1];
     char text[SHAPE_TEXT + CHUNK];
 };
@@ -127,7 +136,14 @@ struct json {
     unsigned row_count;
     struct plan plans[PROTOCOL_SLOTS];
     struct plan *frame;
+    uint64_t *small; /* the numbers below SMALL as text, the length in the highest byte */
+    uint64_t second; /* as it stands in second_text */
+    uint32_t second_length;
+    bool avx2;
+    char second_text[CHUNK];
     struct shape *shapes;
+    struct shape making;
+    bool recording; /* into making */
     uint64_t layer; /* counts layers */
     /* the layer at work */
     char *open; /* where its first key's comma stands, NULL: made a brace already */
@@ -435,6 +451,7 @@ static void compile_row(const struct plan *plan, const struct field *f, struct o
     op->kind = OP_ROW;
     if (f->type == FIELD_TLVS) {
         op->kind = OP_OPTIONS;
+        op->offset = f->bit / 8;
     } else if (key->many) {
         op->kind = OP_MANY;
     } else if (f->when) {
@@ -488,6 +505,32 @@ static int compile(struct json *j, struct plan *plan, const struct field *f)
     return 1;
 }
 
+/* Whether arrays come only from one run of options, which reaches from a fixed place to the header's end. */
+static bool allows_shapes(const struct plan *plan)
+{
+    unsigned runs = 0;
+    for (const struct op *op = plan->ops; op->kind != OP_END; op++) {
+        const struct field *f = op->field;
+        if (op->kind == OP_MANY)
+            return false;
+        if (op->kind != OP_OPTIONS)
+            continue;
+        if (f->width || f->when || f->only || f->never || f->after || f->sized || f->note_bit || f->read || f->bit % 8)
+            return false;
+        runs++;
+    }
+    return runs == 1;
+}
+
+static void summarize(struct plan *plan)
+{
+    plan->shapes = allows_shapes(plan) && !plan->protocol->walk;
+    if (plan->shapes)
+        plan->room += SHAPE_TEXT + SHAPE_NUMBERS * NUMBER_ROOM;
+    for (const struct op *op = plan->ops; op->kind != OP_END; op++)
+        plan->need = op->need > plan->need ? op->need : plan->need;
+}
+
 static bool make_plan(struct json *j, struct plan *plan, const struct protocol *protocol)
 {
     plan->protocol = protocol;
@@ -507,6 +550,7 @@ static bool make_plan(struct json *j, struct plan *plan, const struct protocol *
             return false;
         i += (unsigned)n;
     }
+    summarize(plan);
     return true;
 }
 
@@ -518,12 +562,25 @@ static inline struct plan *find_plan(struct json *j, const struct protocol *prot
     return &j->plans[at];
 }
 
+static uint64_t *make_small(void)
+{
+    uint64_t *small = malloc(SMALL * sizeof *small);
+    for (unsigned i = 0; small && i < SMALL; i++) {
+        char text[8] = { 0 };
+        text[7] = (char)(write_decimal(text, i) - text);
+        for (unsigned k = (unsigned)text[7]; k < 7; k++)
+            text[k] = 0;
+        memcpy(&small[i], text, 8);
+    }
+    return small;
+}
+
 int json_open(struct json **json, struct error *error)
 {
     struct json *j = *json = calloc(1, sizeof *j);
     bool good = j && !buffer_open(&j->scratch, -1, 4096);
     if (good)
-        good = (j->shapes = calloc(SHAPES, sizeof *j->shapes)) != NULL;
+        good = (j->shapes = calloc(SHAPES, sizeof *j->shapes)) && (j->small = make_small());
     for (const struct protocol *const *p = protocols; *p && good; p++)
         good = make_plan(j, find_plan(j, *p), *p);
     if (!good) {
@@ -532,6 +589,9 @@ int json_open(struct json **json, struct error *error)
         return error_set(error, ERROR_MEMORY, "%s", _("json: no memory"));
     }
     j->frame = find_plan(j, &frame_protocol);
+#ifdef __x86_64__
+    j->avx2 = __builtin_cpu_supports("avx2");
+#endif
     return 0;
 }
 
@@ -559,6 +619,7 @@ void json_close(struct json *j)
         if (j->plans[i].protocol)
             free_plan(&j->plans[i]);
     free(j->shapes);
+    free(j->small);
     free(j->pieces);
     free(j->touched);
     buffer_free(&j->scratch);
@@ -576,7 +637,34 @@ static inline char *put_text(char *at, const char *text, uint32_t length)
     return at + length;
 }
 
-static inline char *put_time(char *at, int64_t nanoseconds)
+/* A number below 2^16: eight characters in the table, their count in the last. */
+static inline char *put_small(const struct json *j, char *at, uint64_t value)
+{
+    uint64_t text = j->small[value];
+    memcpy(at, &text, 8);
+    return at + (text >> 56);
+}
+
+static inline char *put_decimal(const struct json *j, char *at, uint32_t value)
+{
+    if (value < 100000000)
+        return write_decimal(at, value);
+    return write_few_digits(put_small(j, at, value / 100000000), value % 100000000, 8);
+}
+
+/* Epochs stay the same second for a while; durations are short. */
+static inline char *put_seconds(struct json *j, char *at, uint64_t second)
+{
+    if (second < SMALL)
+        return put_small(j, at, second);
+    if (second != j->second) {
+        j->second = second;
+        j->second_length = (uint32_t)(write_decimal(j->second_text, second) - j->second_text);
+    }
+    return put_text(at, j->second_text, j->second_length);
+}
+
+static inline char *put_time(struct json *j, char *at, int64_t nanoseconds)
 {
     uint64_t n = (uint64_t)nanoseconds;
     *at++ = '"';
@@ -585,9 +673,8 @@ static inline char *put_time(char *at, int64_t nanoseconds)
         n = 0 - n;
     }
     uint64_t second = n / 1000000000;
-    uint32_t rest = (uint32_t)(n - second * 1000000000);
-    at = write_decimal(at, second);
-    uint32_t high = rest / 100000000;
+    uint32_t rest = (uint32_t)(n - second * 1000000000), high = rest / 100000000;
+    at = put_seconds(j, at, second);
     *at++ = '.';
     *at++ = (char)('0' + high);
     at = write_few_digits(at, rest - high * 100000000, 8);
@@ -601,31 +688,52 @@ static inline char *put_bool(char *at, bool value)
     return at + 5 - value;
 }
 
-typedef uint8_t bytes16 __attribute__((vector_size(16)));
-
-static inline bytes16 hex_characters(bytes16 nibbles)
-{
-    return nibbles + '0' + ((bytes16)(nibbles > 9) & ('a' - '0' - 10));
-}
-
 /* Lower-case hex of n bytes. */
-static char *put_hex(char *at, const uint8_t *bytes, size_t n)
+static char *put_hex_plain(char *at, const uint8_t *bytes, size_t n)
 {
-    for (; n >= 16; n -= 16, bytes += 16, at += 32) {
-        bytes16 v;
-        memcpy(&v, bytes, 16);
-        bytes16 high = hex_characters(v >> 4), low = hex_characters(v & 15);
-        bytes16 first = __builtin_shufflevector(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-        bytes16 second =
-            __builtin_shufflevector(high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-        memcpy(at, &first, 16);
-        memcpy(at + 16, &second, 16);
-    }
     for (; n; n--, bytes++) {
         *at++ = "0123456789abcdef"[*bytes >> 4];
         *at++ = "0123456789abcdef"[*bytes & 15];
     }
     return at;
+}
+
+#ifdef __x86_64__
+/* Sixteen bytes: each widened to a word, its halves put into the word's bytes, the digits looked up. */
+__attribute__((target("avx2"))) static inline void hex_sixteen(char *at, const uint8_t *bytes)
+{
+    const __m256i digits = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8('0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'));
+    __m256i words = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)bytes));
+    __m256i halves = _mm256_or_si256(_mm256_srli_epi16(words, 4), _mm256_slli_epi16(words, 8));
+    halves = _mm256_and_si256(halves, _mm256_set1_epi8(15));
+    _mm256_storeu_si256((__m256i *)(void *)at, _mm256_shuffle_epi8(digits, halves));
+}
+
+__attribute__((target("avx2"))) static char *put_hex_avx2(char *at, const uint8_t *bytes, size_t n)
+{
+    if (n < 16)
+        return put_hex_plain(at, bytes, n);
+    size_t done = 0;
+    for (; done + 32 <= n; done += 32) {
+        hex_sixteen(at + 2 * done, bytes + done);
+        hex_sixteen(at + 2 * done + 32, bytes + done + 16);
+    }
+    if (done + 16 <= n)
+        hex_sixteen(at + 2 * done, bytes + done);
+    hex_sixteen(at + 2 * (n - 16), bytes + n - 16); /* the last ones, perhaps again */
+    return at + 2 * n;
+}
+#endif
+
+static char *put_hex(const struct json *j, char *at, const uint8_t *bytes, size_t n)
+{
+#ifdef __x86_64__
+    if (j->avx2)
+        return put_hex_avx2(at, bytes, n);
+#endif
+    (void)j;
+    return put_hex_plain(at, bytes, n);
 }
 
 /* --- rows by field_read --- */
@@ -686,7 +794,8 @@ static void gather(struct json *j, struct plan *plan, uint32_t index, const stru
     }
     uint32_t start = (uint32_t)buffer_used(&j->scratch);
     value_write_json(&j->scratch, f, value);
-    j->pieces[j->piece_count++] = (struct piece){ 0, start, (uint32_t)buffer_used(&j->scratch) - start };
+    j->pieces[j->piece_count++] =
+        (struct piece){ .start = start, .length = (uint32_t)buffer_used(&j->scratch) - start };
     struct member *key = &plan->keys[index];
     if (key->last) {
         j->pieces[key->last - 1].next = j->piece_count;
@@ -697,66 +806,210 @@ static void gather(struct json *j, struct plan *plan, uint32_t index, const stru
     key->last = j->piece_count;
 }
 
-/* The arrays that the layer's rows were gathered in. */
-static char *put_gathered(struct json *j, struct buffer *out, struct plan *plan, char *at)
+static void record_text(struct shape *shape, const char *text, uint32_t length)
 {
-    for (uint32_t i = 0; i < j->touched_count; i++) {
-        struct member *key = &plan->keys[j->touched[i]];
-        at = make_room(j, out, at, key->length + plan->room);
-        at = put_text(at, key->text, key->length);
-        *at++ = '[';
-        for (uint32_t p = key->first; p; p = j->pieces[p - 1].next) {
-            const struct piece *piece = &j->pieces[p - 1];
-            at = make_room(j, out, at, piece->length + plan->room);
-            memcpy(at, j->scratch.start + piece->start, piece->length);
-            at += piece->length;
-            *at++ = ',';
-        }
-        at[-1] = ']';
-        key->first = key->last = 0;
+    if (shape->length + length > SHAPE_TEXT) {
+        shape->broken = true;
+        return;
     }
-    j->touched_count = j->piece_count = 0;
-    j->scratch.at = j->scratch.start;
+    memcpy(shape->text + shape->length, text, length);
+    shape->length += length;
+    shape->number[shape->count].length = (uint16_t)(shape->number[shape->count].length + length);
+}
+
+static void record_piece(struct shape *shape, const struct piece *piece, const char *text)
+{
+    if (!piece->size) {
+        record_text(shape, text, piece->length);
+    } else if (shape->count == SHAPE_NUMBERS) {
+        shape->broken = true;
+    } else {
+        shape->number[shape->count].at = piece->at;
+        shape->number[shape->count++].size = piece->size;
+        shape->number[shape->count].length = 0;
+    }
+}
+
+/* One array of what was gathered. */
+static char *put_array(struct json *j, struct buffer *out, const struct plan *plan, struct member *key, char *at)
+{
+    at = make_room(j, out, at, key->length + plan->room);
+    char *start = at;
+    at = put_text(at, key->text, key->length);
+    *at++ = '[';
+    if (j->recording)
+        record_text(&j->making, start, (uint32_t)(at - start));
+    for (uint32_t p = key->first; p; p = j->pieces[p - 1].next) {
+        const struct piece *piece = &j->pieces[p - 1];
+        const char *text = j->scratch.start + piece->start;
+        at = make_room(j, out, at, piece->length + plan->room);
+        memcpy(at, text, piece->length);
+        at += piece->length;
+        *at++ = piece->next ? ',' : ']';
+        if (j->recording) {
+            record_piece(&j->making, piece, text);
+            record_text(&j->making, at - 1, 1);
+        }
+    }
+    key->first = key->last = 0;
     return at;
 }
 
-static void gather_rows(struct json *j, struct plan *plan, const struct place *place)
+/* The arrays that the layer's rows were gathered in. */
+static char *put_gathered(struct json *j, struct buffer *out, const struct plan *plan, char *at)
+{
+    for (uint32_t i = 0; i < j->touched_count; i++)
+        at = put_array(j, out, plan, &plan->keys[j->touched[i]], at);
+    j->touched_count = j->piece_count = 0;
+    j->scratch.at = j->scratch.start;
+    return make_room(j, out, at, plan->room);
+}
+
+/* --- options --- */
+
+/* The shape depends on these bytes of the run. */
+static void depend(struct shape *shape, uint32_t at, uint32_t size)
+{
+    for (uint32_t i = at; i < at + size && i < SHAPE_BYTES; i++)
+        shape->mask[i / 4] |= 0xffu << i % 4 * 8;
+}
+
+static bool depends(const struct shape *shape, uint32_t at, uint32_t size)
+{
+    for (uint32_t i = at; i < at + size && i < SHAPE_BYTES; i++)
+        if (!(shape->mask[i / 4] >> i % 4 * 8 & 0xff))
+            return false;
+    return true;
+}
+
+/* A row of an option goes into the shape as a number that is read anew each time or, where it is small, as what it
+ * says now. Rows that have more to say than where they lie are in no shape. */
+static void record_row(struct shape *shape, const struct field *f, uint32_t at, uint32_t size, struct piece *piece)
+{
+    if (depends(shape, at, size))
+        return;
+    if (f->type == FIELD_UINT && !f->unit && !(f->bit % 8) && (f->width == 16 || f->width == 32)) {
+        piece->at = (uint8_t)at;
+        piece->size = (uint8_t)size;
+    } else if (size <= 2) {
+        depend(shape, at, size);
+    } else {
+        shape->broken = true;
+    }
+}
+
+static bool is_shapely(const struct field *f)
+{
+    struct field once = *f;
+    once.stride = 0;
+    return is_plain(&once) && !f->when && !f->only && !f->never;
+}
+
+static void gather_rows(struct json *j, struct plan *plan, const struct place *place, uint32_t run)
 {
     struct value value;
     for (const struct field *f = place->rows; f && f->abbrev; f++) {
-        uint32_t key = find_row(j, plan, f)->key;
+        uint32_t key = find_row(j, plan, f)->key, count = j->piece_count;
         for (unsigned turn = 0; field_read(f, place, turn, &value); turn++) {
             gather(j, plan, key, f, &value);
+            if (j->recording && j->piece_count > count)
+                record_row(&j->making, f, value.bit / 8 - run, (uint32_t)value.bytes.left,
+                           &j->pieces[j->piece_count - 1]);
             if (!f->stride)
                 break;
         }
+        j->making.broken |= !is_shapely(f);
     }
 }
 
 static void gather_options(struct json *j, struct plan *plan, const struct field *f, const struct place *place,
-                           struct span run)
+                           const struct value *value)
 {
     struct option option;
     struct place inside = *place;
+    struct span run = value->bytes;
+    uint32_t start = value->bit / 8;
     while (tlv_next(f->tlvs, &run, &option)) {
         inside.bytes = option.bytes;
         inside.start = place->start + (uint32_t)(option.bytes.at - place->bytes.at);
+        depend(&j->making, inside.start - start, f->tlvs->kind_size + (option.tlv->alone ? 0u : f->tlvs->length_size));
+        j->making.broken |= option.broken || f->tlvs->measure;
         inside.rows = f->tlvs->common;
-        gather_rows(j, plan, &inside);
+        gather_rows(j, plan, &inside, start);
         inside.rows = option.tlv->fields;
         if (!option.broken)
-            gather_rows(j, plan, &inside);
+            gather_rows(j, plan, &inside, start);
     }
 }
 
-static char *put_options(struct json *j, struct buffer *out, struct plan *plan, const struct op *op,
-                         const struct place *place, char *at)
+static inline struct shape *find_shape(const struct json *j, const struct span *run)
 {
-    struct value run;
-    (void)out;
-    if (field_read(op->field, place, 0, &run))
-        gather_options(j, plan, op->field, place, run.bytes);
+    uint64_t mix = (load_le32(run->at) ^ (uint64_t)run->left << 32) * UINT64_C(0x9e3779b97f4a7c15);
+    return &j->shapes[mix >> 32 & (SHAPES - 1)];
+}
+
+/* A run that its shape's texts hold for: the bytes that they depend on are the same. */
+static inline bool fits(const struct shape *shape, const struct field *row, const struct span *run)
+{
+    if (shape->row != row || shape->size != run->left)
+        return false;
+    for (uint32_t i = 0; i < shape->size / 4; i++)
+        if ((load_le32(run->at + 4 * i) & shape->mask[i]) != shape->bytes[i])
+            return false;
+    return true;
+}
+
+static inline char *put_shape(const struct json *j, const struct shape *shape, const uint8_t *run, char *at)
+{
+    const char *text = shape->text;
+    for (uint32_t i = 0; i < shape->count; i++) {
+        at = put_text(at, text, shape->number[i].length);
+        text += shape->number[i].length;
+        const uint8_t *number = run + shape->number[i].at;
+        at = put_decimal(j, at, shape->number[i].size == 4 ? load_be32(number) : load_be16(number));
+    }
+    return put_text(at, text, shape->number[shape->count].length);
+}
+
+/* Options whose shape is not kept: gathered, and the shape kept if it can be. */
+static char *put_new_options(struct json *j, struct buffer *out, struct plan *plan, const struct op *op,
+                             const struct place *place, char *at)
+{
+    struct value value;
+    if (!field_read(op->field, place, 0, &value))
+        return at;
+    const struct span *run = &value.bytes;
+    j->recording = plan->shapes && run->left && run->left % 4 == 0 && run->left <= SHAPE_BYTES;
+    struct shape *making = &j->making;
+    memset(making, 0, offsetof(struct shape, text));
+    making->row = op->field;
+    making->size = (uint32_t)run->left;
+    gather_options(j, plan, op->field, place, &value);
+    if (!plan->shapes)
+        return at;
+    at = put_gathered(j, out, plan, at);
+    if (!j->recording)
+        return at;
+    for (uint32_t i = 0; i < making->size / 4; i++)
+        making->bytes[i] = load_le32(run->at + 4 * i) & making->mask[i];
+    if (!making->broken)
+        *find_shape(j, run) = *making;
+    j->recording = false;
     return at;
+}
+
+static inline char *put_options(struct json *j, struct buffer *out, struct plan *plan, const struct op *op,
+                                const struct place *place, char *at)
+{
+    struct span run = span_part(place->bytes, op->offset, place->bytes.left);
+    if (!plan->shapes || run.left % 4 || run.left > SHAPE_BYTES)
+        return put_new_options(j, out, plan, op, place, at);
+    if (!run.left)
+        return at;
+    const struct shape *shape = find_shape(j, &run);
+    if (!fits(shape, op->field, &run))
+        return put_new_options(j, out, plan, op, place, at);
+    return put_shape(j, shape, run.at, at);
 }
 
 /* A row that is no array; nothing if a row of the same name was there. */
@@ -831,7 +1084,7 @@ static inline char *put_narrow(struct json *j, struct segment *s, const struct p
     uint64_t mix = words[0] * UINT64_C(0x9e3779b97f4a7c15);
     if (__builtin_expect(!s->kept && !first_slot(s), 0))
         return put_fresh(j, s, NULL, words, place, at);
-    struct slot *slot = (struct slot *)(s->kept + (mix >> 32) % s->slots * s->stride);
+    struct slot *slot = (struct slot *)(s->kept + (mix >> 32 & (s->slots - 1)) * s->stride);
     if (slot->bytes[0] != words[0] || !slot->length)
         return put_fresh(j, s, slot, words, place, at);
     return put_text(at, slot->text, slot->length);
@@ -848,7 +1101,7 @@ static inline char *put_wide(struct json *j, struct segment *s, const struct pla
     mix = (mix ^ (w[1] + w[2]) * UINT64_C(0xa0761d6478bd642f)) * UINT64_C(0xe7037ed1a0b428db);
     if (__builtin_expect(!s->kept && !first_slot(s), 0))
         return put_fresh(j, s, NULL, w, place, at);
-    struct slot *slot = (struct slot *)(s->kept + (mix >> 48) % s->slots * s->stride);
+    struct slot *slot = (struct slot *)(s->kept + (mix >> 48 & (s->slots - 1)) * s->stride);
     if ((slot->bytes[0] ^ w[0]) | (slot->bytes[1] ^ w[1]) | (slot->bytes[2] ^ w[2]) | (slot->bytes[3] ^ w[3]) ||
         !slot->length)
         return put_fresh(j, s, slot, w, place, at);
@@ -862,7 +1115,7 @@ static inline bool guarded(const struct op *op, unsigned flags)
     return (op->never & flags) || (op->only && !(op->only & flags));
 }
 
-static inline char *put_note(const struct op *op, const struct note *note, char *at)
+static inline char *put_note(struct json *j, const struct op *op, const struct note *note, char *at)
 {
     const char *from = (const char *)note + op->offset;
     uint32_t narrow;
@@ -871,29 +1124,34 @@ static inline char *put_note(const struct op *op, const struct note *note, char 
     switch (op->kind) {
     case OP_NOTE:
         memcpy(&narrow, from, 4);
-        return write_decimal(at, narrow);
+        return put_decimal(j, at, narrow);
     case OP_NOTE_INT:
         memcpy(&narrow, from, 4);
         *at = '-';
         at += narrow >> 31;
-        return write_decimal(at, narrow >> 31 ? 0 - narrow : narrow);
+        return put_decimal(j, at, narrow >> 31 ? 0 - narrow : narrow);
     case OP_NOTE_TIME:
         memcpy(&wide, from, 8);
-        return put_time(at, wide);
+        return put_time(j, at, wide);
     default:
         return put_bool(at, true);
     }
 }
 
-static inline char *put_read(const struct op *op, const struct place *place, char *at)
+static inline char *put_read(struct json *j, const struct op *op, const struct place *place, char *at)
 {
     struct value value = { 0 };
     if (!op->field->read(place, &value))
         return at;
     at = put_text(at, op->text, op->length);
-    if (op->kind == OP_READ)
-        return write_decimal(at, value.u);
-    return op->kind == OP_READ_BOOL ? put_bool(at, value.u) : put_time(at, value.i);
+    switch (op->kind) {
+    case OP_READ:
+        return value.u < SMALL ? put_small(j, at, value.u) : write_decimal(at, value.u);
+    case OP_READ_BOOL:
+        return put_bool(at, value.u);
+    default:
+        return put_time(j, at, value.i);
+    }
 }
 
 static inline char *put_rest(struct json *j, struct buffer *out, const struct plan *plan, const struct op *op,
@@ -902,7 +1160,7 @@ static inline char *put_rest(struct json *j, struct buffer *out, const struct pl
     at = make_room(j, out, at, 2 * bytes.left + plan->room);
     at = put_text(at, op->text, op->length);
     *at++ = '"';
-    at = put_hex(at, bytes.at + op->offset, bytes.left - op->offset);
+    at = put_hex(j, at, bytes.at + op->offset, bytes.left - op->offset);
     *at++ = '"';
     return at;
 }
@@ -912,8 +1170,9 @@ static char *put_rows(struct json *j, struct buffer *out, struct plan *plan, con
     const uint8_t *h = place->bytes.at;
     const struct note *note = layer_note(place->packet, place->layer);
     uint64_t have = note ? note->have : 0;
+    bool whole = place->bytes.left >= plan->need;
     for (const struct op *op = plan->ops;; op++) {
-        if (op->need > place->bytes.left) {
+        if (!whole && op->need > place->bytes.left) {
             at = put_short(j, out, plan, op, place, at);
             continue;
         }
@@ -927,7 +1186,7 @@ static char *put_rows(struct json *j, struct buffer *out, struct plan *plan, con
             at = write_decimal(put_text(at, op->text, op->length), load_be16(h + op->offset));
             break;
         case OP_BE32:
-            at = write_decimal(put_text(at, op->text, op->length), load_be32(h + op->offset));
+            at = put_decimal(j, put_text(at, op->text, op->length), load_be32(h + op->offset));
             break;
         case OP_KEPT:
             at = put_narrow(j, op->segment, place, h + op->offset, at);
@@ -941,13 +1200,13 @@ static char *put_rows(struct json *j, struct buffer *out, struct plan *plan, con
         case OP_NOTE_NONE:
             if (have >> op->bit & 1) {
                 plan->keys[op->key].written = j->layer;
-                at = put_note(op, note, at);
+                at = put_note(j, op, note, at);
             }
             break;
         case OP_READ:
         case OP_READ_BOOL:
         case OP_READ_TIME:
-            at = put_read(op, place, at);
+            at = put_read(j, op, place, at);
             break;
         case OP_REST:
             at = put_rest(j, out, plan, op, place->bytes, at);
@@ -961,6 +1220,8 @@ static char *put_rows(struct json *j, struct buffer *out, struct plan *plan, con
         case OP_OPTIONS:
             at = put_options(j, out, plan, op, place, at);
             break;
+        default:
+            __builtin_unreachable();
         }
     }
 }

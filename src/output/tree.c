@@ -17,6 +17,7 @@ struct tree {
     const struct style *style;
     struct bits open[NESTED_MAX]; /* the fields that the next one may lie within */
     unsigned nested, depth;       /* how many are open; how many options are */
+    bool no_bytes;                /* a layer that has none: that its fields don't come from there is no news */
 };
 
 static void indent(struct tree *t, unsigned depth)
@@ -100,19 +101,27 @@ static void write_field(struct tree *t, const struct field *field, const struct 
     write_value(t, field, value);
 }
 
+/* A field that is not from bytes: it was computed, or is known from other packets. */
+static void write_bracketed(struct tree *t, const struct field *field, const struct value *value)
+{
+    indent(t, 1 + t->depth);
+    sgr_begin(t->out, t->style, is_bad_checksum(field, value) ? SGR_RED : SGR_DIM);
+    buffer_char(t->out, '[');
+    write_field(t, field, value);
+    buffer_char(t->out, ']');
+    sgr_end(t->out, t->style);
+}
+
 static void on_field(struct sink *sink, const struct field *field, const struct value *value)
 {
     struct tree *t = (struct tree *)sink;
     if (field->flags & FIELD_HIDDEN)
         return;
-    if (!value->width) {
-        indent(t, 1 + t->depth);
-        bool bad = is_bad_checksum(field, value);
-        sgr_begin(t->out, t->style, bad ? SGR_RED : SGR_DIM);
-        buffer_char(t->out, '[');
+    if (t->no_bytes) {
+        indent(t, 1);
         write_field(t, field, value);
-        buffer_char(t->out, ']');
-        sgr_end(t->out, t->style);
+    } else if (!value->width) {
+        write_bracketed(t, field, value);
     } else {
         struct bits around = enclose(t, field, value);
         indent(t, 1 + t->depth + t->nested);
@@ -149,6 +158,7 @@ static void on_layer(struct sink *sink, const struct packet *packet, const struc
 {
     struct tree *t = (struct tree *)sink;
     t->nested = t->depth = 0;
+    t->no_bytes = layer->protocol == &frame_protocol;
     sgr_begin(t->out, t->style, layer->verdict == VERDICT_BROKEN ? SGR_RED : SGR_BOLD);
     buffer_text(t->out, _(layer->protocol->title));
     sgr_end(t->out, t->style);
