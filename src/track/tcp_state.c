@@ -49,6 +49,8 @@ static void set_flag(const struct machine *m, unsigned end, enum end_flag flag)
 static void begin(const struct machine *m, unsigned end, enum tcp_state state, uint32_t sent)
 {
     struct flow_end *e = &m->flow->end[end];
+    if (e->state > TCP_LISTEN && e->state != state)
+        set_state(m, end, TCP_CLOSED);
     e->flags &= END_BASE;
     e->sent = sent;
     e->received = e->fin = 0;
@@ -370,22 +372,20 @@ bool tcp_state_allowed(enum tcp_state from, enum tcp_state to)
 #define TO(state) (1u << TCP_##state)
     static const unsigned arrows[TCP_STATES] = {
         [TCP_UNKNOWN] = TO(SYN_SENT) | TO(SYN_RECEIVED) | TO(ESTABLISHED),
-        [TCP_CLOSED] = TO(SYN_SENT) | TO(SYN_RECEIVED)                     /* through LISTEN, which is another row */
-                       | TO(LAST_ACK)                                      /* its last ACK was lost */
-                       | TO(ESTABLISHED) | TO(FIN_WAIT_1) | TO(FIN_WAIT_2) /* a reset that did not arrive */
-                       | TO(CLOSE_WAIT) | TO(CLOSING) | TO(TIME_WAIT),
+        [TCP_CLOSED] = TO(SYN_SENT) | TO(SYN_RECEIVED) /* through LISTEN, which is another row */
+                       | TO(LAST_ACK)                  /* its last ACK was lost */
+                       | TO(ESTABLISHED) | TO(FIN_WAIT_1) | TO(FIN_WAIT_2) | TO(CLOSE_WAIT) | TO(CLOSING) |
+                       TO(TIME_WAIT), /* a reset that did not arrive */
         [TCP_LISTEN] = TO(SYN_SENT) | TO(SYN_RECEIVED),
         [TCP_SYN_SENT] = TO(SYN_RECEIVED) | TO(ESTABLISHED),
         [TCP_SYN_RECEIVED] = TO(ESTABLISHED) | TO(FIN_WAIT_1),
-        [TCP_ESTABLISHED] = TO(FIN_WAIT_1) | TO(CLOSE_WAIT) | TO(SYN_RECEIVED) /* the handshake's ACK was lost */
-                            | TO(SYN_SENT),                                    /* the host forgot it, and calls anew */
-        [TCP_FIN_WAIT_1] = TO(FIN_WAIT_2) | TO(CLOSING) | TO(SYN_SENT) | TO(SYN_RECEIVED),
-        [TCP_FIN_WAIT_2] = TO(TIME_WAIT) | TO(FIN_WAIT_1) /* the ACK was lost */ | TO(SYN_SENT) | TO(SYN_RECEIVED),
-        [TCP_CLOSE_WAIT] = TO(LAST_ACK) | TO(SYN_SENT) | TO(SYN_RECEIVED),
-        [TCP_CLOSING] = TO(TIME_WAIT) | TO(SYN_SENT) | TO(SYN_RECEIVED),
-        [TCP_LAST_ACK] = TO(SYN_SENT) | TO(SYN_RECEIVED),
-        [TCP_TIME_WAIT] = TO(SYN_SENT) | TO(SYN_RECEIVED) /* reuse: RFC 9293, 3.6.1 */
-                          | TO(CLOSING),                  /* the ACK of its FIN was lost */
+        [TCP_ESTABLISHED] = TO(FIN_WAIT_1) | TO(CLOSE_WAIT) | TO(SYN_RECEIVED) | TO(SYN_SENT), /* a lost handshake */
+        [TCP_FIN_WAIT_1] = TO(FIN_WAIT_2) | TO(CLOSING),
+        [TCP_FIN_WAIT_2] = TO(TIME_WAIT) | TO(FIN_WAIT_1), /* the ACK was lost */
+        [TCP_CLOSE_WAIT] = TO(LAST_ACK),
+        [TCP_CLOSING] = TO(TIME_WAIT),
+        [TCP_LAST_ACK] = 0,
+        [TCP_TIME_WAIT] = TO(CLOSING), /* the ACK of its FIN was lost */
     };
 #undef TO
     return to == TCP_CLOSED || arrows[from] >> to & 1;
