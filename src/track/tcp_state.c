@@ -312,10 +312,26 @@ static void take_plain(const struct machine *m, unsigned end, const struct segme
     receiver_takes(m, !end, s);
 }
 
+/* What nearly every segment is: data or an acknowledgement while both ends are established and nothing is odd. */
+static bool take_usual(struct flow_end *from, struct flow_end *to, const struct segment *s)
+{
+    enum { ODD = END_FIN_SENT | END_FIN_RECEIVED | END_PENDING, USUAL = END_HEARD | END_SPOKE };
+    if ((s->flags & (TCP_SYN | TCP_RST | TCP_FIN | TCP_ACK)) != TCP_ACK || from->state != TCP_ESTABLISHED ||
+        to->state != TCP_ESTABLISHED || (from->flags & (ODD | USUAL)) != USUAL || to->flags & ODD)
+        return false;
+    int32_t beyond = seq_diff(s->seq, from->sent);
+    if (beyond > 1 << 30 || beyond < -(1 << 30))
+        return false;
+    hear(from, s->ack);
+    reach(from, s->seq + s->length);
+    reach(to, s->ack);
+    return true;
+}
+
 void tcp_state_take(struct flow *flow, unsigned end, const struct segment *s, int32_t now, struct tcp_watch *watch)
 {
     struct machine m = { flow, now, watch };
-    if (!s->measured || !s->sound || s->copy)
+    if (!s->measured || !s->sound || s->copy || take_usual(&flow->end[end], &flow->end[!end], s))
         return;
     if (s->flags & TCP_RST)
         take_rst(&m, end, s);

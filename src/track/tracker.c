@@ -14,10 +14,12 @@ static uint64_t bit(enum note_bit which)
     return UINT64_C(1) << which;
 }
 
-static struct note *add_note(struct packet *p, struct layer *l)
+/* Where what is known of a layer goes; where nobody asked for it, or there is no room, to a place that nobody reads. */
+static struct note *add_note(const struct tracker *t, struct packet *p, struct layer *l)
 {
-    if (p->note_count == NOTES_MAX)
-        return NULL;
+    static struct note nowhere;
+    if (!(t->levels & TRACK_STREAMS) || p->note_count == NOTES_MAX)
+        return &nowhere;
     struct note *note = &p->notes[p->note_count++];
     note->have = 0;
     l->note = p->note_count;
@@ -89,7 +91,6 @@ static void note_times(const struct flow *f, const struct packet *p, struct note
 
 static void read_segment(struct segment *s, const struct layer *l, const uint8_t *header)
 {
-    s->header = header;
     s->seq = load_be32(header + 4);
     s->ack = load_be32(header + 8);
     s->flags = load_be16(header + 12) & 0xfff;
@@ -281,8 +282,7 @@ static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
     const struct network *network = layer_network(p, l);
     struct span header = layer_header(p, l);
     const uint8_t *h = span_peek(&header, TCP_HEADER);
-    struct note *note = h && network ? add_note(p, l) : NULL;
-    if (!note)
+    if (!h || !network)
         return;
     struct segment s;
     struct flow_key key;
@@ -294,14 +294,15 @@ static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
         return;
     struct flow *f = flow_at(&t->flows, index);
     struct flow_end *from = &f->end[end], *to = &f->end[!end];
-    note->stream = f->stream;
-    note->have |= bit(NOTE_STREAM) | (s.anew ? bit(NOTE_REUSED_PORTS) : 0);
     bool timed = begin_time(f, p);
     s.time = p->time;
     s.since = p->time - f->last;
     if (s.measured)
         take_bases(&s, from, to);
+    struct note *note = add_note(t, p, l);
+    note->stream = f->stream;
     if (t->levels & TRACK_STREAMS) {
+        note->have |= bit(NOTE_STREAM) | (s.anew ? bit(NOTE_REUSED_PORTS) : 0);
         note_numbers(&s, from, to, note);
         if (timed)
             note_times(f, p, note);
@@ -319,8 +320,7 @@ static void take_udp(struct tracker *t, struct packet *p, struct layer *l)
     const struct network *network = layer_network(p, l);
     struct span header = layer_header(p, l);
     const uint8_t *h = span_peek(&header, UDP_HEADER);
-    struct note *note = h && network ? add_note(p, l) : NULL;
-    if (!note)
+    if (!h || !network)
         return;
     struct flow_key key;
     unsigned end =
@@ -331,6 +331,7 @@ static void take_udp(struct tracker *t, struct packet *p, struct layer *l)
     if (index == FLOW_NONE)
         return;
     struct flow *f = flow_at(&t->flows, index);
+    struct note *note = add_note(t, p, l);
     note->stream = f->stream;
     note->have |= bit(NOTE_STREAM);
     if (begin_time(f, p)) {

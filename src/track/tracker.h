@@ -9,8 +9,9 @@
 
 enum track_level {
     TRACK_FRAGMENTS = 1, /* fragments become datagrams, dissected in the packet that completes them */
-    TRACK_STREAMS = 2,   /* notes: stream numbers, relative numbers, windows, times within the stream */
-    TRACK_STATES = 4,    /* the states of both ends, counters, Zeek's history; notes: stream numbers, states */
+    TRACK_STREAMS = 2,   /* notes: stream numbers, relative numbers, windows, times within the stream, and
+                            the states if they are tracked */
+    TRACK_STATES = 4,    /* the states of both ends, counters, Zeek's history */
 };
 
 struct fragments;
