@@ -47,7 +47,7 @@ static void run_layers(struct packet *p, const struct protocol *protocol, struct
         self->verdict = (uint8_t)verdict;
         offset += self->length;
         end = self->end;
-        if ((verdict != VERDICT_WHOLE && !next.space) || offset >= end)
+        if ((verdict != VERDICT_WHOLE && !next.space) || offset >= end || (next.space && next.space == p->stop))
             break;
         if (in.left > end - offset)
             in.left = end - offset;
