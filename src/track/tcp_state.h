@@ -29,22 +29,25 @@ enum {
     TIME_WAIT_MS = 60000, /* twice the maximum segment lifetime (RFC 9293, 3.4.2), as Linux has it */
     /* Longer than any host waits for an answer to its last SYN or SYN ACK: a socket that it gave up goes silently. */
     SYN_PATIENCE_MS = 65000,
-    SYN_AGAIN_MS = 500,   /* a SYN ACK that comes this late again was not delayed but repeated; first RTO 1 s, RFC 6298, 2 */
-    FIN_AGAIN_MS = 150,   /* the same of a FIN; Linux's shortest RTO is 200 ms */
+    SYN_AGAIN_MS =
+        500, /* a SYN ACK that comes this late again was not delayed but repeated; first RTO 1 s, RFC 6298, 2 */
+    FIN_AGAIN_MS = 150, /* the same of a FIN; Linux's shortest RTO is 200 ms */
 };
 
 /* A segment, host byte order. */
 struct segment {
     const uint8_t *header;
+    uint32_t frame;            /* the packet's number */
     uint32_t seq, ack, length; /* length: of the payload on the wire */
     uint16_t flags, window;
-    uint16_t mss;  /* a SYN's option, 0: none */
-    int64_t time;  /* nanoseconds since 1970 */
-    int64_t since; /* since the conversation's packet before this one, nanoseconds */
-    bool measured; /* length is known: no quote, no single fragment, header within the datagram */
-    bool sound;    /* the header is as long as one must be */
-    bool anew;     /* a SYN that counts from elsewhere than its end did */
-    bool copy;     /* the same packet once more: a bridge or two interfaces let the capture see it twice */
+    uint16_t mss;    /* a SYN's option, 0: none */
+    int64_t time;    /* nanoseconds since 1970 */
+    int64_t since;   /* since the conversation's packet before this one, nanoseconds */
+    bool measured;   /* length is known: no quote, no single fragment, header within the datagram */
+    bool sound;      /* the header is as long as one must be */
+    bool anew;       /* a SYN that counts from elsewhere than its end did */
+    uint32_t sacked; /* bytes in the blocks of its SACK options; only looked for where it is analysed */
+    bool copy;       /* the same packet once more: a bridge or two interfaces let the capture see it twice */
 };
 
 /* Who wants to know of each change. */

@@ -5,12 +5,14 @@
 #pragma once
 #include "base/error.h"
 #include "protocol/packet.h"
+#include "track/analysis.h"
 #include "track/flow.h"
 
 enum track_level {
     TRACK_FRAGMENTS = 1, /* fragments become datagrams, dissected in the packet that completes them */
     TRACK_STREAMS = 2,   /* stream numbers, relative numbers, windows, times within the stream */
     TRACK_STATES = 4,    /* the states of both ends, counters, Zeek's history */
+    TRACK_ANALYSIS = 8,  /* what is remarkable: retransmissions, round-trip times ... */
 };
 
 struct fragments;
@@ -20,6 +22,7 @@ struct tlv_set;
 struct tracker {
     unsigned levels; /* enum track_level */
     struct flow_table flows;
+    struct analysis analysis;
     struct fragments *fragments; /* owned; NULL: not asked for */
     const struct protocol *tcp, *udp;
     const struct tlv_set *tcp_options; /* how to read them */
@@ -33,7 +36,10 @@ struct tracker {
     uint64_t forgotten, forgotten_half_open;
 };
 
-/* registry_open() comes first. TRACK_STATES needs TRACK_STREAMS. Returns 0, ERROR_MEMORY or ERROR_SYSTEM. */
+/* The levels that fill these bits of notes (1 << enum note_bit). */
+unsigned tracker_levels(uint64_t notes);
+
+/* registry_open() comes first. TRACK_STATES and TRACK_ANALYSIS need TRACK_STREAMS. Returns 0, ERROR_MEMORY or ERROR_SYSTEM. */
 int tracker_open(struct tracker *tracker, unsigned levels, struct error *error);
 void tracker_close(struct tracker *tracker);
 
