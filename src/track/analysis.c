@@ -4,11 +4,11 @@
 
 enum { PSH = 8 };
 
-#define ANALYSIS_NOTES ((UINT64_C(1) << (NOTE_RTO_FRAME + 1)) - (UINT64_C(1) << NOTE_RETRANSMISSION))
-#define MILLISECOND    INT64_C(1000000)
+#define MILLISECOND INT64_C(1000000)
 
 enum {
     OUT_OF_ORDER_MS = 3, /* as long as the round-trip time is not known */
+    WINDOW_MOST = 1 << 30,
     FAST_MS = 20,
     DUPLICATES_FAST = 2,
 };
@@ -32,8 +32,9 @@ struct look {
     struct analysis_end *from, *to;
     unsigned side; /* which end from is */
     const struct segment *s;
-    uint32_t end; /* one beyond its last number: SYN and FIN take one each, RFC 9293, 3.4 */
-    bool control; /* SYN, FIN or RST */
+    uint32_t end;    /* one beyond its last number: SYN and FIN take one each, RFC 9293, 3.4 */
+    bool control;    /* SYN, FIN or RST */
+    bool remarkable; /* tshark has something to say of it, even if it is not shown */
     struct note *note;
 };
 
@@ -185,6 +186,7 @@ static void look_at_acknowledgement(struct look *l)
         return;
     if (to->expected == to->next && to->flags & SIDE_TOLD) {
         to->duplicates = 0;
+        l->remarkable = true;
         return;
     }
     found(l, NOTE_ACK_LOST_SEGMENT);
@@ -293,33 +295,39 @@ static void settle(struct look *l)
         e->flags &= ~(unsigned)SIDE_DISORDER;
 }
 
-static void count_pushed(struct look *l)
+/* From the lowest to the highest number that waits, without what the other end's last SACK option has. What would not
+ * fit into any window (RFC 7323, 2.3: 2^30 bytes) is none: the numbers changed their base. */
+static int64_t flight(const struct look *l)
 {
-    struct analysis_end *e = l->from;
-    e->pushed = e->flags & SIDE_PUSHED ? l->s->length : e->pushed + l->s->length;
-    e->flags = (e->flags & ~(unsigned)SIDE_PUSHED) | (l->s->flags & PSH ? SIDE_PUSHED : 0);
-    found(l, NOTE_PUSH_BYTES_SENT);
-    l->note->push_bytes_sent = e->pushed;
+    const struct unacked *segments = l->analysis->segments;
+    const struct analysis_end *e = l->from;
+    uint32_t base = l->flow->end[l->side].base, low = segments[e->oldest].seq - base;
+    uint32_t high = segments[e->latest].end - base;
+    for (uint32_t i = e->flags & SIDE_DISORDER ? e->oldest : 0; i; i = segments[i].next) {
+        uint32_t from = segments[i].seq - base, to = segments[i].end - base;
+        low = from < low ? from : low;
+        high = to > high ? to : high;
+    }
+    int64_t bytes = (int64_t)high - low - l->to->sacked - (l->s->flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
+    return bytes <= WINDOW_MOST ? bytes : 0;
 }
 
 static void count_flight(struct look *l)
 {
-    struct analysis *a = l->analysis;
-    const struct analysis_end *e = l->from;
-    if (e->flags & SIDE_GAP || !e->oldest || !l->s->length)
+    const struct segment *s = l->s;
+    struct analysis_end *e = l->from;
+    if (e->flags & SIDE_GAP || !e->oldest || !s->length)
         return;
-    uint32_t low = a->segments[e->oldest].seq, high = a->segments[e->latest].end;
-    for (uint32_t i = e->flags & SIDE_DISORDER ? e->oldest : 0; i; i = a->segments[i].next) {
-        const struct unacked *u = &a->segments[i];
-        low = seq_diff(u->seq, low) < 0 ? u->seq : low;
-        high = seq_diff(u->end, high) > 0 ? u->end : high;
-    }
-    int32_t bytes = seq_diff(high, low + l->to->sacked) - (l->s->flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
+    e->pushed = e->flags & SIDE_PUSHED ? s->length : e->pushed + s->length;
+    e->flags = (e->flags & ~(unsigned)SIDE_PUSHED) | (s->flags & PSH ? SIDE_PUSHED : 0);
+    l->remarkable = true;
+    int64_t bytes = flight(l);
     if (bytes <= 0)
         return;
     found(l, NOTE_BYTES_IN_FLIGHT);
+    found(l, NOTE_PUSH_BYTES_SENT);
     l->note->bytes_in_flight = (uint32_t)bytes;
-    count_pushed(l);
+    l->note->push_bytes_sent = e->pushed;
 }
 
 /* --- the handshake's round trip: from the last SYN to the ACK that answers the SYN ACK --- */
@@ -335,7 +343,7 @@ static void time_handshake(struct look *l)
         t->initial_rtt = s->time - t->syn_time;
         t->flags |= TALK_INITIAL_RTT;
     }
-    if (t->flags & TALK_INITIAL_RTT && l->note->have & ANALYSIS_NOTES) {
+    if (t->flags & TALK_INITIAL_RTT && (l->remarkable || l->note->have & NOTES_ANALYSIS)) {
         found(l, NOTE_INITIAL_RTT);
         l->note->initial_rtt = t->initial_rtt;
     }
@@ -350,13 +358,14 @@ static void remember(struct look *l)
         e->next = l->end;
         e->next_time = s->time;
         e->next_frame = s->frame;
-        e->flags |= SIDE_NEXT;
+        if (e->next) /* a reset that answers a SYN counts from 0: RFC 9293, 3.5.2 */
+            e->flags |= SIDE_NEXT;
     }
     if (!(e->flags & SIDE_EXPECTED) || (s->seq == e->expected && !is(l, NOTE_ZERO_WINDOW_PROBE)))
         e->expected = e->next;
     e->flags &= ~(unsigned)(SIDE_ACK | SIDE_KEEP_ALIVE | SIDE_PROBE);
-    e->flags |= SIDE_EXPECTED | SIDE_WINDOW | (s->flags & TCP_ACK ? SIDE_ACK : 0) |
-                (is(l, NOTE_KEEP_ALIVE) ? SIDE_KEEP_ALIVE : 0) | (is(l, NOTE_ZERO_WINDOW_PROBE) ? SIDE_PROBE : 0);
+    e->flags |= SIDE_EXPECTED | SIDE_WINDOW | (s->ack ? SIDE_ACK : 0) | (is(l, NOTE_KEEP_ALIVE) ? SIDE_KEEP_ALIVE : 0) |
+                (is(l, NOTE_ZERO_WINDOW_PROBE) ? SIDE_PROBE : 0);
     e->ack = s->ack;
     e->ack_time = s->time;
     e->window = s->window;
@@ -368,20 +377,22 @@ void analysis_take(struct analysis *a, struct flow *flow, unsigned end, const st
     struct analysis_flow *talk = talk_of(a, flow);
     if (!talk)
         return;
-    struct look l = { a,
-                      talk,
-                      flow,
-                      &talk->end[end],
-                      &talk->end[!end],
-                      end,
-                      s,
-                      s->seq + s->length,
-                      s->flags & (TCP_SYN | TCP_FIN | TCP_RST),
-                      note };
+    struct look l = {
+        .analysis = a,
+        .talk = talk,
+        .flow = flow,
+        .from = &talk->end[end],
+        .to = &talk->end[!end],
+        .side = end,
+        .s = s,
+        .end = s->seq + s->length,
+        .control = s->flags & (TCP_SYN | TCP_FIN | TCP_RST),
+        .note = note,
+    };
     l.end += s->flags & (TCP_SYN | TCP_FIN) ? 1 : 0;
     look_at_windows(&l);
     bool probe = is(&l, NOTE_ZERO_WINDOW_PROBE);
-    if (!probe && l.from->flags & SIDE_NEXT && !(s->flags & TCP_RST) && seq_diff(s->seq, l.from->next) > 0) {
+    if (!probe && l.from->flags & SIDE_NEXT && !(s->flags & TCP_RST) && seq_diff(l.from->next, s->seq) < 0) {
         found(&l, NOTE_LOST_SEGMENT);
         l.from->flags |= SIDE_GAP;
     }

@@ -311,6 +311,8 @@ static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
         s.frame = (uint32_t)p->number;
         s.sacked = header.left > TCP_HEADER ? sacked_bytes(t, header) : 0;
         analysis_take(&t->analysis, f, end, &s, note);
+        if (l->verdict == VERDICT_CUT) /* nothing behind options that are cut short: tshark's way */
+            note->have &= ~NOTES_ANALYSIS;
     }
     if (t->levels & TRACK_STATES && !(l->flags & LAYER_QUOTED))
         take_states(t, p, index, end, &s, note);
@@ -377,7 +379,7 @@ void tracker_take(struct tracker *t, struct packet *p)
 unsigned tracker_levels(uint64_t notes)
 {
     unsigned levels = notes ? TRACK_STREAMS : 0;
-    if (notes & ((bit(NOTE_RTO_FRAME) << 1) - bit(NOTE_RETRANSMISSION)) & ~bit(NOTE_REUSED_PORTS))
+    if (notes & NOTES_ANALYSIS & ~bit(NOTE_REUSED_PORTS))
         levels |= TRACK_ANALYSIS;
     if (notes & bit(NOTE_STATES))
         levels |= TRACK_STATES;
