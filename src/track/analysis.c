@@ -225,7 +225,7 @@ static void look_at_order(struct look *l)
     int64_t since = s->time - to->ack_time;
     bool old =
         from->flags & SIDE_NEXT && seq_diff(s->seq, from->next) < 0 && !(s->seq == from->next - 1 && s->length > 1);
-    if (s->length && to->flags & SIDE_ACK && seq_diff(l->end, to->ack) <= 0) {
+    if (s->length && to->flags & SIDE_ACK && seq_diff(s->seq + s->length, to->ack) <= 0) {
         found(l, NOTE_SPURIOUS_RETRANSMISSION);
     } else if (!old) {
         return;
@@ -256,7 +256,8 @@ static void remember_segment(struct look *l)
         a->segments[e->latest].next = index;
     else
         e->oldest = index;
-    if (e->latest && seq_diff(l->end, a->segments[e->latest].end) < 0)
+    const struct unacked *before = e->latest ? &a->segments[e->latest] : NULL;
+    if (before && (seq_diff(l->end, before->end) < 0 || seq_diff(l->s->seq, before->seq) < 0))
         e->flags |= SIDE_DISORDER;
     e->latest = index;
     e->unacked++;
@@ -308,8 +309,9 @@ static int64_t flight(const struct look *l)
         low = from < low ? from : low;
         high = to > high ? to : high;
     }
-    int64_t bytes = (int64_t)high - low - l->to->sacked - (l->s->flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
-    return bytes <= WINDOW_MOST ? bytes : 0;
+    uint32_t span = high - low;
+    int64_t bytes = (int64_t)span - l->to->sacked - (l->s->flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
+    return span <= WINDOW_MOST ? bytes : 0;
 }
 
 static void count_flight(struct look *l)
@@ -341,7 +343,7 @@ static void time_handshake(struct look *l)
         t->flags |= TALK_SYN;
     } else if ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_ACK && t->flags & TALK_SYN && !(t->flags & TALK_INITIAL_RTT)) {
         t->initial_rtt = s->time - t->syn_time;
-        t->flags |= TALK_INITIAL_RTT;
+        t->flags |= t->initial_rtt ? TALK_INITIAL_RTT : 0;
     }
     if (t->flags & TALK_INITIAL_RTT && (l->remarkable || l->note->have & NOTES_ANALYSIS)) {
         found(l, NOTE_INITIAL_RTT);
@@ -364,8 +366,8 @@ static void remember(struct look *l)
     if (!(e->flags & SIDE_EXPECTED) || (s->seq == e->expected && !is(l, NOTE_ZERO_WINDOW_PROBE)))
         e->expected = e->next;
     e->flags &= ~(unsigned)(SIDE_ACK | SIDE_KEEP_ALIVE | SIDE_PROBE);
-    e->flags |= SIDE_EXPECTED | SIDE_WINDOW | (s->ack ? SIDE_ACK : 0) | (is(l, NOTE_KEEP_ALIVE) ? SIDE_KEEP_ALIVE : 0) |
-                (is(l, NOTE_ZERO_WINDOW_PROBE) ? SIDE_PROBE : 0);
+    e->flags |= (e->expected ? SIDE_EXPECTED : 0) | SIDE_WINDOW | (s->ack ? SIDE_ACK : 0) |
+                (is(l, NOTE_KEEP_ALIVE) ? SIDE_KEEP_ALIVE : 0) | (is(l, NOTE_ZERO_WINDOW_PROBE) ? SIDE_PROBE : 0);
     e->ack = s->ack;
     e->ack_time = s->time;
     e->window = s->window;
