@@ -155,7 +155,7 @@ static void look_at_repetition(struct look *l)
     struct analysis_end *from = l->from, *to = l->to;
     if (!(from->flags & SIDE_ACK) || s->ack != from->ack) {
         from->ack_frame = s->frame;
-        from->duplicates = 0;
+        from->duplicates = from->excused = 0;
         from->flags &= ~(unsigned)SIDE_TOLD;
         return;
     }
@@ -172,7 +172,7 @@ static void look_at_repetition(struct look *l)
     } else if (s->window) {
         found(l, NOTE_DUPLICATE_ACK);
         from->flags |= SIDE_TOLD;
-        l->note->duplicate_ack_num = ++from->duplicates;
+        l->note->duplicate_ack_num = ++from->duplicates - from->excused;
         l->note->duplicate_ack_frame = from->ack_frame;
     }
 }
@@ -185,7 +185,7 @@ static void look_at_acknowledgement(struct look *l)
     if (!(s->flags & TCP_ACK) || !(to->flags & SIDE_EXPECTED) || seq_diff(s->ack, to->expected) <= 0)
         return;
     if (to->expected == to->next && to->flags & SIDE_TOLD) {
-        to->duplicates = 0;
+        to->excused = to->duplicates;
         l->remarkable = true;
         return;
     }
