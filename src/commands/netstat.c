@@ -470,7 +470,7 @@ static void print_listener(void *context, const struct socket *socket)
     if (socket->state == TCP_LISTEN && n->format == FORMAT_JSON)
         netstat_socket_json(&n->out, socket);
     else if (socket->state == TCP_LISTEN)
-        netstat_listener(&n->out, &n->style, socket);
+        netstat_listener(&n->out, socket);
 }
 
 static void print_connections(struct netstat *n)
@@ -491,7 +491,7 @@ static void print_connections(struct netstat *n)
         else if (n->format == FORMAT_ZEEK)
             netstat_zeek(&n->out, &view);
         else
-            netstat_connection(&n->out, &n->style, &view, n->long_form);
+            netstat_connection(&n->out, &view, n->long_form);
     }
     if (n->query.listeners && n->format != FORMAT_ZEEK) {
         struct sockets_query query = { .time = view.now, .listeners = true, .tcp = n->query.tcp };
@@ -561,7 +561,7 @@ static int open_all(struct netstat *n, struct error *error)
 {
     if (buffer_open(&n->out, STDOUT_FILENO, OUTPUT_BYTES))
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
-    int code = tracker_open(&n->tracker, TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_STATES, error);
+    int code = tracker_open(&n->tracker, TRACK_FRAGMENTS | TRACK_STATES, error);
     if (code)
         return code;
     n->tracker.max_connections = (uint32_t)n->most;
@@ -569,6 +569,7 @@ static int open_all(struct netstat *n, struct error *error)
     n->watch.changed = remember_change;
     if (n->diff[0].text)
         n->sockets.next = &n->watch;
+    n->packet.stop = KEY_TCP_PORT; /* nothing that TCP carries matters here */
     n->style.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
     return 0;
 }

@@ -38,18 +38,16 @@ static void put_padded(struct buffer *out, const char *text, size_t n, size_t wi
 
 static void put_right(struct buffer *out, const char *text, size_t width)
 {
-    size_t n = strlen(text), columns = text_columns(text, n);
-    if (columns < width)
-        put_spaces(out, width - columns);
+    size_t n = strlen(text);
+    if (n < width)
+        put_spaces(out, width - n);
     buffer_put(out, text, n);
 }
 
+/* The same for a word in ASCII. */
 static void put_word(struct buffer *out, const char *word, size_t width)
 {
-    size_t columns = text_columns(word, strlen(word));
-    buffer_text(out, word);
-    if (columns < width)
-        put_spaces(out, width - columns);
+    put_padded(out, word, strlen(word), width);
 }
 
 static const char *protocol_name(uint8_t protocol)
@@ -299,9 +297,7 @@ static void human_time(char text[32], int64_t ns, const char *unknown)
 void netstat_connection_header(struct buffer *out, const struct style *style, bool long_form)
 {
     buffer_text(out, "Proto Client                 Server                 Client state   Server state    Packets");
-    put_right(out, style->ascii ? "Bytes >" : "Bytes ↑", 11);
-    put_right(out, style->ascii ? "Bytes <" : "Bytes ↓", 11);
-    put_right(out, "RTT", 10);
+    buffer_text(out, style->ascii ? "    Bytes >    Bytes <       RTT" : "    Bytes ↑    Bytes ↓       RTT");
     if (long_form)
         buffer_text(out, style->ascii ? "   Again > <        MSS > <     Window > <     Goodput > <"
                                       : "   Again ↑ ↓        MSS ↑ ↓     Window ↑ ↓     Goodput ↑ ↓");
@@ -346,8 +342,7 @@ static void put_long(struct buffer *out, const struct both *b)
     put_rate(out, f->bytes[s], lasted, 12);
 }
 
-void netstat_connection(struct buffer *out, const struct style *style, const struct connection_view *view,
-                        bool long_form)
+void netstat_connection(struct buffer *out, const struct connection_view *view, bool long_form)
 {
     struct both b;
     char text[END_TEXT];
@@ -368,17 +363,16 @@ void netstat_connection(struct buffer *out, const struct style *style, const str
         human_bytes(text, f->bytes[i ^ b.client]);
         put_right(out, text, 11);
     }
-    human_time(text, b.detail->handshake, style->ascii ? "-" : "–");
+    human_time(text, b.detail->handshake, "-");
     put_right(out, text, 10);
     if (long_form)
         put_long(out, &b);
     buffer_char(out, '\n');
 }
 
-void netstat_listener(struct buffer *out, const struct style *style, const struct socket *s)
+void netstat_listener(struct buffer *out, const struct socket *s)
 {
     char text[END_TEXT], *end = netstat_end(text, s->local, s->size, s->local_port);
-    (void)style;
     put_word(out, "tcp", 6);
     put_word(out, "*", 23);
     put_padded(out, text, (size_t)(end - text), 22);

@@ -25,10 +25,9 @@ struct connection_view {
 };
 
 void netstat_connection_header(struct buffer *out, const struct style *style, bool long_form);
-void netstat_connection(struct buffer *out, const struct style *style, const struct connection_view *view,
-                        bool long_form);
+void netstat_connection(struct buffer *out, const struct connection_view *view, bool long_form);
 /* A listener in the same table. */
-void netstat_listener(struct buffer *out, const struct style *style, const struct socket *socket);
+void netstat_listener(struct buffer *out, const struct socket *socket);
 void netstat_connection_json(struct buffer *out, const struct connection_view *view);
 void netstat_zeek_header(struct buffer *out);
 void netstat_zeek(struct buffer *out, const struct connection_view *view);

@@ -85,7 +85,7 @@ struct flow_detail {
     uint16_t mss[2];    /* announced; 0: not seen */
     uint16_t window[2]; /* the last one, as on the wire */
     uint16_t zero_windows[2];
-    uint16_t spare;
+    uint16_t seen; /* which letters of the history are there */
 };
 _Static_assert(sizeof(struct flow_detail) == 64, "a cache line");
 
@@ -94,12 +94,14 @@ struct flow_key {
     uint16_t port[2];
     uint8_t size; /* of an address: 4 or 16 */
     uint8_t protocol;
-    uint32_t hash;
+    uint16_t quick; /* where it stands among the recent ones */
 };
 
 struct flow_slot {
     uint32_t hash, index;
 };
+
+enum { FLOW_RECENT_BITS = 13, FLOW_RECENT = 1 << FLOW_RECENT_BITS };
 
 struct flow_table {
     struct flow_slot *slots;      /* owned; index FLOW_NONE: empty */
@@ -113,6 +115,7 @@ struct flow_table {
     uint8_t (**pairs)[32];        /* owned: chunks of pairs of IPv6 addresses, end 0 first */
     uint32_t pair_count, pair_free;
     uint64_t seed[4];
+    uint32_t recent[FLOW_RECENT]; /* conversations met lately, by a poor and quick hash: most packets need no slot */
 };
 
 /* Returns 0, ERROR_MEMORY or ERROR_SYSTEM (no random numbers). */
@@ -121,12 +124,11 @@ void flow_table_close(struct flow_table *table);
 
 /* The key of a segment from source to destination, addresses of `size` bytes that must outlive the key. Returns the
  * end that the source is. */
-unsigned flow_key_set(const struct flow_table *table, struct flow_key *key, const uint8_t *source,
-                      const uint8_t *destination, unsigned size, uint16_t source_port, uint16_t destination_port,
-                      uint8_t protocol);
+unsigned flow_key_set(struct flow_key *key, const uint8_t *source, const uint8_t *destination, unsigned size,
+                      uint16_t source_port, uint16_t destination_port, uint8_t protocol);
 
 /* The index of the newest entry with this key, or FLOW_NONE. */
-uint32_t flow_find(const struct flow_table *table, const struct flow_key *key);
+uint32_t flow_find(struct flow_table *table, const struct flow_key *key);
 /* A new entry for the key, all else zero, scales unknown; one with the same key becomes its `previous`. FLOW_NONE:
  * no memory. */
 uint32_t flow_add(struct flow_table *table, const struct flow_key *key);

@@ -1,13 +1,19 @@
 #include "track/tally.h"
 #include <string.h>
 
-/* Letters appear once an end; those of `many` again at every tenth, hundredth ... time. */
-static void remember(struct flow_detail *d, unsigned end, char letter)
+enum letter { LETTER_S, LETTER_H, LETTER_A, LETTER_D, LETTER_F, LETTER_R, LETTER_I, LETTER_Q };
+
+/* Letters appear once an end; those that count something again at every tenth, hundredth ... time. */
+static void remember(struct flow_detail *d, unsigned end, unsigned letter)
 {
+    static const char letters[] = "SHADFRIQ";
+    unsigned bit = 1u << (letter + 8 * end);
+    if (d->seen & bit)
+        return;
+    d->seen |= (uint16_t)bit;
     size_t n = strnlen(d->history, sizeof d->history);
-    char mine = (char)(end ? letter | 0x20 : letter);
-    if (n + 1 < sizeof d->history && !memchr(d->history, mine, n))
-        d->history[n] = mine;
+    if (n + 1 < sizeof d->history)
+        d->history[n] = (char)(end ? letters[letter] | 0x20 : letters[letter]);
 }
 
 static void remember_again(struct flow_detail *d, unsigned end, char letter, uint32_t times)
@@ -22,15 +28,15 @@ static void remember_flags(struct flow_detail *d, unsigned end, const struct seg
 {
     unsigned odd = s->flags & (TCP_SYN | TCP_FIN | TCP_RST);
     if (odd & (odd - 1))
-        remember(d, end, odd == (TCP_FIN | TCP_RST) ? 'I' : 'Q');
+        remember(d, end, odd == (TCP_FIN | TCP_RST) ? LETTER_I : LETTER_Q);
     else if (odd == TCP_SYN)
-        remember(d, end, s->flags & TCP_ACK ? 'H' : 'S');
+        remember(d, end, s->flags & TCP_ACK ? LETTER_H : LETTER_S);
     else if (odd)
-        remember(d, end, odd == TCP_FIN ? 'F' : 'R');
+        remember(d, end, odd == TCP_FIN ? LETTER_F : LETTER_R);
     else if (s->length)
-        remember(d, end, 'D');
+        remember(d, end, LETTER_D);
     else if (s->flags & TCP_ACK)
-        remember(d, end, 'A');
+        remember(d, end, LETTER_A);
 }
 
 static void time_handshake(struct flow *f, struct flow_detail *d, unsigned end, const struct segment *s)
@@ -95,7 +101,7 @@ void tally_udp(struct flow *f, struct flow_detail *d, unsigned end, uint32_t len
     f->packets[end]++;
     f->bytes[end] += length;
     f->end[end].flags = (f->end[end].flags | END_SPOKE) & (uint16_t)~END_RESET;
-    remember(d, end, 'D');
+    remember(d, end, LETTER_D);
 }
 
 void tally_history(const struct flow *f, const struct flow_detail *d, char *out)

@@ -49,6 +49,8 @@ static void set_flag(const struct machine *m, unsigned end, enum end_flag flag)
 static void begin(const struct machine *m, unsigned end, enum tcp_state state, uint32_t sent)
 {
     struct flow_end *e = &m->flow->end[end];
+    if (e->state > TCP_LISTEN && e->state != state)
+        set_state(m, end, TCP_CLOSED);
     e->flags &= END_BASE;
     e->sent = sent;
     e->received = e->fin = 0;
@@ -310,10 +312,26 @@ static void take_plain(const struct machine *m, unsigned end, const struct segme
     receiver_takes(m, !end, s);
 }
 
+/* What nearly every segment is: data or an acknowledgement while both ends are established and nothing is odd. */
+static bool take_usual(struct flow_end *from, struct flow_end *to, const struct segment *s)
+{
+    enum { ODD = END_FIN_SENT | END_FIN_RECEIVED | END_PENDING, USUAL = END_HEARD | END_SPOKE };
+    if ((s->flags & (TCP_SYN | TCP_RST | TCP_FIN | TCP_ACK)) != TCP_ACK || from->state != TCP_ESTABLISHED ||
+        to->state != TCP_ESTABLISHED || (from->flags & (ODD | USUAL)) != USUAL || to->flags & ODD)
+        return false;
+    int32_t beyond = seq_diff(s->seq, from->sent);
+    if (beyond > 1 << 30 || beyond < -(1 << 30))
+        return false;
+    hear(from, s->ack);
+    reach(from, s->seq + s->length);
+    reach(to, s->ack);
+    return true;
+}
+
 void tcp_state_take(struct flow *flow, unsigned end, const struct segment *s, int32_t now, struct tcp_watch *watch)
 {
     struct machine m = { flow, now, watch };
-    if (!s->measured || !s->sound || s->copy)
+    if (!s->measured || !s->sound || s->copy || take_usual(&flow->end[end], &flow->end[!end], s))
         return;
     if (s->flags & TCP_RST)
         take_rst(&m, end, s);
@@ -370,22 +388,20 @@ bool tcp_state_allowed(enum tcp_state from, enum tcp_state to)
 #define TO(state) (1u << TCP_##state)
     static const unsigned arrows[TCP_STATES] = {
         [TCP_UNKNOWN] = TO(SYN_SENT) | TO(SYN_RECEIVED) | TO(ESTABLISHED),
-        [TCP_CLOSED] = TO(SYN_SENT) | TO(SYN_RECEIVED)                     /* through LISTEN, which is another row */
-                       | TO(LAST_ACK)                                      /* its last ACK was lost */
-                       | TO(ESTABLISHED) | TO(FIN_WAIT_1) | TO(FIN_WAIT_2) /* a reset that did not arrive */
-                       | TO(CLOSE_WAIT) | TO(CLOSING) | TO(TIME_WAIT),
+        [TCP_CLOSED] = TO(SYN_SENT) | TO(SYN_RECEIVED) /* through LISTEN, which is another row */
+                       | TO(LAST_ACK)                  /* its last ACK was lost */
+                       | TO(ESTABLISHED) | TO(FIN_WAIT_1) | TO(FIN_WAIT_2) | TO(CLOSE_WAIT) | TO(CLOSING) |
+                       TO(TIME_WAIT), /* a reset that did not arrive */
         [TCP_LISTEN] = TO(SYN_SENT) | TO(SYN_RECEIVED),
         [TCP_SYN_SENT] = TO(SYN_RECEIVED) | TO(ESTABLISHED),
         [TCP_SYN_RECEIVED] = TO(ESTABLISHED) | TO(FIN_WAIT_1),
-        [TCP_ESTABLISHED] = TO(FIN_WAIT_1) | TO(CLOSE_WAIT) | TO(SYN_RECEIVED) /* the handshake's ACK was lost */
-                            | TO(SYN_SENT),                                    /* the host forgot it, and calls anew */
-        [TCP_FIN_WAIT_1] = TO(FIN_WAIT_2) | TO(CLOSING) | TO(SYN_SENT) | TO(SYN_RECEIVED),
-        [TCP_FIN_WAIT_2] = TO(TIME_WAIT) | TO(FIN_WAIT_1) /* the ACK was lost */ | TO(SYN_SENT) | TO(SYN_RECEIVED),
-        [TCP_CLOSE_WAIT] = TO(LAST_ACK) | TO(SYN_SENT) | TO(SYN_RECEIVED),
-        [TCP_CLOSING] = TO(TIME_WAIT) | TO(SYN_SENT) | TO(SYN_RECEIVED),
-        [TCP_LAST_ACK] = TO(SYN_SENT) | TO(SYN_RECEIVED),
-        [TCP_TIME_WAIT] = TO(SYN_SENT) | TO(SYN_RECEIVED) /* reuse: RFC 9293, 3.6.1 */
-                          | TO(CLOSING),                  /* the ACK of its FIN was lost */
+        [TCP_ESTABLISHED] = TO(FIN_WAIT_1) | TO(CLOSE_WAIT) | TO(SYN_RECEIVED) | TO(SYN_SENT), /* a lost handshake */
+        [TCP_FIN_WAIT_1] = TO(FIN_WAIT_2) | TO(CLOSING),
+        [TCP_FIN_WAIT_2] = TO(TIME_WAIT) | TO(FIN_WAIT_1), /* the ACK was lost */
+        [TCP_CLOSE_WAIT] = TO(LAST_ACK),
+        [TCP_CLOSING] = TO(TIME_WAIT),
+        [TCP_LAST_ACK] = 0,
+        [TCP_TIME_WAIT] = TO(CLOSING), /* the ACK of its FIN was lost */
     };
 #undef TO
     return to == TCP_CLOSED || arrows[from] >> to & 1;

@@ -36,7 +36,6 @@ enum {
 
 /* A segment, host byte order. */
 struct segment {
-    const uint8_t *header;
     uint32_t seq, ack, length; /* length: of the payload on the wire */
     uint16_t flags, window;
     uint16_t mss;  /* a SYN's option, 0: none */

@@ -14,10 +14,12 @@ static uint64_t bit(enum note_bit which)
     return UINT64_C(1) << which;
 }
 
-static struct note *add_note(struct packet *p, struct layer *l)
+/* Where what is known of a layer goes; where nobody asked for it, or there is no room, to a place that nobody reads. */
+static struct note *add_note(const struct tracker *t, struct packet *p, struct layer *l)
 {
-    if (p->note_count == NOTES_MAX)
-        return NULL;
+    static struct note nowhere;
+    if (!(t->levels & TRACK_STREAMS) || p->note_count == NOTES_MAX)
+        return &nowhere;
     struct note *note = &p->notes[p->note_count++];
     note->have = 0;
     l->note = p->note_count;
@@ -51,7 +53,7 @@ static void forget_one(struct tracker *t)
 
 static uint32_t new_stream(struct tracker *t, const struct packet *p, const struct flow_key *key, unsigned end)
 {
-    if (t->flows.live >= t->max_connections && t->levels & TRACK_STATES)
+    if (t->flows.live >= t->max_connections)
         forget_one(t);
     uint32_t index = flow_add(&t->flows, key);
     if (index == FLOW_NONE) {
@@ -68,25 +70,27 @@ static uint32_t new_stream(struct tracker *t, const struct packet *p, const stru
     return index;
 }
 
-static void note_times(struct flow *f, const struct packet *p, struct note *note)
+/* False: the packet has no time. */
+static bool begin_time(struct flow *f, const struct packet *p)
 {
-    if (!p->timed)
-        return;
-    if (f->flags & FLOW_UNTIMED) {
+    if (p->timed && f->flags & FLOW_UNTIMED) {
         f->flags &= (uint16_t)~FLOW_UNTIMED;
         f->first = f->last = p->time;
     }
+    return p->timed;
+}
+
+static void note_times(const struct flow *f, const struct packet *p, struct note *note)
+{
     note->time_relative = p->time - f->first;
     note->time_delta = p->time - f->last;
     note->have |= bit(NOTE_TIME_RELATIVE) | bit(NOTE_TIME_DELTA);
-    f->last = p->time;
 }
 
 /* --- TCP --- */
 
 static void read_segment(struct segment *s, const struct layer *l, const uint8_t *header)
 {
-    s->header = header;
     s->seq = load_be32(header + 4);
     s->ack = load_be32(header + 8);
     s->flags = load_be16(header + 12) & 0xfff;
@@ -208,10 +212,12 @@ static int32_t age_ms(const struct flow *f, int64_t time)
 static bool is_copy(const struct packet *p, struct flow *f, unsigned end, const struct segment *s)
 {
     enum { COPY_NS = 10000000 };
+    const struct flow_end *from = &f->end[end];
     uint16_t id = p->have & HOT_IP && !(p->again & HOT_IP) ? p->ip_id : 0;
+    uint32_t takes = s->length + (s->flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
     bool same = id && id == f->ident[end] && s->since >= 0 && s->since < COPY_NS;
     f->ident[end] = id;
-    return same && s->seq + s->length + (s->flags & (TCP_SYN | TCP_FIN) ? 1 : 0) == f->end[end].sent;
+    return same && takes && s->seq + takes == from->sent && (!(s->flags & TCP_ACK) || s->ack == from->received);
 }
 
 /* Errors that end a connection being opened: unreachable (but for too big a packet), time exceeded, parameter problem.
@@ -240,8 +246,8 @@ static void take_quote(struct tracker *t, struct packet *p, struct layer *l, uin
     if (!h || !network || !is_hard_error(p, l))
         return;
     struct flow_key key;
-    unsigned end = flow_key_set(&t->flows, &key, network->source, network->final, network->size, load_be16(h),
-                                load_be16(h + 2), protocol);
+    unsigned end =
+        flow_key_set(&key, network->source, network->final, network->size, load_be16(h), load_be16(h + 2), protocol);
     uint32_t index = flow_find(&t->flows, &key);
     if (index == FLOW_NONE)
         return;
@@ -276,27 +282,33 @@ static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
     const struct network *network = layer_network(p, l);
     struct span header = layer_header(p, l);
     const uint8_t *h = span_peek(&header, TCP_HEADER);
-    struct note *note = h && network ? add_note(p, l) : NULL;
-    if (!note)
+    if (!h || !network)
         return;
     struct segment s;
     struct flow_key key;
     read_segment(&s, l, h);
-    unsigned end = flow_key_set(&t->flows, &key, network->source, network->final, network->size, load_be16(h),
-                                load_be16(h + 2), IP_TCP);
+    unsigned end =
+        flow_key_set(&key, network->source, network->final, network->size, load_be16(h), load_be16(h + 2), IP_TCP);
     uint32_t index = find_stream(t, p, &key, end, &s);
     if (index == FLOW_NONE)
         return;
     struct flow *f = flow_at(&t->flows, index);
     struct flow_end *from = &f->end[end], *to = &f->end[!end];
-    note->stream = f->stream;
-    note->have |= bit(NOTE_STREAM) | (s.anew ? bit(NOTE_REUSED_PORTS) : 0);
+    bool timed = begin_time(f, p);
     s.time = p->time;
     s.since = p->time - f->last;
-    note_times(f, p, note);
     if (s.measured)
         take_bases(&s, from, to);
-    note_numbers(&s, from, to, note);
+    struct note *note = add_note(t, p, l);
+    note->stream = f->stream;
+    if (t->levels & TRACK_STREAMS) {
+        note->have |= bit(NOTE_STREAM) | (s.anew ? bit(NOTE_REUSED_PORTS) : 0);
+        note_numbers(&s, from, to, note);
+        if (timed)
+            note_times(f, p, note);
+    }
+    if (timed)
+        f->last = p->time;
     if (s.flags & TCP_SYN)
         take_scale(&s, read_options(t, &s, header), from, to);
     if (t->levels & TRACK_STATES && !(l->flags & LAYER_QUOTED))
@@ -308,21 +320,24 @@ static void take_udp(struct tracker *t, struct packet *p, struct layer *l)
     const struct network *network = layer_network(p, l);
     struct span header = layer_header(p, l);
     const uint8_t *h = span_peek(&header, UDP_HEADER);
-    struct note *note = h && network ? add_note(p, l) : NULL;
-    if (!note)
+    if (!h || !network)
         return;
     struct flow_key key;
-    unsigned end = flow_key_set(&t->flows, &key, network->source, network->final, network->size, load_be16(h),
-                                load_be16(h + 2), IP_UDP);
+    unsigned end =
+        flow_key_set(&key, network->source, network->final, network->size, load_be16(h), load_be16(h + 2), IP_UDP);
     uint32_t index = flow_find(&t->flows, &key);
     if (index == FLOW_NONE)
         index = new_stream(t, p, &key, end);
     if (index == FLOW_NONE)
         return;
     struct flow *f = flow_at(&t->flows, index);
+    struct note *note = add_note(t, p, l);
     note->stream = f->stream;
     note->have |= bit(NOTE_STREAM);
-    note_times(f, p, note);
+    if (begin_time(f, p)) {
+        note_times(f, p, note);
+        f->last = p->time;
+    }
     if (!(t->levels & TRACK_STATES) || l->flags & (LAYER_QUOTED | LAYER_FRAGMENT))
         return;
     struct flow_detail *d = flow_detail_at(&t->flows, index);
@@ -349,9 +364,11 @@ void tracker_take(struct tracker *t, struct packet *p)
 {
     if (p->fragment.present && t->fragments)
         take_fragments(t, p);
-    if (!(t->levels & TRACK_STREAMS) || !(p->have & (HOT_TCP | HOT_UDP)))
+    if (!(t->levels & (TRACK_STREAMS | TRACK_STATES)))
         return;
-    struct layer *subject = &p->layers[p->subject];
+    if (!(p->have & (HOT_TCP | HOT_UDP)) && !(t->levels & TRACK_STATES)) /* errors quote cut headers, too */
+        return;
+    struct layer *subject = &p->layers[p->subject]; /* never one that an error quotes */
     if (!(p->again & HOT_TCP) && !(p->have & HOT_UDP) && subject->protocol == t->tcp) {
         take_tcp(t, p, subject); /* nearly always: there is one, and the packet is about it */
         return;

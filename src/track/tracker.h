@@ -9,7 +9,8 @@
 
 enum track_level {
     TRACK_FRAGMENTS = 1, /* fragments become datagrams, dissected in the packet that completes them */
-    TRACK_STREAMS = 2,   /* stream numbers, relative numbers, windows, times within the stream */
+    TRACK_STREAMS = 2,   /* notes: stream numbers, relative numbers, windows, times within the stream, and
+                            the states if they are tracked */
     TRACK_STATES = 4,    /* the states of both ends, counters, Zeek's history */
 };
 
@@ -34,7 +35,7 @@ struct tracker {
     uint64_t forgotten, forgotten_half_open;
 };
 
-/* registry_open() comes first. TRACK_STATES needs TRACK_STREAMS. Returns 0, ERROR_MEMORY or ERROR_SYSTEM. */
+/* registry_open() comes first. Returns 0, ERROR_MEMORY or ERROR_SYSTEM. */
 int tracker_open(struct tracker *tracker, unsigned levels, struct error *error);
 void tracker_close(struct tracker *tracker);
 
