@@ -21,28 +21,26 @@ static enum verdict dissect_by_table(struct packet *p, struct layer *self, struc
 static void run_layers(struct packet *p, const struct protocol *protocol, struct span in, uint32_t offset, uint32_t end,
                        uint8_t buffer, uint8_t network)
 {
+    struct layer *self = &p->layers[p->layer_count], *subject = &p->layers[p->subject];
     uint8_t flags = 0;
-    for (;;) {
-        struct layer *self = &p->layers[p->layer_count];
+    for (;; self++) {
+        self->protocol = protocol;
         self->offset = offset;
+        self->length = 0;
         self->end = end;
         self->buffer = buffer;
         self->note = 0;
+        self->flags = flags;
         self->network = network;
-        bool deep = p->layer_count == LAYERS_MAX - 1;
-        self->flags = (uint8_t)(deep ? flags | LAYER_DEEP : flags);
-        if (!protocol || deep) {
+        if (!protocol || self == &p->layers[LAYERS_MAX - 1]) {
+            self->flags |= protocol ? LAYER_DEEP : 0;
             self->protocol = &data_protocol;
             self->length = (uint32_t)in.left;
             self->verdict = in.left < end - offset ? VERDICT_CUT : VERDICT_WHOLE;
-            p->layer_count++;
-            return;
+            break;
         }
-        self->protocol = protocol;
-        self->length = 0;
         if (!(flags & LAYER_QUOTED))
-            p->subject = p->layer_count;
-        p->layer_count++;
+            subject = self;
         struct key next = { 0 };
         enum verdict verdict = protocol->dissect ? protocol->dissect(p, self, &in, &next)
                                                  : dissect_by_table(p, self, &in, &next);
@@ -50,13 +48,15 @@ static void run_layers(struct packet *p, const struct protocol *protocol, struct
         offset += self->length;
         end = self->end;
         if ((verdict != VERDICT_WHOLE && !next.space) || offset >= end || (next.space && next.space == p->stop))
-            return;
+            break;
         if (in.left > end - offset)
             in.left = end - offset;
         flags = (uint8_t)(next.space == KEY_ICMP_QUOTE ? self->flags | LAYER_QUOTED : self->flags);
         network = p->network_count;
         protocol = registry_find(next);
     }
+    p->layer_count = (uint8_t)(self + 1 - p->layers);
+    p->subject = (uint8_t)(subject - p->layers);
 }
 
 void dissect(struct packet *p)

@@ -60,6 +60,12 @@ static void print_help(const struct command *command)
     printf("%-30s %s\n", "  -h, --help", _("this text"));
 }
 
+static void forget_rows(struct options *o)
+{
+    free(o->rows);
+    o->rows = NULL;
+}
+
 int options_next(struct options *o)
 {
     if (!o->rows)
@@ -70,8 +76,7 @@ int options_next(struct options *o)
     switch (letter) {
     case -1:
         o->operand = optind;
-        free(o->rows);
-        o->rows = NULL;
+        forget_rows(o);
         return 0;
     case 'h':
     case HELP:
@@ -83,9 +88,11 @@ int options_next(struct options *o)
     case ':':
         usage_error(_("%s: option %s needs an argument; see 'peel %s --help'"), o->command->name, word,
                     o->command->name);
+        forget_rows(o);
         return -1;
     case '?':
         usage_error(_("%s: no option %s; see 'peel %s --help'"), o->command->name, word, o->command->name);
+        forget_rows(o);
         return -1;
     }
     return letter;

@@ -100,6 +100,16 @@ static const char *checksum_remark(const struct drawing *d, const struct field *
     return read_row(d, field, ".offloaded", &left) && left ? _("left to interface") : _("bad");
 }
 
+/* A header is drawn with what stands in it, not with what that is adjusted to. */
+static void take_wire_value(const struct drawing *d, struct cell *cell)
+{
+    const struct field *f = cell->field;
+    if (!f->adjust || f->type != FIELD_UINT || cell->width > 64)
+        return;
+    uint64_t wire = bits_load(layer_header(d->packet, d->layer).at, cell->bit, cell->width);
+    cell->value.u = f->unit ? (wire + f->plus) * f->unit : wire;
+}
+
 static void on_field(struct sink *sink, const struct field *field, const struct value *value)
 {
     struct drawing *d = (struct drawing *)sink;
@@ -108,6 +118,7 @@ static void on_field(struct sink *sink, const struct field *field, const struct 
     struct cell *cell = add_cell(d, field, value);
     if (!cell || field->type == FIELD_TLVS)
         return;
+    take_wire_value(d, cell);
     if (field->role == ROLE_CHECKSUM)
         cell->remark = checksum_remark(d, field);
     cell->kind = field->names ? NULL : d->option;
@@ -332,7 +343,7 @@ static void write_heading(struct drawing *d, uint32_t drawn)
     heading_ends(d->out, d->packet, layer, d->style);
     if (layer->length > 1)
         buffer_format(d->out, _(" %s bytes %u-%u"), dot, layer->offset, layer->offset + layer->length - 1);
-    else
+    else if (layer->length)
         buffer_format(d->out, _(" %s byte %u"), dot, layer->offset);
     if (drawn < layer->length)
         buffer_format(d->out, _(" (first %u of %u drawn here)"), drawn, layer->length);
@@ -412,8 +423,8 @@ static void draw_header(struct drawing *d, const struct layer *layer)
     write_legend(d);
 }
 
-/* What no dissector takes is no header: a line says where it lies. */
-static void write_data(struct drawing *d, const struct layer *layer)
+/* What no dissector takes is no header, and of one that was cut there may be nothing: a line says so. */
+static void write_line(struct drawing *d, const struct layer *layer)
 {
     d->layer = layer;
     write_heading(d, layer->length);
@@ -440,10 +451,10 @@ void diagram_write(struct buffer *out, const struct packet *packet, const struct
     d.option = NULL;
     for (unsigned i = 0; i < packet->layer_count; i++) {
         const struct layer *layer = &packet->layers[i];
-        if (layer->length && layer->protocol == &data_protocol)
-            write_data(&d, layer);
-        else if (layer->length)
+        if (layer->length && layer->protocol != &data_protocol)
             draw_header(&d, layer);
+        else if (layer->length || layer->verdict != VERDICT_WHOLE)
+            write_line(&d, layer);
     }
     buffer_free(&scratch[0]);
     buffer_free(&scratch[1]);

@@ -43,17 +43,18 @@ static void write_bytes(struct buffer *out, struct span bytes, size_t from, cons
     }
 }
 
-/* The link header is a first layer that can be nothing else: raw IP is the network layer already. */
+/* The link header is a first layer that is no ethertype's payload as well: raw IP is the network layer already. */
 static size_t link_length(const struct packet *packet)
 {
     if (!packet->layer_count)
         return 0;
-    const struct key *key = packet->layers[0].protocol->keys;
-    if (!key || key->space != KEY_LINK)
-        return 0;
-    while (key->space == KEY_LINK)
-        key++;
-    return key->space == KEY_NONE ? packet->layers[0].length : 0;
+    bool link = false;
+    for (const struct key *key = packet->layers[0].protocol->keys; key && key->space; key++) {
+        if (key->space == KEY_ETHERTYPE)
+            return 0;
+        link |= key->space == KEY_LINK;
+    }
+    return link ? packet->layers[0].length : 0;
 }
 
 void hex_write(struct buffer *out, const struct packet *packet, bool link, const struct style *style)

@@ -5,6 +5,7 @@
  * the text that was kept of its shape. Whatever else a row may say goes through field_read: the table alone knows where
  * bytes lie. */
 #include "output/json.h"
+#include "base/address.h"
 #include "base/text.h"
 #include "dissectors/registry.h"
 #include "output/value.h"
@@ -16,39 +17,43 @@
 #endif
 
 enum {
+    KEY_BYTES = 48,
     CHUNK = 32, /* texts are copied in pieces of so many bytes: each has that much room behind it */
     SMALL = 1 << 10,
     PROTOCOL_SLOTS = 256, /* plans by protocol, at most half full */
-    SEGMENT_BYTES = 32,   /* a segment's key */
-    NARROW_SLOTS = 256,   /* texts kept of a segment of up to 8 bytes, */
-    WIDE_SLOTS = 2048,    /* of a longer one */
-    SHAPES = 64,          /* and of option runs; */
-    SHAPE_BYTES = 40,     /* of those up to so long, */
-    SHAPE_NUMBERS = 12,   /* with so many numbers, */
-    SHAPE_TEXT = 448,     /* and with so much text between them */
-    ROW_SLOTS = 4096,     /* keys by row, at most half full */
+    READS_MAX = 4,
+    SEGMENT_BYTES = 32, /* a segment's key */
+    NARROW_SLOTS = 256, /* texts kept of a segment of up to 8 bytes, */
+    WIDE_SLOTS = 2048,  /* of a longer one */
+    SHAPES = 64,        /* and of option runs; */
+    SHAPE_BYTES = 40,   /* of those up to so long, */
+    SHAPE_NUMBERS = 12, /* with so many numbers, */
+    SHAPE_TEXT = 448,   /* and with so much text between them */
+    ROW_SLOTS = 4096,   /* keys by row, at most half full */
     ADDRESS_ROOM = 64,
     NUMBER_ROOM = 40,
-    OP_ROOM = 128, /* what an op may write beyond its bounded text */
+    OP_ROOM = 384, /* what an op may write beyond its bounded text */
 };
 
 enum op_kind {
     OP_END,
-    OP_GUARD,     /* skips the next op unless the layer's flags are right */
-    OP_BE16,      /* numbers of whole bytes, */
-    OP_BE32,      /* big-endian */
-    OP_KEPT,      /* a segment of up to 8 bytes, */
-    OP_KEPT_WIDE, /* longer */
-    OP_NOTE,      /* 32 bits, unsigned, of the note */
+    OP_GUARD,       /* skips the next op unless the layer's flags are right */
+    OP_BE16,        /* numbers of whole bytes, */
+    OP_BE32,        /* big-endian */
+    OP_KEPT,        /* a segment of up to 8 bytes, */
+    OP_KEPT_WIDE,   /* longer */
+    OP_KEPT_HEADER, /* rows that depend on all of the header, if it is short */
+    OP_NOTE,        /* 32 bits, unsigned, of the note */
     OP_NOTE_INT,
     OP_NOTE_TIME,
     OP_NOTE_NONE,
     OP_READ, /* computed: unsigned, */
     OP_READ_BOOL,
     OP_READ_TIME,
-    OP_REST, /* bytes to the header's end */
-    OP_ROW,  /* any row that is no array */
-    OP_MANY, /* any row that is one */
+    OP_READS, /* several, unsigned, by their values */
+    OP_REST,  /* bytes to the header's end */
+    OP_ROW,   /* any row that is no array */
+    OP_MANY,  /* any row that is one */
     OP_OPTIONS,
 };
 
@@ -82,14 +87,15 @@ struct segment {
     uint32_t size, room; /* bytes it is read from; bytes its text takes at most */
     uint64_t mask[4];    /* which bits the rows read, loaded as the bytes are */
     uint32_t stride, slots;
-    char *kept; /* slots, made when first used */
+    int32_t vain; /* how many texts more were kept than found again, for headers */
+    char *kept;   /* slots, made when first used */
     const struct plan *plan;
     uint32_t key; /* of the first row */
 };
 
 struct slot {
     uint64_t bytes[4];
-    uint32_t length; /* 0: unused */
+    uint32_t length, size; /* 0: unused; of a header */
     char text[];
 };
 
@@ -194,11 +200,11 @@ static struct row_key *find_row(struct json *j, const struct plan *plan, const s
     return &j->row_keys[at];
 }
 
-/* A copy with CHUNK bytes of room behind it, so that whole chunks may be read. */
+/* A copy with KEY_BYTES of room behind it, so that whole chunks may be read. */
 static char *make_text(const char *before, const char *name, const char *after, uint32_t *length)
 {
     size_t n[3] = { strlen(before), strlen(name), strlen(after) };
-    char *text = calloc(1, n[0] + n[1] + n[2] + CHUNK);
+    char *text = calloc(1, n[0] + n[1] + n[2] + KEY_BYTES);
     if (!text)
         return NULL;
     memcpy(text, before, n[0]);
@@ -319,12 +325,14 @@ static bool cover_conditions(struct coverage *c, const struct when *when)
     return true;
 }
 
-/* Whether values of this row tend to come again: what numbers of 16 bits and more do not. */
+/* Whether values of this row tend to come again: what numbers of 16 bits and more do not, unless they tell an end of a
+ * conversation, as those do that share a name (tcp.port). */
 static bool is_calm(const struct field *f)
 {
     if (f->only || f->never)
         return false;
-    return f->type == FIELD_MAC || f->type == FIELD_IPV4 || f->type == FIELD_IPV6 || f->width < 16 || f->when;
+    return f->type == FIELD_MAC || f->type == FIELD_IPV4 || f->type == FIELD_IPV6 || f->width < 16 || f->when ||
+           f->also;
 }
 
 /* Takes the row into the segment if it leaves no holes: a segment's key has no bytes that none of its rows reads. */
@@ -368,6 +376,29 @@ static inline void load_wide(uint64_t words[4], const uint8_t *bytes, uint32_t s
     words[3] = load_le64(bytes + size - 8);
 }
 
+/* The most that the text of a value read from SEGMENT_BYTES takes. */
+static uint32_t kept_room(const struct field *f)
+{
+    switch (f->type) {
+    case FIELD_MAC:
+        return MAC_TEXT + 2;
+    case FIELD_IPV4:
+        return sizeof "\"255.255.255.255\"";
+    case FIELD_IPV6:
+        return ADDRESS_TEXT + 2;
+    case FIELD_BOOL:
+    case FIELD_NONE:
+        return 5;
+    case FIELD_UINT:
+        return f->unit || !f->width || f->width > 16 ? 20 : f->width <= 8 ? 3 : 5;
+    case FIELD_BYTES:
+    case FIELD_TEXT:
+        return 6 * SEGMENT_BYTES + 2;
+    default:
+        return NUMBER_ROOM;
+    }
+}
+
 static struct segment *make_segment(struct json *j, const struct plan *plan, const struct field *rows, unsigned count,
                                     const struct coverage *c)
 {
@@ -387,8 +418,8 @@ static struct segment *make_segment(struct json *j, const struct plan *plan, con
     else
         load_wide(s->mask, mask, s->size);
     for (unsigned i = 0; i < count; i++)
-        s->room += key_of(j, plan, &rows[i])->length + value_room(&rows[i]);
-    s->stride = (uint32_t)(sizeof(struct slot) + s->room + CHUNK + 63) / 64 * 64;
+        s->room += key_of(j, plan, &rows[i])->length + kept_room(&rows[i]);
+    s->stride = (uint32_t)(sizeof(struct slot) + s->room + 63) / 64 * 64;
     uint32_t most = s->size <= 8 ? NARROW_SLOTS : WIDE_SLOTS;
     s->slots = s->size == 1 ? 256 : most;
     return s;
@@ -409,6 +440,47 @@ static int compile_segment(struct json *j, const struct plan *plan, const struct
     op->kind = op->segment->size <= 8 ? OP_KEPT : OP_KEPT_WIDE;
     op->offset = (uint16_t)(c.low / 8);
     op->need = (uint16_t)((c.high + 7) / 8);
+    return (int)count;
+}
+
+/* Whether a row depends on nothing but the header's bytes. */
+static bool is_of_header(struct json *j, const struct plan *plan, const struct field *f)
+{
+    return f->abbrev && !f->note_bit && !f->read && !f->only && !f->never && !f->stride && !f->times &&
+           f->type != FIELD_TLVS && (f->when || f->after || f->sized) && !key_of(j, plan, f)->many &&
+           !has_twin(plan, f);
+}
+
+/* The same for rows with conditions and shifts; what they read may be anywhere in the header. */
+static int compile_header(struct json *j, const struct plan *plan, const struct field *f, struct op *op)
+{
+    struct coverage all = { .high = SEGMENT_BYTES * 8 };
+    unsigned count = 0;
+    while (is_of_header(j, plan, &f[count]))
+        count++;
+    if (!count)
+        return 0;
+    op->segment = make_segment(j, plan, f, count, &all);
+    if (!op->segment)
+        return -1;
+    op->kind = OP_KEPT_HEADER;
+    return (int)count;
+}
+
+/* Computed numbers that stand side by side: kept by what they are. */
+static int compile_reads(struct json *j, const struct plan *plan, const struct field *f, struct op *op)
+{
+    struct coverage all = { .high = SEGMENT_BYTES * 8 };
+    unsigned count = 0;
+    while (count < READS_MAX && f[count].abbrev && f[count].read && f[count].type == FIELD_UINT && !f[count].when &&
+           !f[count].only && !f[count].never && !key_of(j, plan, &f[count])->many && !has_twin(plan, &f[count]))
+        count++;
+    if (count < 2)
+        return 0;
+    op->segment = make_segment(j, plan, f, count, &all);
+    if (!op->segment)
+        return -1;
+    op->kind = OP_READS;
     return (int)count;
 }
 
@@ -448,16 +520,17 @@ static enum op_kind read_op(const struct field *f)
 static void compile_row(const struct plan *plan, const struct field *f, struct op *op)
 {
     const struct member *key = &plan->keys[op->key];
+    bool quick = key->length <= KEY_BYTES;
     op->kind = OP_ROW;
     if (f->type == FIELD_TLVS) {
         op->kind = OP_OPTIONS;
         op->offset = f->bit / 8;
     } else if (key->many) {
         op->kind = OP_MANY;
-    } else if (f->when) {
+    } else if (f->when || !quick) {
         return;
     } else if (f->note_bit) {
-        op->kind = (uint8_t)note_op(f);
+        op->kind = (uint8_t)(op->twin && f->type != FIELD_UINT ? OP_ROW : note_op(f));
         op->bit = (uint8_t)(f->note_bit - 1);
         op->offset = f->note;
     } else if (op->twin) {
@@ -485,6 +558,10 @@ static int compile(struct json *j, struct plan *plan, const struct field *f)
     op->text = plan->keys[op->key].text;
     op->length = plan->keys[op->key].length;
     int rows = compile_segment(j, plan, f, op);
+    if (!rows)
+        rows = compile_header(j, plan, f, op);
+    if (!rows)
+        rows = compile_reads(j, plan, f, op);
     if (rows) {
         plan->op_count++;
         plan->room += op->segment ? op->segment->room + OP_ROOM : 0;
@@ -528,7 +605,8 @@ static void summarize(struct plan *plan)
     if (plan->shapes)
         plan->room += SHAPE_TEXT + SHAPE_NUMBERS * NUMBER_ROOM;
     for (const struct op *op = plan->ops; op->kind != OP_END; op++)
-        plan->need = op->need > plan->need ? op->need : plan->need;
+        if (op->kind != OP_REST)
+            plan->need = op->need > plan->need ? op->need : plan->need;
 }
 
 static bool make_plan(struct json *j, struct plan *plan, const struct protocol *protocol)
@@ -662,6 +740,15 @@ static inline char *put_seconds(struct json *j, char *at, uint64_t second)
         j->second_length = (uint32_t)(write_decimal(j->second_text, second) - j->second_text);
     }
     return put_text(at, j->second_text, j->second_length);
+}
+
+/* An op's key: always KEY_BYTES, which is quicker than asking how many. */
+static inline char *put_key(char *at, const struct op *op)
+{
+    memcpy(at, op->text, 16);
+    memcpy(at + 16, op->text + 16, 16);
+    memcpy(at + 32, op->text + 32, KEY_BYTES - 32);
+    return at + op->length;
 }
 
 static inline char *put_time(struct json *j, char *at, int64_t nanoseconds)
@@ -1059,7 +1146,7 @@ static char *put_fresh(struct json *j, const struct segment *s, struct slot *slo
             continue;
         const struct member *key = key_of(j, s->plan, f);
         at = put_text(at, key->text, key->length);
-        struct buffer direct = { .start = at, .at = at, .end = at + value_room(f), .fd = -1 };
+        struct buffer direct = { .start = at, .at = at, .end = at + SEGMENT_BYTES * 6 + ADDRESS_ROOM, .fd = -1 };
         value_write_json(&direct, f, &value);
         at = direct.at;
     }
@@ -1073,7 +1160,7 @@ static char *put_fresh(struct json *j, const struct segment *s, struct slot *slo
 
 static struct slot *first_slot(struct segment *s)
 {
-    s->kept = calloc(s->slots, s->stride);
+    s->kept = calloc(1, (size_t)s->slots * s->stride + CHUNK);
     return (struct slot *)s->kept;
 }
 
@@ -1090,6 +1177,13 @@ static inline char *put_narrow(struct json *j, struct segment *s, const struct p
     return put_text(at, slot->text, slot->length);
 }
 
+static inline struct slot *wide_slot(const struct segment *s, const uint64_t w[4])
+{
+    uint64_t mix = w[0] * UINT64_C(0x9e3779b97f4a7c15) ^ w[3] * UINT64_C(0xd6e8feb86659fd93);
+    mix = (mix ^ (w[1] + w[2]) * UINT64_C(0xa0761d6478bd642f)) * UINT64_C(0xe7037ed1a0b428db);
+    return (struct slot *)(s->kept + (mix >> 48 & (s->slots - 1)) * s->stride);
+}
+
 static inline char *put_wide(struct json *j, struct segment *s, const struct place *place, const uint8_t *bytes,
                              char *at)
 {
@@ -1097,11 +1191,66 @@ static inline char *put_wide(struct json *j, struct segment *s, const struct pla
     load_wide(w, bytes, s->size);
     for (unsigned i = 0; i < 4; i++)
         w[i] &= s->mask[i];
-    uint64_t mix = w[0] * UINT64_C(0x9e3779b97f4a7c15) ^ w[3] * UINT64_C(0xd6e8feb86659fd93);
-    mix = (mix ^ (w[1] + w[2]) * UINT64_C(0xa0761d6478bd642f)) * UINT64_C(0xe7037ed1a0b428db);
     if (__builtin_expect(!s->kept && !first_slot(s), 0))
         return put_fresh(j, s, NULL, w, place, at);
-    struct slot *slot = (struct slot *)(s->kept + (mix >> 48 & (s->slots - 1)) * s->stride);
+    struct slot *slot = wide_slot(s, w);
+    if ((slot->bytes[0] ^ w[0]) | (slot->bytes[1] ^ w[1]) | (slot->bytes[2] ^ w[2]) | (slot->bytes[3] ^ w[3]) ||
+        !slot->length)
+        return put_fresh(j, s, slot, w, place, at);
+    return put_text(at, slot->text, slot->length);
+}
+
+/* A header of up to SEGMENT_BYTES as words, which differ where headers of the same length do. */
+static void load_header(uint64_t w[4], struct span bytes)
+{
+    memset(w, 0, SEGMENT_BYTES);
+    if (bytes.left >= 16) {
+        load_wide(w, bytes.at, (uint32_t)bytes.left);
+    } else if (bytes.left >= 8) {
+        w[0] = load_le64(bytes.at);
+        w[1] = load_le64(bytes.at + bytes.left - 8);
+    } else {
+        for (size_t i = 0; i < bytes.left; i++)
+            w[0] = w[0] << 8 | bytes.at[i];
+    }
+}
+
+/* Headers that hardly come again are not kept. */
+static char *put_header(struct json *j, struct buffer *out, const struct plan *plan, const struct op *op,
+                        const struct place *place, char *at)
+{
+    enum { ENOUGH = 512 };
+    struct segment *s = op->segment;
+    if (place->bytes.left > SEGMENT_BYTES || s->vain > ENOUGH || (!s->kept && !first_slot(s)))
+        return put_short(j, out, plan, op, place, at);
+    uint64_t w[4];
+    load_header(w, place->bytes);
+    struct slot *slot = wide_slot(s, w);
+    if (slot->size != place->bytes.left ||
+        ((slot->bytes[0] ^ w[0]) | (slot->bytes[1] ^ w[1]) | (slot->bytes[2] ^ w[2]) | (slot->bytes[3] ^ w[3]))) {
+        s->vain++;
+        slot->size = (uint32_t)place->bytes.left;
+        return put_fresh(j, s, slot, w, place, at);
+    }
+    s->vain--;
+    return put_text(at, slot->text, slot->length);
+}
+
+/* Several computed numbers. */
+static inline char *put_reads(struct json *j, struct buffer *out, const struct plan *plan, const struct op *op,
+                              const struct place *place, char *at)
+{
+    struct segment *s = op->segment;
+    struct value value = { 0 };
+    uint64_t w[READS_MAX] = { 0 };
+    bool all = s->kept || first_slot(s);
+    for (unsigned i = 0; i < s->count && all; i++) {
+        all = s->rows[i].read(place, &value);
+        w[i] = value.u;
+    }
+    if (!all)
+        return put_short(j, out, plan, op, place, at);
+    struct slot *slot = wide_slot(s, w);
     if ((slot->bytes[0] ^ w[0]) | (slot->bytes[1] ^ w[1]) | (slot->bytes[2] ^ w[2]) | (slot->bytes[3] ^ w[3]) ||
         !slot->length)
         return put_fresh(j, s, slot, w, place, at);
@@ -1115,27 +1264,23 @@ static inline bool guarded(const struct op *op, unsigned flags)
     return (op->never & flags) || (op->only && !(op->only & flags));
 }
 
-static inline char *put_note(struct json *j, const struct op *op, const struct note *note, char *at)
+static inline char *put_note_number(struct json *j, const struct op *op, const struct note *note, char *at)
 {
-    const char *from = (const char *)note + op->offset;
-    uint32_t narrow;
-    int64_t wide;
-    at = put_text(at, op->text, op->length);
-    switch (op->kind) {
-    case OP_NOTE:
-        memcpy(&narrow, from, 4);
-        return put_decimal(j, at, narrow);
-    case OP_NOTE_INT:
-        memcpy(&narrow, from, 4);
-        *at = '-';
-        at += narrow >> 31;
-        return put_decimal(j, at, narrow >> 31 ? 0 - narrow : narrow);
-    case OP_NOTE_TIME:
-        memcpy(&wide, from, 8);
-        return put_time(j, at, wide);
-    default:
-        return put_bool(at, true);
+    uint32_t value;
+    memcpy(&value, (const char *)note + op->offset, sizeof value);
+    at = put_key(at, op);
+    if (op->kind == OP_NOTE_INT && value >> 31) {
+        *at++ = '-';
+        value = 0 - value;
     }
+    return put_decimal(j, at, value);
+}
+
+static inline char *put_note_time(struct json *j, const struct op *op, const struct note *note, char *at)
+{
+    int64_t value;
+    memcpy(&value, (const char *)note + op->offset, sizeof value);
+    return put_time(j, put_key(at, op), value);
 }
 
 static inline char *put_read(struct json *j, const struct op *op, const struct place *place, char *at)
@@ -1143,7 +1288,7 @@ static inline char *put_read(struct json *j, const struct op *op, const struct p
     struct value value = { 0 };
     if (!op->field->read(place, &value))
         return at;
-    at = put_text(at, op->text, op->length);
+    at = put_key(at, op);
     switch (op->kind) {
     case OP_READ:
         return value.u < SMALL ? put_small(j, at, value.u) : write_decimal(at, value.u);
@@ -1157,8 +1302,10 @@ static inline char *put_read(struct json *j, const struct op *op, const struct p
 static inline char *put_rest(struct json *j, struct buffer *out, const struct plan *plan, const struct op *op,
                              struct span bytes, char *at)
 {
+    if (bytes.left <= op->offset)
+        return at;
     at = make_room(j, out, at, 2 * bytes.left + plan->room);
-    at = put_text(at, op->text, op->length);
+    at = put_key(at, op);
     *at++ = '"';
     at = put_hex(j, at, bytes.at + op->offset, bytes.left - op->offset);
     *at++ = '"';
@@ -1170,12 +1317,7 @@ static char *put_rows(struct json *j, struct buffer *out, struct plan *plan, con
     const uint8_t *h = place->bytes.at;
     const struct note *note = layer_note(place->packet, place->layer);
     uint64_t have = note ? note->have : 0;
-    bool whole = place->bytes.left >= plan->need;
     for (const struct op *op = plan->ops;; op++) {
-        if (!whole && op->need > place->bytes.left) {
-            at = put_short(j, out, plan, op, place, at);
-            continue;
-        }
         switch (op->kind) {
         case OP_END:
             return at;
@@ -1183,10 +1325,10 @@ static char *put_rows(struct json *j, struct buffer *out, struct plan *plan, con
             op += guarded(op, place->layer->flags);
             break;
         case OP_BE16:
-            at = write_decimal(put_text(at, op->text, op->length), load_be16(h + op->offset));
+            at = write_decimal(put_key(at, op), load_be16(h + op->offset));
             break;
         case OP_BE32:
-            at = put_decimal(j, put_text(at, op->text, op->length), load_be32(h + op->offset));
+            at = put_decimal(j, put_key(at, op), load_be32(h + op->offset));
             break;
         case OP_KEPT:
             at = put_narrow(j, op->segment, place, h + op->offset, at);
@@ -1194,14 +1336,29 @@ static char *put_rows(struct json *j, struct buffer *out, struct plan *plan, con
         case OP_KEPT_WIDE:
             at = put_wide(j, op->segment, place, h + op->offset, at);
             break;
+        case OP_KEPT_HEADER:
+            at = put_header(j, out, plan, op, place, at);
+            break;
         case OP_NOTE:
-        case OP_NOTE_INT:
-        case OP_NOTE_TIME:
-        case OP_NOTE_NONE:
-            if (have >> op->bit & 1) {
+            if (op->twin && have >> op->bit & 1)
                 plan->keys[op->key].written = j->layer;
-                at = put_note(j, op, note, at);
-            }
+            if (have >> op->bit & 1)
+                at = put_note_number(j, op, note, at);
+            break;
+        case OP_NOTE_INT:
+            if (have >> op->bit & 1)
+                at = put_note_number(j, op, note, at);
+            break;
+        case OP_NOTE_TIME:
+            if (have >> op->bit & 1)
+                at = put_note_time(j, op, note, at);
+            break;
+        case OP_NOTE_NONE:
+            if (have >> op->bit & 1)
+                at = put_bool(put_key(at, op), true);
+            break;
+        case OP_READS:
+            at = put_reads(j, out, plan, op, place, at);
             break;
         case OP_READ:
         case OP_READ_BOOL:
@@ -1224,6 +1381,20 @@ static char *put_rows(struct json *j, struct buffer *out, struct plan *plan, con
             __builtin_unreachable();
         }
     }
+}
+
+/* The same for a header that ends within what the quick ops want. */
+static char *put_short_rows(struct json *j, struct buffer *out, struct plan *plan, const struct place *place, char *at)
+{
+    for (const struct op *op = plan->ops; op->kind != OP_END; op++) {
+        if (op->kind == OP_MANY)
+            gather_many(j, plan, op, place);
+        else if (op->kind == OP_OPTIONS)
+            at = put_new_options(j, out, plan, op, place, at);
+        else if (op->kind != OP_GUARD)
+            at = op->twin ? put_any(j, out, plan, op, place, at) : put_short(j, out, plan, op, place, at);
+    }
+    return at;
 }
 
 /* What a protocol's walk says. Fields that no table holds get their keys when they are first met. */
@@ -1289,7 +1460,10 @@ static char *put_object(struct json *j, struct buffer *out, struct plan *plan, c
     static const uint8_t lengths[] = { 0, 17, 23 };
     j->layer++;
     j->open = at;
-    at = put_rows(j, out, plan, place, at);
+    if (place->bytes.left >= plan->need)
+        at = put_rows(j, out, plan, place, at);
+    else
+        at = put_short_rows(j, out, plan, place, at);
     if (plan->protocol->walk)
         at = put_walk(j, out, plan, place, at);
     if (j->touched_count)

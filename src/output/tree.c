@@ -73,7 +73,7 @@ static void write_value(struct tree *t, const struct field *field, const struct 
         write_cut(t, field, value);
     else
         value_write_named(t->out, field, value);
-    if (field->unit && value->width) { /* what stands in the packet: 40 (10·4) */
+    if (field->unit && value->width && !field->adjust) { /* what stands in the packet: 40 (10·4) */
         buffer_text(t->out, " (");
         buffer_decimal(t->out, value->u / field->unit - field->plus);
         if (field->plus) {

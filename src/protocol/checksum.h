@@ -14,6 +14,11 @@ enum checksum_status {
 /* One's complement sum of the bytes as big-endian words, added to sum, folded to 16 bits; an odd last byte is padded
  * with 0. */
 uint32_t checksum_add(uint32_t sum, const uint8_t *bytes, size_t n);
+/* What checksum_add sums by, in the machine's word order, not folded: the plain way, and the one for processors that
+ * have AVX2. */
+uint64_t checksum_words_plain(const uint8_t *bytes, size_t n);
+uint64_t checksum_words_avx2(const uint8_t *bytes, size_t n);
+bool checksum_has_avx2(void);
 /* The sum of the pseudo-header (RFC 9293, 3.1; RFC 8200, 8.1). */
 uint32_t checksum_pseudo(const struct network *network, uint8_t protocol, uint32_t length);
 /* The two bytes that belong into the header. */
