@@ -155,7 +155,7 @@ static void look_at_repetition(struct look *l)
     struct analysis_end *from = l->from, *to = l->to;
     if (!(from->flags & SIDE_ACK) || s->ack != from->ack) {
         from->ack_frame = s->frame;
-        from->duplicates = from->excused = 0;
+        from->duplicates = from->row = 0;
         from->flags &= ~(unsigned)SIDE_TOLD;
         return;
     }
@@ -172,7 +172,9 @@ static void look_at_repetition(struct look *l)
     } else if (s->window) {
         found(l, NOTE_DUPLICATE_ACK);
         from->flags |= SIDE_TOLD;
-        l->note->duplicate_ack_num = ++from->duplicates - from->excused;
+        l->note->duplicate_ack_num = ++from->duplicates;
+        if (from->row < from->duplicates)
+            from->row = from->duplicates;
         l->note->duplicate_ack_frame = from->ack_frame;
     }
 }
@@ -185,7 +187,7 @@ static void look_at_acknowledgement(struct look *l)
     if (!(s->flags & TCP_ACK) || !(to->flags & SIDE_EXPECTED) || seq_diff(s->ack, to->expected) <= 0)
         return;
     if (to->expected == to->next && to->flags & SIDE_TOLD) {
-        to->excused = to->duplicates;
+        to->duplicates = 0;
         l->remarkable = true;
         return;
     }
@@ -229,7 +231,7 @@ static void look_at_order(struct look *l)
         found(l, NOTE_SPURIOUS_RETRANSMISSION);
     } else if (!old) {
         return;
-    } else if (to->duplicates >= DUPLICATES_FAST && to->ack == s->seq && since < FAST_MS * MILLISECOND) {
+    } else if (to->row >= DUPLICATES_FAST && to->ack == s->seq && since < FAST_MS * MILLISECOND) {
         found(l, NOTE_FAST_RETRANSMISSION);
     } else if (s->time - from->next_time < out_of_order_limit(l) && l->end != from->next) {
         found(l, NOTE_OUT_OF_ORDER);
