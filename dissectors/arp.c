@@ -146,20 +146,24 @@ static bool asks_or_tells(uint16_t opcode)
 }
 
 /* RFC 2225, 8.3: addresses and subaddresses, each of its own length. */
-static enum verdict dissect_atm(struct layer *self, const struct span *in)
+static enum verdict dissect_atm(struct layer *self, struct span *in)
 {
     const uint8_t *h = span_peek(in, ATM_HEADER);
     size_t length = ATM_HEADER;
     if (h)
         length += (h[4] & 63u) + (h[5] & 63u) + h[8] + (h[9] & 63u) + (h[10] & 63u) + h[11];
-    bool broken = self->offset + length > self->end;
-    self->length = broken || in->left < length ? 0 : (uint32_t)length;
-    return broken ? VERDICT_BROKEN : in->left < length ? VERDICT_CUT : VERDICT_WHOLE;
+    if (!span_pull(in, length)) {
+        self->length = 0;
+        return self->offset + length > self->end ? VERDICT_BROKEN : VERDICT_CUT;
+    }
+    self->length = (uint32_t)length;
+    self->end = self->offset + self->length;
+    return VERDICT_WHOLE;
 }
 
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
-    (void)packet, (void)next;
+    (void)next;
     const uint8_t *h = span_peek(in, HEADER);
     size_t length = h ? HEADER + 2u * h[4] + 2u * h[5] : HEADER;
     if (h && load_be16(h) == ATM)
@@ -173,9 +177,15 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
         self->length = !h ? 0 : asks_or_tells(load_be16(h + 6)) ? HEADER : (uint32_t)in->left;
         return VERDICT_CUT;
     }
+    if (load_be16(h + 2) == 0x0800 && h[5] == 4 && packet->network_count < NETWORKS_MAX) {
+        /* Who asks or tells whom, as the protocol addresses have it. */
+        const uint8_t *sender = h + HEADER + h[4], *target = sender + 4 + h[4];
+        packet->networks[packet->network_count++] = (struct network){ sender, target, target, 4, 0 };
+        self->network = packet->network_count;
+    }
+    span_pull(in, length);
     self->length = (uint32_t)length;
-    if (self->offset + length < self->end)
-        self->end = self->offset + (uint32_t)length; /* the rest pads the frame */
+    self->end = self->offset + self->length; /* the rest pads the frame */
     return VERDICT_WHOLE;
 }
 

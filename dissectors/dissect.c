@@ -1,36 +1,6 @@
 #include "dissectors/dissect.h"
 #include "dissectors/registry.h"
 
-/* What every layer of a run shares. */
-struct run {
-    struct span in;  /* what is left, as captured, never beyond end */
-    uint32_t offset; /* in the buffer */
-    uint32_t end;    /* what encloses the next layer ends here, on the wire */
-    uint8_t buffer, flags, network;
-};
-
-static inline struct layer *add_layer(struct packet *p, const struct run *run, const struct protocol *protocol)
-{
-    struct layer *layer = &p->layers[p->layer_count++];
-    *layer = (struct layer){
-        .protocol = protocol,
-        .offset = run->offset,
-        .end = run->end,
-        .buffer = run->buffer,
-        .flags = run->flags,
-        .network = run->network,
-    };
-    return layer;
-}
-
-/* What nobody takes, or nobody may take any more. */
-static void add_data(struct packet *p, const struct run *run)
-{
-    struct layer *self = add_layer(p, run, &data_protocol);
-    self->length = (uint32_t)run->in.left;
-    self->verdict = self->length < run->end - run->offset ? VERDICT_CUT : VERDICT_WHOLE;
-}
-
 /* For a protocol that has no dissect of its own: its shortest header, and the key in its ROLE_NEXT row. */
 static enum verdict dissect_by_table(struct packet *p, struct layer *self, struct span *in, struct key *next)
 {
@@ -46,43 +16,55 @@ static enum verdict dissect_by_table(struct packet *p, struct layer *self, struc
     return header.left < protocol->least ? VERDICT_CUT : VERDICT_WHOLE;
 }
 
-static void run_layers(struct packet *p, const struct protocol *protocol, struct run *run)
+/* Takes layer after layer off `in`, which lies at `offset` of a buffer; what encloses the first one ends at `end` there,
+ * on the wire. What nobody takes, or nobody may take any more, is data. */
+static void run_layers(struct packet *p, const struct protocol *protocol, struct span in, uint32_t offset, uint32_t end,
+                       uint8_t buffer, uint8_t network)
 {
-    while (protocol) {
-        if (p->layer_count == LAYERS_MAX - 1) {
-            run->flags |= LAYER_DEEP;
-            break;
+    uint8_t flags = 0;
+    for (;;) {
+        struct layer *self = &p->layers[p->layer_count];
+        self->offset = offset;
+        self->end = end;
+        self->buffer = buffer;
+        self->note = 0;
+        self->network = network;
+        bool deep = p->layer_count == LAYERS_MAX - 1;
+        self->flags = (uint8_t)(deep ? flags | LAYER_DEEP : flags);
+        if (!protocol || deep) {
+            self->protocol = &data_protocol;
+            self->length = (uint32_t)in.left;
+            self->verdict = in.left < end - offset ? VERDICT_CUT : VERDICT_WHOLE;
+            p->layer_count++;
+            return;
         }
-        struct layer *self = add_layer(p, run, protocol);
-        if (!(run->flags & LAYER_QUOTED))
-            p->subject = (uint8_t)(p->layer_count - 1);
+        self->protocol = protocol;
+        self->length = 0;
+        if (!(flags & LAYER_QUOTED))
+            p->subject = p->layer_count;
+        p->layer_count++;
         struct key next = { 0 };
-        self->verdict = (uint8_t)(protocol->dissect ? protocol->dissect(p, self, &run->in, &next)
-                                                    : dissect_by_table(p, self, &run->in, &next));
-        if (self->verdict != VERDICT_WHOLE && !next.space)
+        enum verdict verdict = protocol->dissect ? protocol->dissect(p, self, &in, &next)
+                                                 : dissect_by_table(p, self, &in, &next);
+        self->verdict = (uint8_t)verdict;
+        offset += self->length;
+        end = self->end;
+        if ((verdict != VERDICT_WHOLE && !next.space) || offset >= end || (next.space && next.space == p->stop))
             return;
-        run->offset = self->offset + self->length;
-        run->end = self->end;
-        run->flags = self->flags;
-        run->network = p->network_count;
-        if (run->offset >= run->end)
-            return;
-        size_t wire = run->end - run->offset;
-        if (run->in.left > wire)
-            run->in.left = wire;
-        if (next.space == KEY_ICMP_QUOTE)
-            run->flags |= LAYER_QUOTED;
+        if (in.left > end - offset)
+            in.left = end - offset;
+        flags = (uint8_t)(next.space == KEY_ICMP_QUOTE ? self->flags | LAYER_QUOTED : self->flags);
+        network = p->network_count;
         protocol = registry_find(next);
     }
-    add_data(p, run);
 }
 
 void dissect(struct packet *p)
 {
     struct span in = p->buffers[0];
-    struct run run = { .in = in, .end = p->wire_length > in.left ? p->wire_length : (uint32_t)in.left };
-    if (run.end)
-        run_layers(p, registry_find((struct key){ KEY_LINK, p->link_type, 0 }), &run);
+    uint32_t end = p->wire_length > in.left ? p->wire_length : (uint32_t)in.left;
+    if (end)
+        run_layers(p, registry_find((struct key){ KEY_LINK, p->link_type, 0 }), in, 0, end, 0, 0);
 }
 
 void dissect_buffer(struct packet *p, struct span bytes, struct key key, uint8_t network)
@@ -91,6 +73,5 @@ void dissect_buffer(struct packet *p, struct span bytes, struct key key, uint8_t
         return;
     uint8_t buffer = p->buffer_count++;
     p->buffers[buffer] = bytes;
-    struct run run = { .in = bytes, .end = (uint32_t)bytes.left, .buffer = buffer, .network = network };
-    run_layers(p, registry_find(key), &run);
+    run_layers(p, registry_find(key), bytes, 0, (uint32_t)bytes.left, buffer, network);
 }

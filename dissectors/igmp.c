@@ -30,10 +30,17 @@ static const struct when has_response[] = {
     { BITS(0, 8), REPORT2, LEAVE },
     { 0    },
 };
-static const struct when has_group[] = {
-    {BITS(0, 8), QUERY, REPORT1 },
-    { BITS(0, 8), REPORT2, LEAVE },
+static const struct when is_igmp[] = {
+  /* DVMRP and PIMv1 only borrow the number */
+    {BITS(0, 8), 0, 0x12 },
+    { BITS(0,     8), 0x15, 255 },
     { 0    },
+};
+static const struct when has_group[] = {
+    {BITS(0, 8), 0x1e, 0x1f }, /* traceroutes */
+    { BITS(0,  8), QUERY, REPORT1 },
+    { BITS(0,     8), REPORT2, LEAVE },
+    { 0  },
 };
 static const struct when is_report3[] = {
     {BITS(0,   8), REPORT3, REPORT3 },
@@ -73,21 +80,22 @@ static const struct tlv records[] = {
 static const struct tlv_set record_set = { .kind_size = 1, .measure = record_length, .kinds = records };
 
 static const struct field fields[] = {
-    {"igmp.version",               N_("Version"), FIELD_UINT, .read = version },
-    { "igmp.type",                  N_("Type"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX, .names = types },
-    { "igmp.max_resp",                           N_("Maximum response time"), FIELD_UINT, BYTE(1, 1), .when = has_response },
-    { "igmp.checksum", N_("Checksum"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
-    { "igmp.checksum.status",                      N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
-     .names = checksum_status_names },
-    { "igmp.maddr",            N_("Multicast Address"), FIELD_IPV4, BYTE(4, 4), .when = has_group },
-    { "igmp.s",                           N_("Suppress router-side processing"), FIELD_BOOL, BITS(68, 1), .when = is_query },
-    { "igmp.qrv",N_("Querier's robustness"), FIELD_UINT, BITS(69, 3), .when = is_query },
-    { "igmp.qqic",                      N_("Querier's query interval code"), FIELD_UINT, BYTE(9, 1), .when = is_query },
-    { "igmp.num_src",        N_("Number of Sources"), FIELD_UINT, BYTE(10, 2), .when = is_query },
-    { "igmp.saddr",             N_("Source Address"), FIELD_IPV4, BYTE(12, 4), .stride = 4, .flags = FIELD_MANY, .when = is_query },
-    { "igmp.num_grp_recs",                  N_("Number of group records"), FIELD_UINT, BYTE(6, 2), .when = is_report3 },
-    { "igmp.records",                          N_("Group records"), FIELD_TLVS, TO_END(8), .tlvs = &record_set, .when = is_report3 },
-    { 0      },
+    {"igmp.version",    N_("Version"), FIELD_UINT, .read = version },
+    { "igmp.type",       N_("Type"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX, .names = types, .when = is_igmp },
+    { "igmp.max_resp",                N_("Maximum response time"), FIELD_UINT, BYTE(1, 1), .when = has_response },
+    { "igmp.checksum", N_("Checksum"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM,
+     .when = is_igmp },
+    { "igmp.checksum.status",           N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
+     .names = checksum_status_names, .when = is_igmp },
+    { "igmp.maddr", N_("Multicast Address"), FIELD_IPV4, BYTE(4, 4), .when = has_group },
+    { "igmp.s",  N_("Suppress router-side processing"), FIELD_BOOL, BITS(68, 1), .when = is_query },
+    { "igmp.qrv",  N_("Querier's robustness"), FIELD_UINT, BITS(69, 3), .when = is_query },
+    { "igmp.qqic",       N_("Querier's query interval code"), FIELD_UINT, BYTE(9, 1), .when = is_query },
+    { "igmp.num_src",               N_("Number of Sources"), FIELD_UINT, BYTE(10, 2), .when = is_query },
+    { "igmp.saddr",                N_("Source Address"), FIELD_IPV4, BYTE(12, 4), .stride = 4, .flags = FIELD_MANY, .when = is_query },
+    { "igmp.num_grp_recs",   N_("Number of group records"), FIELD_UINT, BYTE(6, 2), .when = is_report3 },
+    { "igmp.records",           N_("Group records"), FIELD_TLVS, TO_END(8), .tlvs = &record_set, .when = is_report3 },
+    { 0},
 };
 
 /* RFC 3376, 7.1: queries show their version by their length and by a response time that version 1 did not have. */

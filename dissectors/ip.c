@@ -10,8 +10,8 @@ enum { HEADER = 20, LENGTH_END = 4, DESTINATION = 16, LOOSE_ROUTE = 131, STRICT_
 
 static bool checksum_status(const struct place *place, struct value *value);
 static bool other_version(const struct place *place, struct value *value);
-static bool destination(const struct place *place, struct value *value);
-static bool total_length(const struct place *place, struct value *value);
+static uint64_t destination(const struct place *place, uint64_t wire);
+static uint64_t total_length(const struct place *place, uint64_t wire);
 
 static const struct value_name dscps[] = {
     {0,   "CS0" },
@@ -120,7 +120,8 @@ static const struct field fields[] = {
     { "ip.dsfield",                  N_("Differentiated Services"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX },
     { "ip.dsfield.dscp",                    N_("DSCP"), FIELD_UINT, BITS(8, 6), .names = dscps },
     { "ip.dsfield.ecn",                             N_("ECN"), FIELD_UINT, BITS(14, 2), .names = ecns },
-    { "ip.len",N_("Total Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH, HOT(ip_length), .read = total_length },
+    { "ip.len",N_("Total Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH, HOT(ip_length),
+     .adjust = total_length },
     { "ip.id",                        N_("Identification"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX, HOT(ip_id) },
     { "ip.flags",                     N_("Flags"), FIELD_UINT, BITS(48, 3), .base = BASE_HEX, .when = fragment_word },
     { "ip.flags.rb",                             N_("Reserved bit"), FIELD_BOOL, BITS(48, 1), .when = fragment_word },
@@ -134,7 +135,7 @@ static const struct field fields[] = {
      .names = checksum_status_names },
     { "ip.src",N_("Source Address"), FIELD_IPV4, BYTE(12, 4), .role = ROLE_SOURCE, HOT(ip_src), .also = "ip.addr" },
     { "ip.dst",                       N_("Destination Address"), FIELD_IPV4, BYTE(16, 4), .role = ROLE_DESTINATION, HOT(ip_dst),
-     .also = "ip.addr", .read = destination },
+     .also = "ip.addr", .adjust = destination },
     { "ip.cur_rt",                 N_("Current Route"), FIELD_IPV4, BYTE(16, 4), .only = LAYER_ROUTED },
     { "ip.options",                      N_("Options"), FIELD_TLVS, TO_END(20), .tlvs = &option_set },
     { 0                   },
@@ -166,15 +167,9 @@ static bool other_version(const struct place *place, struct value *value)
 }
 
 /* A length of 0 is left to the interface that cuts the segment up: what was captured tells it. */
-static bool total_length(const struct place *place, struct value *value)
+static uint64_t total_length(const struct place *place, uint64_t wire)
 {
-    if (place->bytes.left < 4)
-        return false;
-    *value = (struct value){ .bytes = span_part(place->bytes, 2, 2), .bit = 16, .width = 16 };
-    value->u = load_be16(value->bytes.at);
-    if (!value->u)
-        value->u = place->layer->end - place->layer->offset;
-    return true;
+    return wire ? wire : place->layer->end - place->layer->offset;
 }
 
 /* The end of a source route that has not been gone to its end, or NULL: RFC 791, 3.1. */
@@ -193,21 +188,11 @@ static const uint8_t *route_end(const uint8_t *h, size_t length)
 }
 
 /* A source route holds the destination; the header holds its next stop. */
-static bool destination(const struct place *place, struct value *value)
+static uint64_t destination(const struct place *place, uint64_t wire)
 {
-    if (place->bytes.left < HEADER)
-        return false;
-    const uint8_t *at = place->bytes.at + DESTINATION;
-    if (place->layer->flags & LAYER_ROUTED)
-        at = route_end(place->bytes.at, place->bytes.left);
-    if (!at)
-        return false;
-    uint32_t bit = (uint32_t)(at - place->bytes.at) * 8;
-    *value = (struct value){
-        .u = load_be32(at), .bytes = {at, 4},
-             .bit = bit, .width = 32
-    };
-    return true;
+    bool routed = place->layer->flags & LAYER_ROUTED;
+    const uint8_t *at = routed ? route_end(place->bytes.at, place->bytes.left) : NULL;
+    return at ? load_be32(at) : wire;
 }
 
 /* Whether options that were cut off may hold the destination. */

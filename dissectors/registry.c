@@ -2,18 +2,32 @@
 #include "dissectors/registry.h"
 #include <string.h>
 
-#define PROTOCOLS(P)                                                                                                   \
-    P(frame)                                                                                                           \
-    P(eth)                                                                                                             \
-    P(vlan)                                                                                                            \
-    P(ieee8021ad)                                                                                                      \
-    P(llc)                                                                                                             \
-    P(sll)                                                                                                             \
-    P(sll2)                                                                                                            \
-    P(null)                                                                                                            \
-    P(raw)                                                                                                             \
-    P(arp) P(ip) P(ipv6) P(ipv6_hopopts) P(ipv6_routing) P(ipv6_fraghdr) P(ipv6_dstopts) P(ah) P(icmp) P(icmpv6)       \
-        P(igmp) P(tcp) P(udp) P(data)
+/* clang-format off */
+#define PROTOCOLS(P) \
+    P(frame) \
+    P(eth) \
+    P(vlan) \
+    P(ieee8021ad) \
+    P(llc) \
+    P(sll) \
+    P(sll2) \
+    P(null) \
+    P(raw) \
+    P(arp) \
+    P(ip) \
+    P(ipv6) \
+    P(ipv6_hopopts) \
+    P(ipv6_routing) \
+    P(ipv6_fraghdr) \
+    P(ipv6_dstopts) \
+    P(ah) \
+    P(icmp) \
+    P(icmpv6) \
+    P(igmp) \
+    P(tcp) \
+    P(udp) \
+    P(data)
+/* clang-format on */
 
 #define DECLARE(name) extern const struct protocol name##_protocol;
 #define LIST(name)    &name##_protocol,

@@ -14,6 +14,16 @@ static bool checksum_left_to_interface(const struct place *place, struct value *
 static bool scale_multiplier(const struct place *place, struct value *value);
 static uint64_t relative_to_ack(const struct place *place, uint64_t wire);
 
+/* Rows that are read together with flags and window. */
+static const struct when is_read[] = {
+    {BITS(96, 32), 0, UINT32_MAX },
+    { 0     },
+};
+static const struct when has_ports[] = {
+    {BITS(0, 32), 0, UINT32_MAX },
+    { 0    },
+};
+
 static const struct field option_common[] = {
     {"tcp.option_kind", N_("Kind"), FIELD_UINT, BYTE(0, 1) },
     { "tcp.option_len",       N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
@@ -103,84 +113,90 @@ static const struct tlv_set option_set = {
 };
 
 static const struct field fields[] = {
-    {"tcp.srcport",                      N_("Source Port"), FIELD_UINT, BYTE(0, 2), HOT(tcp_srcport), .also = "tcp.port" },
-    { "tcp.dstport",                        N_("Destination Port"), FIELD_UINT, BYTE(2, 2), HOT(tcp_dstport), .also = "tcp.port" },
+    {"tcp.srcport",                      N_("Source Port"), FIELD_UINT, BYTE(0, 2), HOT(tcp_srcport), .also = "tcp.port",
+     .when = has_ports },
+    { "tcp.dstport",                        N_("Destination Port"), FIELD_UINT, BYTE(2, 2), HOT(tcp_dstport), .also = "tcp.port",
+     .when = has_ports },
     { "tcp.stream",                                N_("Stream index"), FIELD_UINT, NOTE(stream, NOTE_STREAM) },
-    { "tcp.len",                N_("TCP Segment Len"), FIELD_UINT, .never = LAYER_QUOTED, .read = payload_length },
-    { "tcp.seq",                     N_("Sequence Number"), FIELD_UINT, NOTE(seq, NOTE_SEQ) },
-    { "tcp.seq_raw",                        N_("Sequence Number (raw)"), FIELD_UINT, BYTE(4, 4), .never = LAYER_QUOTED, HOT(tcp_seq) },
-    { "tcp.seq",                                N_("Sequence Number"), FIELD_UINT, BYTE(4, 4), .only = LAYER_QUOTED },
-    { "tcp.nxtseq",                N_("Next Sequence Number"), FIELD_UINT, NOTE(next_seq, NOTE_SEQ) },
-    { "tcp.ack",                      N_("Acknowledgment Number"), FIELD_UINT, NOTE(ack, NOTE_ACK) },
-    { "tcp.ack_raw",                        N_("Acknowledgment Number (raw)"), FIELD_UINT, BYTE(8, 4), HOT(tcp_ack) },
-    { "tcp.hdr_len",                      N_("Header Length"), FIELD_UINT, BITS(96, 4), .unit = 4, .role = ROLE_LENGTH },
-    { "tcp.flags",                         N_("Flags"), FIELD_UINT, BITS(100, 12), .base = BASE_HEX, HOT(tcp_flags) },
-    { "tcp.flags.res",                        N_("Reserved"), FIELD_BOOL, BITS(100, 3) },
-    { "tcp.flags.ae",            N_("Accurate ECN"), FIELD_BOOL, BITS(103, 1) },
-    { "tcp.flags.cwr",                         N_("Congestion Window Reduced"), FIELD_BOOL, BITS(104, 1) },
-    { "tcp.flags.ece",                        N_("ECN-Echo"), FIELD_BOOL, BITS(105, 1) },
-    { "tcp.flags.urg",                         N_("Urgent"), FIELD_BOOL, BITS(106, 1) },
-    { "tcp.flags.ack",                     N_("Acknowledgment"), FIELD_BOOL, BITS(107, 1) },
-    { "tcp.flags.push",                        N_("Push"), FIELD_BOOL, BITS(108, 1) },
-    { "tcp.flags.reset",                                N_("Reset"), FIELD_BOOL, BITS(109, 1) },
-    { "tcp.flags.syn",                      N_("Syn"), FIELD_BOOL, BITS(110, 1) },
-    { "tcp.flags.fin",                         N_("Fin"), FIELD_BOOL, BITS(111, 1) },
-    { "tcp.window_size_value",                        N_("Window"), FIELD_UINT, BYTE(14, 2), HOT(tcp_window) },
-    { "tcp.window_size",                                N_("Calculated window size"), FIELD_UINT, NOTE(window, NOTE_WINDOW) },
-    { "tcp.window_size_scalefactor",                                 N_("Window size scaling factor"), FIELD_INT, NOTE(scale, NOTE_WINDOW_SCALE) },
-    { "tcp.checksum",N_("Checksum"), FIELD_UINT, BYTE(16, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
-    { "tcp.checksum.status",                     N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
+    { "tcp.len",                N_("TCP Segment Len"), FIELD_UINT, .never = LAYER_QUOTED | LAYER_FRAGMENT, .read = payload_length },
+    { "tcp.seq",                                 N_("Sequence Number"), FIELD_UINT, NOTE(seq, NOTE_SEQ), .never = LAYER_QUOTED },
+    { "tcp.seq_raw",N_("Sequence Number (raw)"), FIELD_UINT, BYTE(4, 4), .never = LAYER_QUOTED, HOT(tcp_seq),
+     .when = is_read },
+    { "tcp.seq",                            N_("Sequence Number"), FIELD_UINT, BYTE(4, 4), .only = LAYER_QUOTED },
+    { "tcp.nxtseq",                  N_("Next Sequence Number"), FIELD_UINT, NOTE(next_seq, NOTE_SEQ) },
+    { "tcp.ack",                  N_("Acknowledgment Number"), FIELD_UINT, NOTE(ack, NOTE_ACK) },
+    { "tcp.ack_raw",                      N_("Acknowledgment Number (raw)"), FIELD_UINT, BYTE(8, 4), HOT(tcp_ack), .when = is_read },
+    { "tcp.hdr_len",                        N_("Header Length"), FIELD_UINT, BITS(96, 4), .unit = 4, .role = ROLE_LENGTH, .when = is_read },
+    { "tcp.flags",                      N_("Flags"), FIELD_UINT, BITS(100, 12), .base = BASE_HEX, HOT(tcp_flags), .when = is_read },
+    { "tcp.flags.res",                         N_("Reserved"), FIELD_BOOL, BITS(100, 3), .when = is_read },
+    { "tcp.flags.ae",                        N_("Accurate ECN"), FIELD_BOOL, BITS(103, 1), .when = is_read },
+    { "tcp.flags.cwr",            N_("Congestion Window Reduced"), FIELD_BOOL, BITS(104, 1), .when = is_read },
+    { "tcp.flags.ece",                         N_("ECN-Echo"), FIELD_BOOL, BITS(105, 1), .when = is_read },
+    { "tcp.flags.urg",                        N_("Urgent"), FIELD_BOOL, BITS(106, 1), .when = is_read },
+    { "tcp.flags.ack",                         N_("Acknowledgment"), FIELD_BOOL, BITS(107, 1), .when = is_read },
+    { "tcp.flags.push",                                 N_("Push"), FIELD_BOOL, BITS(108, 1), .when = is_read },
+    { "tcp.flags.reset",                   N_("Reset"), FIELD_BOOL, BITS(109, 1), .when = is_read },
+    { "tcp.flags.syn",                            N_("Syn"), FIELD_BOOL, BITS(110, 1), .when = is_read },
+    { "tcp.flags.fin",             N_("Fin"), FIELD_BOOL, BITS(111, 1), .when = is_read },
+    { "tcp.window_size_value",                    N_("Window"), FIELD_UINT, BYTE(14, 2), HOT(tcp_window) },
+    { "tcp.window_size",                         N_("Calculated window size"), FIELD_UINT, NOTE(window, NOTE_WINDOW) },
+    { "tcp.window_size_scalefactor",                        N_("Window size scaling factor"), FIELD_INT, NOTE(scale, NOTE_WINDOW_SCALE) },
+    { "tcp.checksum",                                N_("Checksum"), FIELD_UINT, BYTE(16, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
+    { "tcp.checksum.status",                                 N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
      .names = checksum_status_names },
-    { "tcp.checksum.offloaded",                                 N_("Left to the interface"), FIELD_BOOL, .read = checksum_left_to_interface },
-    { "tcp.urgent_pointer",N_("Urgent Pointer"), FIELD_UINT, BYTE(18, 2) },
-    { "tcp.options",                          N_("Options"), FIELD_TLVS, TO_END(20), .tlvs = &option_set },
-    { "tcp.time_relative",                                 N_("Time since first frame in this stream"), FIELD_DURATION,
+    { "tcp.checksum.offloaded",N_("Left to the interface"), FIELD_BOOL, .read = checksum_left_to_interface },
+    { "tcp.urgent_pointer",                     N_("Urgent Pointer"), FIELD_UINT, BYTE(18, 2) },
+    { "tcp.options",                                 N_("Options"), FIELD_TLVS, TO_END(20), .tlvs = &option_set },
+    { "tcp.time_relative",N_("Time since first frame in this stream"), FIELD_DURATION,
      NOTE(time_relative, NOTE_TIME_RELATIVE) },
-    { "tcp.time_delta",N_("Time since previous frame in this stream"), FIELD_DURATION,
+    { "tcp.time_delta",                          N_("Time since previous frame in this stream"), FIELD_DURATION,
      NOTE(time_delta, NOTE_TIME_DELTA) },
-    { "tcp.analysis.acks_frame",                            N_("This is an ACK to the segment in packet"), FIELD_UINT,
+    { "tcp.analysis.acks_frame",                                 N_("This is an ACK to the segment in packet"), FIELD_UINT,
      NOTE(acks_frame, NOTE_ACKS_FRAME) },
-    { "tcp.analysis.ack_rtt",                      N_("The round trip to this ACK took"), FIELD_DURATION, NOTE(ack_rtt, NOTE_ACK_RTT) },
-    { "tcp.analysis.initial_rtt",                     N_("The round trip of the handshake took"), FIELD_DURATION,
+    { "tcp.analysis.ack_rtt",N_("The round trip to this ACK took"), FIELD_DURATION, NOTE(ack_rtt, NOTE_ACK_RTT) },
+    { "tcp.analysis.initial_rtt",                            N_("The round trip of the handshake took"), FIELD_DURATION,
      NOTE(initial_rtt, NOTE_INITIAL_RTT) },
-    { "tcp.analysis.bytes_in_flight",                        N_("Bytes in flight"), FIELD_UINT, NOTE(bytes_in_flight, NOTE_BYTES_IN_FLIGHT) },
-    { "tcp.analysis.push_bytes_sent",                                N_("Bytes sent since the last push"), FIELD_UINT,
+    { "tcp.analysis.bytes_in_flight",                      N_("Bytes in flight"), FIELD_UINT, NOTE(bytes_in_flight, NOTE_BYTES_IN_FLIGHT) },
+    { "tcp.analysis.push_bytes_sent",                                 N_("Bytes sent since the last push"), FIELD_UINT,
      NOTE(push_bytes_sent, NOTE_PUSH_BYTES_SENT) },
-    { "tcp.analysis.retransmission",               N_("Sent again"), FIELD_NONE, NOTE(have, NOTE_RETRANSMISSION) },
-    { "tcp.analysis.fast_retransmission",                       N_("Sent again because of duplicate ACKs"), FIELD_NONE,
+    { "tcp.analysis.retransmission",N_("Sent again"), FIELD_NONE, NOTE(have, NOTE_RETRANSMISSION) },
+    { "tcp.analysis.fast_retransmission",                           N_("Sent again because of duplicate ACKs"), FIELD_NONE,
      NOTE(have, NOTE_FAST_RETRANSMISSION) },
-    { "tcp.analysis.spurious_retransmission",                        N_("Sent again although acknowledged"), FIELD_NONE,
+    { "tcp.analysis.spurious_retransmission",                         N_("Sent again although acknowledged"), FIELD_NONE,
      NOTE(have, NOTE_SPURIOUS_RETRANSMISSION) },
-    { "tcp.analysis.rto",                               N_("Sent again after"), FIELD_DURATION, NOTE(rto, NOTE_RTO) },
-    { "tcp.analysis.rto_frame",                    N_("First sent in packet"), FIELD_UINT, NOTE(rto_frame, NOTE_RTO_FRAME) },
-    { "tcp.analysis.out_of_order",                   N_("Out of order"), FIELD_NONE, NOTE(have, NOTE_OUT_OF_ORDER) },
-    { "tcp.analysis.lost_segment",                        N_("A segment before this one was not captured"), FIELD_NONE,
+    { "tcp.analysis.rto",                   N_("Sent again after"), FIELD_DURATION, NOTE(rto, NOTE_RTO) },
+    { "tcp.analysis.rto_frame",                       N_("First sent in packet"), FIELD_UINT, NOTE(rto_frame, NOTE_RTO_FRAME) },
+    { "tcp.analysis.out_of_order",                        N_("Out of order"), FIELD_NONE, NOTE(have, NOTE_OUT_OF_ORDER) },
+    { "tcp.analysis.lost_segment",                               N_("A segment before this one was not captured"), FIELD_NONE,
      NOTE(have, NOTE_LOST_SEGMENT) },
-    { "tcp.analysis.ack_lost_segment",                                N_("Acknowledges a segment that was not captured"), FIELD_NONE,
+    { "tcp.analysis.ack_lost_segment",                    N_("Acknowledges a segment that was not captured"), FIELD_NONE,
      NOTE(have, NOTE_ACK_LOST_SEGMENT) },
-    { "tcp.analysis.duplicate_ack",                    N_("Duplicate ACK"), FIELD_NONE, NOTE(have, NOTE_DUPLICATE_ACK) },
-    { "tcp.analysis.duplicate_ack_num",                        N_("Duplicate ACK number"), FIELD_UINT,
+    { "tcp.analysis.duplicate_ack",                                 N_("Duplicate ACK"), FIELD_NONE, NOTE(have, NOTE_DUPLICATE_ACK) },
+    { "tcp.analysis.duplicate_ack_num",N_("Duplicate ACK number"), FIELD_UINT,
      NOTE(duplicate_ack_num, NOTE_DUPLICATE_ACK) },
-    { "tcp.analysis.duplicate_ack_frame",                                N_("Duplicate of the ACK in packet"), FIELD_UINT,
+    { "tcp.analysis.duplicate_ack_frame",                          N_("Duplicate of the ACK in packet"), FIELD_UINT,
      NOTE(duplicate_ack_frame, NOTE_DUPLICATE_ACK) },
     { "tcp.analysis.keep_alive",                   N_("Keep-alive"), FIELD_NONE, NOTE(have, NOTE_KEEP_ALIVE) },
-    { "tcp.analysis.keep_alive_ack",                        N_("ACK of a keep-alive"), FIELD_NONE, NOTE(have, NOTE_KEEP_ALIVE_ACK) },
-    { "tcp.analysis.zero_window",                                N_("Window is closed"), FIELD_NONE, NOTE(have, NOTE_ZERO_WINDOW) },
-    { "tcp.analysis.zero_window_probe",                   N_("Probe of a closed window"), FIELD_NONE,
+    { "tcp.analysis.keep_alive_ack",                    N_("ACK of a keep-alive"), FIELD_NONE, NOTE(have, NOTE_KEEP_ALIVE_ACK) },
+    { "tcp.analysis.zero_window",                        N_("Window is closed"), FIELD_NONE, NOTE(have, NOTE_ZERO_WINDOW) },
+    { "tcp.analysis.zero_window_probe",                                N_("Probe of a closed window"), FIELD_NONE,
      NOTE(have, NOTE_ZERO_WINDOW_PROBE) },
-    { "tcp.analysis.zero_window_probe_ack",                        N_("ACK of a probe of a closed window"), FIELD_NONE,
+    { "tcp.analysis.zero_window_probe_ack",                                 N_("ACK of a probe of a closed window"), FIELD_NONE,
      NOTE(have, NOTE_ZERO_WINDOW_PROBE_ACK) },
-    { "tcp.analysis.window_update",                                N_("Window update"), FIELD_NONE, NOTE(have, NOTE_WINDOW_UPDATE) },
-    { "tcp.analysis.window_full",                   N_("Fills the window"), FIELD_NONE, NOTE(have, NOTE_WINDOW_FULL) },
-    { "tcp.analysis.reused_ports",                        N_("Addresses and ports of an earlier connection"), FIELD_NONE,
+    { "tcp.analysis.window_update",N_("Window update"), FIELD_NONE, NOTE(have, NOTE_WINDOW_UPDATE) },
+    { "tcp.analysis.window_full",                          N_("Fills the window"), FIELD_NONE, NOTE(have, NOTE_WINDOW_FULL) },
+    { "tcp.analysis.reused_ports",                   N_("Addresses and ports of an earlier connection"), FIELD_NONE,
      NOTE(have, NOTE_REUSED_PORTS) },
-    { 0                               },
+    { 0                  },
 };
 
 static bool payload_length(const struct place *place, struct value *value)
 {
-    value->u = layer_payload_length(place->layer);
-    return place->bytes.left > 12 && place->layer->verdict != VERDICT_BROKEN;
+    if (place->bytes.left < 16 || place->layer->verdict == VERDICT_BROKEN)
+        return false;
+    uint32_t all = place->layer->end - place->layer->offset, header = (place->bytes.at[12] >> 4) * 4u;
+    value->u = all - header;
+    return all >= header;
 }
 
 static bool checksum_status(const struct place *place, struct value *value)
@@ -222,13 +238,15 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 {
     const uint8_t *h = span_peek(in, HEADER);
     if (!h) {
+        packet->again |= HOT_TCP;
         self->length = (uint32_t)in->left;
         return VERDICT_CUT;
     }
     uint32_t header = (h[12] >> 4) * 4u;
-    if (packet->have & HOT_TCP) {
-        packet->again |= HOT_TCP;
-    } else {
+    bool first = !(packet->have & HOT_TCP);
+    if (!first || self->flags & LAYER_QUOTED)
+        packet->again |= HOT_TCP; /* quoted headers show fewer fields */
+    if (first) {
         packet->have |= HOT_TCP;
         packet->tcp_srcport = load_be16(h);
         packet->tcp_dstport = load_be16(h + 2);
@@ -245,7 +263,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     span_pull(in, self->length);
     if (self->length < header)
         return VERDICT_CUT;
-    if (!(self->flags & LAYER_QUOTED) && !(packet->again & HOT_TCP))
+    if (first)
         packet->tcp_length = self->end - self->offset - header;
     *next = (struct key){ KEY_TCP_PORT, load_be16(h + 2), load_be16(h) };
     return VERDICT_WHOLE;

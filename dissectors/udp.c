@@ -28,6 +28,14 @@ static const struct field fields[] = {
     { 0      },
 };
 
+/* Whether all of the datagram around it was captured. */
+static bool enclosed(const struct place *place)
+{
+    const struct layer *below = place->layer - 1;
+    return place->layer == place->packet->layers || below->buffer != place->layer->buffer ||
+           layer_captured(place->packet, below);
+}
+
 static bool checksum_status(const struct place *place, struct value *value)
 {
     const struct network *network = layer_network(place->packet, place->layer);
@@ -36,8 +44,8 @@ static bool checksum_status(const struct place *place, struct value *value)
         return false;
     if (!load_be16(h + 6))
         value->u = network && network->size == 16 ? CHECKSUM_ILLEGAL : CHECKSUM_NOT_PRESENT;
-    else if (load_be16(h + 4) > place->layer->end - place->layer->offset)
-        value->u = CHECKSUM_UNVERIFIED; /* not all that it counts is here */
+    else if (load_be16(h + 4) > place->layer->end - place->layer->offset || !enclosed(place))
+        value->u = CHECKSUM_UNVERIFIED; /* not all that it counts, or that IP brought, is here */
     else
         value->u = checksum_verify(place->packet, place->layer, 17);
     return true;

@@ -109,7 +109,7 @@ static inline const struct note *send_segment(struct scene *s, enum who from, un
 {
     uint8_t room[1600];
     size_t n = put_tcp(s, room, from, flags, seq, ack, length);
-    memcpy(put_ipv4(s, from, 6, n, 1, 0), room, n);
+    memcpy(put_ipv4(s, from, 6, n, (uint16_t)(s->number + 1), 0), room, n);
     struct packet *p = take(s);
     for (unsigned i = 0; i < p->layer_count; i++)
         if (!strcmp(p->layers[i].protocol->name, "tcp"))

@@ -6,8 +6,12 @@
 #include "capture/writer.h"
 #include "commands/options.h"
 #include "dissectors/dissect.h"
+#include "output/diagram.h"
 #include "output/fields.h"
+#include "output/hex.h"
+#include "output/json.h"
 #include "output/text.h"
+#include "output/tree.h"
 #include "track/tracker.h"
 #include <errno.h>
 #include <langinfo.h>
@@ -59,6 +63,7 @@ struct dump {
     struct buffer out;
     struct text text;
     struct fields *fields;
+    struct json *json;
     struct bpf *bpf;
     struct writer *writer;
     struct packet packet;
@@ -172,28 +177,6 @@ static int parse_option(struct dump *d, int letter, const char *argument)
     return 0;
 }
 
-/* The operands, joined with spaces: a pcap-filter expression. */
-static int join_filter(struct dump *d, int argc, char **argv)
-{
-    size_t n = 0;
-    for (int i = 0; i < argc; i++)
-        n += strlen(argv[i]) + 1;
-    if (!n)
-        return 0;
-    d->filter = malloc(n);
-    if (!d->filter)
-        return usage_error("%s", _("no memory"));
-    char *at = d->filter;
-    for (int i = 0; i < argc; i++) {
-        size_t length = strlen(argv[i]);
-        memcpy(at, argv[i], length);
-        at += length;
-        *at++ = ' ';
-    }
-    at[-1] = 0;
-    return 0;
-}
-
 static int parse(struct dump *d, const struct command *command, int argc, char **argv)
 {
     struct options options;
@@ -203,14 +186,18 @@ static int parse(struct dump *d, const struct command *command, int argc, char *
         status = parse_option(d, letter, options.argument);
     if (letter < 0 || status)
         return EXIT_USAGE;
-    if (join_filter(d, argc - options.operand, argv + options.operand))
-        return EXIT_USAGE;
+    bool failed;
+    d->filter = options_join(argc - options.operand, argv + options.operand, &failed);
+    if (failed)
+        return usage_error("%s", _("no memory"));
     if (!d->file_count)
         return usage_error("%s", _("dump: nothing to read: say -r FILE"));
     if (d->format == FORMAT_FIELDS && !d->name_count)
         return usage_error("%s", _("dump: -T fields needs at least one -e FIELD"));
     if (d->format != FORMAT_FIELDS && d->name_count)
         return usage_error("%s", _("dump: -e needs -T fields"));
+    if (d->format != FORMAT_TEXT && (d->tree || d->diagram || d->hex))
+        return usage_error("%s", _("dump: -v, -d and -x need -T text"));
     return 0;
 }
 
@@ -249,6 +236,18 @@ static void read_packet(struct dump *d, const struct record *record)
     d->last_time = record->time;
 }
 
+/* What was asked for besides the line; a line without text between it and the next packet's. */
+static void print_details(struct dump *d)
+{
+    if (d->tree)
+        tree_write(&d->out, &d->packet, &d->style);
+    if (d->diagram)
+        diagram_write(&d->out, &d->packet, &d->style);
+    if (d->hex)
+        hex_write(&d->out, &d->packet, d->hex > 1, &d->style);
+    buffer_char(&d->out, '\n');
+}
+
 static void print_packet(struct dump *d)
 {
     struct packet *p = &d->packet;
@@ -256,8 +255,12 @@ static void print_packet(struct dump *d)
     tracker_take(&d->tracker, p);
     if (d->format == FORMAT_FIELDS)
         fields_write(d->fields, &d->out, p);
+    else if (d->format == FORMAT_JSON)
+        json_write(d->json, &d->out, p);
     else
         text_write(&d->text, &d->out, p);
+    if (d->tree | d->diagram | (d->hex > 0))
+        print_details(d);
     if (d->line_buffered)
         buffer_flush(&d->out);
 }
@@ -295,10 +298,13 @@ static int take(struct dump *d, struct record *record, struct error *error)
 static int open_outputs(struct dump *d, struct capture *capture, struct error *error)
 {
     int code = 0;
+    int link_type = capture_link_type(capture); /* reads ahead: before, a pcapng has not said how fine its times are */
     if (d->filter && !d->bpf)
-        code = bpf_open(&d->bpf, d->filter, (uint16_t)capture_link_type(capture), error);
+        code = bpf_open(&d->bpf, d->filter, (uint16_t)link_type, error);
     if (!code && d->write_path && !d->writer)
         code = writer_open(&d->writer, d->write_path, error);
+    if (!code && d->format == FORMAT_JSON && !d->json)
+        code = json_open(&d->json, error);
     if (!code && !d->headed)
         text_open(&d->text, &d->style, d->time_format, capture_nanoseconds(capture) ? 9 : 6);
     return code;
@@ -369,6 +375,7 @@ static int run(const struct command *command, int argc, char **argv)
         code = dump_file(&d, d.files[i], &error);
     status = finish(&d, code < 0 ? code : 0, &error);
     fields_close(d.fields);
+    json_close(d.json);
     bpf_close(d.bpf);
     tracker_close(&d.tracker);
     buffer_free(&d.out);

@@ -91,6 +91,25 @@ int options_next(struct options *o)
     return letter;
 }
 
+char *options_join(int argc, char **argv, bool *failed)
+{
+    size_t n = 0;
+    *failed = false;
+    for (int i = 0; i < argc; i++)
+        n += strlen(argv[i]) + 1;
+    if (!n)
+        return NULL;
+    char *joined = malloc(n), *at = joined;
+    *failed = !joined;
+    for (int i = 0; joined && i < argc; i++) {
+        size_t length = strlen(argv[i]);
+        memcpy(at, argv[i], length);
+        at += length;
+        *at++ = i + 1 < argc ? ' ' : 0;
+    }
+    return joined;
+}
+
 int report(int code, const struct error *error)
 {
     if (code < 0)

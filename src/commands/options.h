@@ -18,6 +18,10 @@ void options_begin(struct options *options, const struct command *command, int a
  * are answered here, and end the program with status 0. */
 int options_next(struct options *options);
 
+/* The operands from argv[0] on, joined with spaces, as a pcap-filter expression; the caller frees it. NULL: there are
+ * none, or (*failed) no memory. */
+char *options_join(int argc, char **argv, bool *failed);
+
 /* One line on standard error, "peel: SENTENCE", and the exit status that belongs to the code. */
 int report(int code, const struct error *error);
 /* The same with a sentence of its own; returns EXIT_USAGE. */

@@ -15,6 +15,8 @@ static const struct field *port_rows(const struct protocol *protocol)
 
 bool endpoint_ports(const struct packet *packet, const struct layer *subject, uint16_t ports[2])
 {
+    if (!((packet->have | packet->again) & (HOT_TCP | HOT_UDP)))
+        return false;
     for (const struct layer *l = subject; l > packet->layers && l->network == subject->network; l--) {
         const struct field *rows = port_rows(l->protocol);
         struct place place = { .packet = packet, .layer = l, .rows = l->protocol->fields };

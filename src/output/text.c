@@ -21,7 +21,7 @@ void text_open(struct text *text, const struct style *style, enum time_format fo
 
 /* The columns before the summary are put into one reserved piece of the buffer. No column is wider than WIDEST, and
  * each may write SLACK bytes beyond its end: whole vectors of spaces are quicker than counting. */
-enum { WIDEST = KEPT_TEXT - 1, SLACK = KEPT_TEXT, COLUMNS_ROOM = 6 * (WIDEST + 1) + SLACK };
+enum { WIDEST = END6_TEXT - 1, SLACK = END6_TEXT, COLUMNS_ROOM = 6 * (WIDEST + 1) + SLACK };
 
 static inline unsigned widen(unsigned *width, size_t used)
 {
@@ -125,35 +125,47 @@ static inline char *put_time(struct text *text, char *at, const struct packet *p
     return at;
 }
 
-/* Copies in whole vectors; as one memcpy the compiler makes it a string instruction that takes longer to start. */
-static inline void copy_kept(char *to, const char *from)
+/* Fixed sizes: as one memcpy the compiler makes it a string instruction that takes longer to start. */
+static inline void copy_text(char *to, const char *from, unsigned n)
 {
-    for (unsigned i = 0; i < KEPT_TEXT; i += 16)
-        memcpy(to + i, from + i, 16);
+    for (unsigned i = 0; i < n; i += 8)
+        memcpy(to + i, from + i, 8);
 }
 
 /* One end of the packet, padded, from its kept text. */
-static inline char *put_end(struct text *text, char *at, const struct network *network, bool source, bool has_port,
-                            uint16_t port, unsigned *width)
+static inline char *put_end4(struct text *text, char *at, const uint8_t *address, uint64_t port, unsigned *width)
 {
-    const uint8_t *address = source ? network->source : network->destination;
-    uint64_t high = 0, low = load_be32(address);
-    if (network->size == 16) {
-        high = load_be64(address);
-        low = load_be64(address + 8);
+    uint64_t key = UINT64_C(1) << 63 | port << 32 | load_be32(address);
+    struct end4_text *kept = &text->ends4[(key * UINT64_C(0x9e3779b97f4a7c15)) >> 56];
+    if (kept->key != key) {
+        char fresh[END6_TEXT];
+        char *end = address_write(fresh, address, 4, port >> 16, (uint16_t)port);
+        memset(end, ' ', END4_TEXT);
+        copy_text(kept->text, fresh, END4_TEXT);
+        kept->key = key;
     }
-    uint32_t tail = (uint32_t)network->size << 24 | (uint32_t)has_port << 16 | port;
+    if (*width >= END4_TEXT)
+        memset(at + END4_TEXT, ' ', END6_TEXT - END4_TEXT);
+    copy_text(at, kept->text, END4_TEXT);
+    return at + *width + 1;
+}
+
+static char *put_end6(struct text *text, char *at, const uint8_t *address, uint64_t port, unsigned *width)
+{
+    uint64_t high = load_be64(address), low = load_be64(address + 8);
+    uint32_t tail = UINT32_C(1) << 31 | (uint32_t)port;
     uint64_t mix = (high ^ low * UINT64_C(0x9e3779b97f4a7c15) ^ tail) * UINT64_C(0xd6e8feb86659fd93);
-    struct endpoint_text *kept = &text->kept[mix >> 56];
+    struct end6_text *kept = &text->ends6[mix >> 58];
     if (kept->low != low || kept->tail != tail || kept->high != high) {
-        char *end = address_write(kept->text, address, network->size, has_port, port);
-        memset(end, ' ', (size_t)(kept->text + sizeof kept->text - end));
+        memset(kept->text, ' ', END6_TEXT);
+        char fresh[END6_TEXT];
+        kept->length = (uint32_t)(address_write(fresh, address, 16, port >> 16, (uint16_t)port) - fresh);
+        memcpy(kept->text, fresh, kept->length);
         kept->high = high;
         kept->low = low;
         kept->tail = tail;
-        kept->length = (uint32_t)(end - kept->text);
     }
-    copy_kept(at, kept->text);
+    copy_text(at, kept->text, END6_TEXT);
     return at + widen(width, kept->length) + 1;
 }
 
@@ -165,7 +177,7 @@ static char *put_other_end(char *at, const struct packet *packet, const struct l
     endpoint_write(&scratch, packet, subject, source);
     size_t n = buffer_used(&scratch);
     n = n < WIDEST ? n : WIDEST;
-    memcpy(at, bytes, n);
+    memcpy(at, scratch.start, n);
     return pad_column(at, at + n, width);
 }
 
@@ -178,8 +190,13 @@ static inline char *put_ends(struct text *text, char *at, const struct packet *p
     }
     uint16_t ports[2] = { 0, 0 };
     bool has_ports = endpoint_hot_ports(packet, subject, ports) || endpoint_ports(packet, subject, ports);
-    at = put_end(text, at, network, true, has_ports, ports[0], &text->source_width);
-    return put_end(text, at, network, false, has_ports, ports[1], &text->destination_width);
+    uint64_t mark = (uint64_t)has_ports << 16;
+    if (network->size == 4) {
+        at = put_end4(text, at, network->source, mark | ports[0], &text->source_width);
+        return put_end4(text, at, network->destination, mark | ports[1], &text->destination_width);
+    }
+    at = put_end6(text, at, network->source, mark | ports[0], &text->source_width);
+    return put_end6(text, at, network->destination, mark | ports[1], &text->destination_width);
 }
 
 static inline char *put_label(struct text *text, char *at, const struct protocol *protocol)

@@ -5,14 +5,19 @@
 #include "output/style.h"
 #include "protocol/packet.h"
 
-enum { ENDPOINTS_KEPT = 256, KEPT_TEXT = 64 };
+enum { ENDS_KEPT = 256, END4_TEXT = 24, END6_TEXT = 64, WIDE_ENDS_KEPT = 64 };
 
-/* An address and port as text, spaces behind: packets in a row mostly lie between the same few. */
-struct endpoint_text {
-    uint64_t high, low; /* the address; IPv4 in the lower half of low */
-    uint32_t tail;      /* its size, whether there is a port, and the port; 0: unused */
+/* Addresses and ports as text, spaces behind: packets in a row mostly lie between the same few. Half a cache line. */
+struct end4_text {
+    uint64_t key; /* address, port, whether there is one, and a bit that says the entry is used */
+    char text[END4_TEXT];
+};
+
+struct end6_text {
+    uint64_t high, low; /* the address */
+    uint32_t tail;      /* port, whether there is one, and a bit that says the entry is used */
     uint32_t length;
-    char text[KEPT_TEXT];
+    char text[END6_TEXT];
 };
 
 struct protocol;
@@ -32,7 +37,8 @@ struct text {
     const struct protocol *labelled; /* whose label stands in label_text, spaces behind */
     char label_text[16];
     uint32_t label_length;
-    struct endpoint_text kept[ENDPOINTS_KEPT];
+    _Alignas(32) struct end4_text ends4[ENDS_KEPT];
+    struct end6_text ends6[WIDE_ENDS_KEPT];
 };
 
 void text_open(struct text *text, const struct style *style, enum time_format format, unsigned digits);

@@ -96,7 +96,8 @@ struct field {
     uint16_t note;
     uint8_t note_bit; /* enum note_bit + 1 */
     bool (*read)(const struct place *place, struct value *value);
-    /* From bytes, but counted from elsewhere: what the field shows for the number that was read. */
+    /* From bytes, but they do not say all (a count from elsewhere, a 0 that stands for the rest): what the field shows
+     * for the number that was read. */
     uint64_t (*adjust)(const struct place *place, uint64_t wire);
 };
 

@@ -37,15 +37,13 @@ static uint32_t hash_key(const struct flow_table *t, const struct flow_key *key)
     return (uint32_t)(fold(h ^ t->seed[3], t->seed[2]) >> 32);
 }
 
-unsigned flow_key_set(const struct flow_table *t, struct flow_key *key, const uint8_t *source,
-                      const uint8_t *destination, unsigned size, uint16_t source_port, uint16_t destination_port,
-                      uint8_t protocol)
+unsigned flow_key_set(struct flow_key *key, const uint8_t *source, const uint8_t *destination, unsigned size,
+                      uint16_t source_port, uint16_t destination_port, uint8_t protocol)
 {
     unsigned end;
+    uint32_t from = load_be32(source + size - 4), to = load_be32(destination + size - 4);
     if (size == 4) {
-        uint64_t from = (uint64_t)load_be32(source) << 16 | source_port;
-        uint64_t to = (uint64_t)load_be32(destination) << 16 | destination_port;
-        end = from > to;
+        end = from != to ? from > to : source_port > destination_port;
     } else {
         int order = memcmp(source, destination, 16);
         end = order ? order > 0 : source_port > destination_port;
@@ -56,7 +54,8 @@ unsigned flow_key_set(const struct flow_table *t, struct flow_key *key, const ui
     key->port[!end] = destination_port;
     key->size = (uint8_t)size;
     key->protocol = protocol;
-    key->hash = hash_key(t, key);
+    uint32_t mix = ((from ^ to) + ((uint32_t)source_port ^ destination_port)) * UINT32_C(0x9e3779b1);
+    key->quick = (uint16_t)(mix >> (32 - FLOW_RECENT_BITS));
     return end;
 }
 
@@ -67,8 +66,8 @@ static uint8_t *pair_at(const struct flow_table *t, uint32_t index)
 
 static bool matches(const struct flow_table *t, const struct flow *f, const struct flow_key *key)
 {
-    if (f->port[0] != key->port[0] || f->port[1] != key->port[1] || f->protocol != key->protocol ||
-        (f->flags & FLOW_IPV6 ? 16 : 4) != key->size)
+    if (f->flags & FLOW_FREE || f->port[0] != key->port[0] || f->port[1] != key->port[1] ||
+        f->protocol != key->protocol || (f->flags & FLOW_IPV6 ? 16 : 4) != key->size)
         return false;
     if (key->size == 4)
         return f->address[0] == load_be32(key->address[0]) && f->address[1] == load_be32(key->address[1]);
@@ -84,11 +83,11 @@ static uint32_t home(const struct flow_table *t, uint32_t hash)
 }
 
 /* The slot of a key, or the empty one where it would go. */
-static uint32_t slot_of(const struct flow_table *t, const struct flow_key *key)
+static uint32_t slot_of(const struct flow_table *t, const struct flow_key *key, uint32_t hash)
 {
-    uint32_t mask = (uint32_t)((UINT64_C(1) << t->bits) - 1), at = home(t, key->hash);
+    uint32_t mask = (uint32_t)((UINT64_C(1) << t->bits) - 1), at = home(t, hash);
     while (t->slots[at].index != FLOW_NONE &&
-           (t->slots[at].hash != key->hash || !matches(t, flow_at(t, t->slots[at].index), key)))
+           (t->slots[at].hash != hash || !matches(t, flow_at(t, t->slots[at].index), key)))
         at = (at + 1) & mask;
     return at;
 }
@@ -205,9 +204,26 @@ static void free_entry(struct flow_table *t, uint32_t index)
     t->free = index;
 }
 
-uint32_t flow_find(const struct flow_table *t, const struct flow_key *key)
+/* Both lines of an entry and the details' are wanted soon; they lie apart. */
+static void fetch(const struct flow_table *t, uint32_t index)
 {
-    return t->slots[slot_of(t, key)].index;
+    __builtin_prefetch((const char *)flow_at(t, index) + 64, 1);
+    if (t->details)
+        __builtin_prefetch(flow_detail_at(t, index), 1);
+}
+
+uint32_t flow_find(struct flow_table *t, const struct flow_key *key)
+{
+    uint32_t *recent = &t->recent[key->quick], index = *recent;
+    if (index != FLOW_NONE) {
+        fetch(t, index);
+        if (matches(t, flow_at(t, index), key))
+            return index;
+    }
+    index = t->slots[slot_of(t, key, hash_key(t, key))].index;
+    if (index != FLOW_NONE)
+        *recent = index;
+    return index;
 }
 
 uint32_t flow_add(struct flow_table *t, const struct flow_key *key)
@@ -222,7 +238,8 @@ uint32_t flow_add(struct flow_table *t, const struct flow_key *key)
         return FLOW_NONE;
     }
     struct flow *f = flow_at(t, index);
-    struct flow_slot *slot = &t->slots[slot_of(t, key)];
+    uint32_t hash = hash_key(t, key);
+    struct flow_slot *slot = &t->slots[slot_of(t, key, hash)];
     *f = (struct flow){
         .previous = slot->index,
         .port = {key->port[0],                key->port[1]              },
@@ -239,7 +256,8 @@ uint32_t flow_add(struct flow_table *t, const struct flow_key *key)
     if (t->details)
         *flow_detail_at(t, index) = (struct flow_detail){ 0 };
     t->used += slot->index == FLOW_NONE;
-    *slot = (struct flow_slot){ key->hash, index };
+    *slot = (struct flow_slot){ hash, index };
+    t->recent[key->quick] = index;
     t->live++;
     return index;
 }
@@ -250,9 +268,9 @@ void flow_drop(struct flow_table *t, uint32_t index)
     uint8_t room[2][4];
     struct flow_key key;
     size_t size = f->flags & FLOW_IPV6 ? 16 : 4;
-    flow_key_set(t, &key, flow_address(t, f, 0, room[0]), flow_address(t, f, 1, room[1]), (unsigned)size, f->port[0],
+    flow_key_set(&key, flow_address(t, f, 0, room[0]), flow_address(t, f, 1, room[1]), (unsigned)size, f->port[0],
                  f->port[1], f->protocol);
-    uint32_t mask = (uint32_t)((UINT64_C(1) << t->bits) - 1), at = home(t, key.hash);
+    uint32_t mask = (uint32_t)((UINT64_C(1) << t->bits) - 1), at = home(t, hash_key(t, &key));
     while (t->slots[at].index != FLOW_NONE && t->slots[at].index != index)
         at = (at + 1) & mask;
     if (t->slots[at].index == index)
@@ -303,6 +321,7 @@ const uint8_t *flow_address(const struct flow_table *t, const struct flow *f, un
 int flow_table_open(struct flow_table *t, bool with_details)
 {
     *t = (struct flow_table){ .bits = SLOT_BITS, .free = FLOW_NONE, .pair_free = FLOW_NONE };
+    memset(t->recent, 0xff, sizeof t->recent);
     if (getrandom(t->seed, sizeof t->seed, 0) != sizeof t->seed)
         return ERROR_SYSTEM;
     t->slots = new_slots(t->bits);

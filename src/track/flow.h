@@ -52,8 +52,7 @@ enum end_flag {
     END_PASSIVE = 64,      /* it had received a FIN when it sent its own */
     END_RESET = 128,       /* a reset closed it; UDP: an ICMP error told that nobody is there */
     END_PENDING = 256,     /* a SYN in its name came in the middle of a connection: its own, or forged? */
-    END_DOUBT = 512,       /* it repeated its SYN ACK although that was acknowledged */
-    END_FAST_OPEN = 1024,  /* it may speak before the handshake is over */
+    END_FAST_OPEN = 512,   /* it may speak before the handshake is over */
 };
 
 struct flow {
@@ -71,21 +70,22 @@ struct flow {
     uint64_t bytes[2];
     uint32_t packets[2];
     uint32_t retransmits[2];
-    int32_t changed[2];      /* when state last changed: milliseconds since first */
-    uint16_t ident[2];       /* of the last IPv4 header: what comes twice with the same one is a copy */
-    uint32_t side;           /* where the analysis keeps more about it, 0: nowhere */
+    int32_t changed[2]; /* when state last changed: milliseconds since first */
+    uint16_t ident[2];  /* of the last IPv4 header: what comes twice with the same one is a copy */
+    uint32_t side;      /* where the analysis keeps more about it, 0: nowhere */
 };
 _Static_assert(sizeof(struct flow) == 128, "two cache lines");
 
 /* What only tables of connections want; kept beside the entries if asked for. */
 struct flow_detail {
-    int64_t syn, syn_ack; /* when the last of each was sent; 0: not seen */
-    int64_t handshake;    /* nanoseconds from the SYN to the ACK that ended the handshake; 0: not known */
-    char history[22];     /* Zeek's letters in order of appearance, 0 behind the last one; upper case: end 0 sent it */
-    uint16_t zero_windows[2];
+    int64_t syn;        /* when the last one was sent; 0: not seen */
+    int64_t handshake;  /* nanoseconds from the SYN to the ACK that ended the handshake; 0: not known */
+    uint64_t wire[2];   /* bytes of whole packets on the wire */
+    char history[18];   /* Zeek's letters in order of appearance, 0 behind the last one; upper case: end 0 sent it */
     uint16_t mss[2];    /* announced; 0: not seen */
     uint16_t window[2]; /* the last one, as on the wire */
-    uint8_t spare[6];
+    uint16_t zero_windows[2];
+    uint16_t seen; /* which letters of the history are there */
 };
 _Static_assert(sizeof(struct flow_detail) == 64, "a cache line");
 
@@ -94,25 +94,28 @@ struct flow_key {
     uint16_t port[2];
     uint8_t size; /* of an address: 4 or 16 */
     uint8_t protocol;
-    uint32_t hash;
+    uint16_t quick; /* where it stands among the recent ones */
 };
 
 struct flow_slot {
     uint32_t hash, index;
 };
 
+enum { FLOW_RECENT_BITS = 13, FLOW_RECENT = 1 << FLOW_RECENT_BITS };
+
 struct flow_table {
-    struct flow_slot *slots; /* owned; index FLOW_NONE: empty */
-    unsigned bits;           /* 2^bits slots */
-    uint32_t used;           /* slots in use */
-    uint32_t count;          /* entries ever taken from the chunks, free ones too: indexes are below it */
-    uint32_t free;           /* head of the free entries, linked by previous */
-    uint32_t live;           /* entries that hold a conversation */
-    struct flow **chunks;    /* owned */
+    struct flow_slot *slots;      /* owned; index FLOW_NONE: empty */
+    unsigned bits;                /* 2^bits slots */
+    uint32_t used;                /* slots in use */
+    uint32_t count;               /* entries ever taken from the chunks, free ones too: indexes are below it */
+    uint32_t free;                /* head of the free entries, linked by previous */
+    uint32_t live;                /* entries that hold a conversation */
+    struct flow **chunks;         /* owned */
     struct flow_detail **details; /* owned; NULL: not asked for */
-    uint8_t (**pairs)[32];   /* owned: chunks of pairs of IPv6 addresses, end 0 first */
+    uint8_t (**pairs)[32];        /* owned: chunks of pairs of IPv6 addresses, end 0 first */
     uint32_t pair_count, pair_free;
     uint64_t seed[4];
+    uint32_t recent[FLOW_RECENT]; /* conversations met lately, by a poor and quick hash: most packets need no slot */
 };
 
 /* Returns 0, ERROR_MEMORY or ERROR_SYSTEM (no random numbers). */
@@ -121,12 +124,11 @@ void flow_table_close(struct flow_table *table);
 
 /* The key of a segment from source to destination, addresses of `size` bytes that must outlive the key. Returns the
  * end that the source is. */
-unsigned flow_key_set(const struct flow_table *table, struct flow_key *key, const uint8_t *source,
-                      const uint8_t *destination, unsigned size, uint16_t source_port, uint16_t destination_port,
-                      uint8_t protocol);
+unsigned flow_key_set(struct flow_key *key, const uint8_t *source, const uint8_t *destination, unsigned size,
+                      uint16_t source_port, uint16_t destination_port, uint8_t protocol);
 
 /* The index of the newest entry with this key, or FLOW_NONE. */
-uint32_t flow_find(const struct flow_table *table, const struct flow_key *key);
+uint32_t flow_find(struct flow_table *table, const struct flow_key *key);
 /* A new entry for the key, all else zero, scales unknown; one with the same key becomes its `previous`. FLOW_NONE:
  * no memory. */
 uint32_t flow_add(struct flow_table *table, const struct flow_key *key);

@@ -66,7 +66,10 @@ static void changed(struct tcp_watch *watch, struct flow *f, unsigned end, enum 
 
 void sockets_open(struct sockets *s, struct tracker *tracker)
 {
-    *s = (struct sockets){ .watch = { changed, answered }, .flows = &tracker->flows };
+    *s = (struct sockets){
+        .watch = {changed, answered},
+          .flows = &tracker->flows
+    };
     tracker->watch = &s->watch;
 }
 
@@ -134,8 +137,9 @@ static void list_protocol(const struct sockets *s, const struct sockets_query *q
             unsigned end = turn ? !flow_client(f) : flow_client(f);
             struct socket out = { 0 };
             set_ends(s->flows, f, end, &out);
-            if (is_host(q, out.local, out.size) && (protocol == IP_TCP ? tcp_socket(f, end, now, &out)
-                                                     : udp_socket(f, end, now, since_first(f, f->last), &out)))
+            if (is_host(q, out.local, out.size) &&
+                (protocol == IP_TCP ? tcp_socket(f, end, now, &out)
+                                    : udp_socket(f, end, now, since_first(f, f->last), &out)))
                 each(context, &out);
         }
     }

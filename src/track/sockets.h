@@ -26,17 +26,17 @@ struct sockets {
 };
 
 struct socket {
-    uint8_t protocol;         /* 6 or 17 */
-    uint8_t size;             /* of addresses: 4 or 16 */
-    enum tcp_state state;     /* TCP_UNKNOWN for UDP */
+    uint8_t protocol;     /* 6 or 17 */
+    uint8_t size;         /* of addresses: 4 or 16 */
+    enum tcp_state state; /* TCP_UNKNOWN for UDP */
     uint8_t local[16];
     uint16_t local_port;
-    bool bound;               /* no foreign end: a listener, or a UDP socket that answers anybody */
+    bool bound; /* no foreign end: a listener, or a UDP socket that answers anybody */
     uint8_t foreign[16];
     uint16_t foreign_port;
-    uint32_t send_q;          /* sent and not acknowledged, as far as the capture tells */
-    const struct flow *flow;  /* NULL for listeners */
-    unsigned end;             /* of flow that is local */
+    uint32_t send_q;         /* sent and not acknowledged, as far as the capture tells */
+    const struct flow *flow; /* NULL for listeners */
+    unsigned end;            /* of flow that is local */
 };
 
 struct sockets_query {

@@ -1,13 +1,19 @@
 #include "track/tally.h"
 #include <string.h>
 
-/* Letters appear once an end; those of `many` again at every tenth, hundredth ... time. */
-static void remember(struct flow_detail *d, unsigned end, char letter)
+enum letter { LETTER_S, LETTER_H, LETTER_A, LETTER_D, LETTER_F, LETTER_R, LETTER_I, LETTER_Q };
+
+/* Letters appear once an end; those that count something again at every tenth, hundredth ... time. */
+static void remember(struct flow_detail *d, unsigned end, unsigned letter)
 {
+    static const char letters[] = "SHADFRIQ";
+    unsigned bit = 1u << (letter + 8 * end);
+    if (d->seen & bit)
+        return;
+    d->seen |= (uint16_t)bit;
     size_t n = strnlen(d->history, sizeof d->history);
-    char mine = (char)(end ? letter | 0x20 : letter);
-    if (n + 1 < sizeof d->history && !memchr(d->history, mine, n))
-        d->history[n] = mine;
+    if (n + 1 < sizeof d->history)
+        d->history[n] = (char)(end ? letters[letter] | 0x20 : letters[letter]);
 }
 
 static void remember_again(struct flow_detail *d, unsigned end, char letter, uint32_t times)
@@ -22,28 +28,26 @@ static void remember_flags(struct flow_detail *d, unsigned end, const struct seg
 {
     unsigned odd = s->flags & (TCP_SYN | TCP_FIN | TCP_RST);
     if (odd & (odd - 1))
-        remember(d, end, odd == (TCP_FIN | TCP_RST) ? 'I' : 'Q');
+        remember(d, end, odd == (TCP_FIN | TCP_RST) ? LETTER_I : LETTER_Q);
     else if (odd == TCP_SYN)
-        remember(d, end, s->flags & TCP_ACK ? 'H' : 'S');
+        remember(d, end, s->flags & TCP_ACK ? LETTER_H : LETTER_S);
     else if (odd)
-        remember(d, end, odd == TCP_FIN ? 'F' : 'R');
+        remember(d, end, odd == TCP_FIN ? LETTER_F : LETTER_R);
     else if (s->length)
-        remember(d, end, 'D');
+        remember(d, end, LETTER_D);
     else if (s->flags & TCP_ACK)
-        remember(d, end, 'A');
+        remember(d, end, LETTER_A);
 }
 
 static void time_handshake(struct flow *f, struct flow_detail *d, unsigned end, const struct segment *s)
 {
     if (s->flags & TCP_SYN) {
-        if (s->flags & TCP_ACK)
-            d->syn_ack = s->time;
-        else
+        if (!(s->flags & TCP_ACK))
             d->syn = s->time;
         bool client = s->flags & TCP_ACK ? !end : end;
         if (!(f->flags & FLOW_CLIENT_SEEN))
             f->flags = (uint16_t)((f->flags & ~FLOW_CLIENT_1) | (client ? FLOW_CLIENT_1 : 0) | FLOW_CLIENT_SEEN);
-    } else if (d->syn && d->syn_ack && !d->handshake && end == flow_client(f) && !(s->flags & TCP_RST)) {
+    } else if (d->syn && f->end[!end].state == TCP_SYN_RECEIVED && end == flow_client(f) && !(s->flags & TCP_RST)) {
         d->handshake = s->time - d->syn;
     }
 }
@@ -62,14 +66,14 @@ static void count_bytes(struct flow *f, struct flow_detail *d, unsigned end, con
     }
     int32_t beyond = seq_diff(begin, from->sent), new = seq_diff(stop, from->sent);
     if (new > 0 && new < 1 << 30) {
-        f->bytes[end] += (uint32_t)new;
+        f->bytes[end] += (uint32_t) new;
         if (beyond > 0)
             f->flags |= FLOW_GAP;
     }
     if (beyond >= 0 || (s->length == 1 && beyond == -1)) /* the latter: a keep-alive's byte, RFC 9293, 3.8.4 */
         return;
-    bool overtaken = f->flags & FLOW_GAP && s->since < REORDERED_NS &&
-                     !(to->flags & END_HEARD && seq_diff(stop, to->received) <= 0);
+    bool overtaken =
+        f->flags & FLOW_GAP && s->since < REORDERED_NS && !(to->flags & END_HEARD && seq_diff(stop, to->received) <= 0);
     if (!overtaken && !s->copy)
         remember_again(d, end, 'T', ++f->retransmits[end]);
 }
@@ -97,7 +101,7 @@ void tally_udp(struct flow *f, struct flow_detail *d, unsigned end, uint32_t len
     f->packets[end]++;
     f->bytes[end] += length;
     f->end[end].flags = (f->end[end].flags | END_SPOKE) & (uint16_t)~END_RESET;
-    remember(d, end, 'D');
+    remember(d, end, LETTER_D);
 }
 
 void tally_history(const struct flow *f, const struct flow_detail *d, char *out)

@@ -49,6 +49,8 @@ static void set_flag(const struct machine *m, unsigned end, enum end_flag flag)
 static void begin(const struct machine *m, unsigned end, enum tcp_state state, uint32_t sent)
 {
     struct flow_end *e = &m->flow->end[end];
+    if (e->state > TCP_LISTEN && e->state != state)
+        set_state(m, end, TCP_CLOSED);
     e->flags &= END_BASE;
     e->sent = sent;
     e->received = e->fin = 0;
@@ -85,9 +87,11 @@ static bool free_to_open(const struct flow_end *e)
 static void take_syn(const struct machine *m, unsigned end, const struct segment *s)
 {
     struct flow_end *from = &m->flow->end[end];
-    bool again = from->state == TCP_SYN_SENT && from->sent == s->seq + 1 + s->length;
-    if (again)
+    bool again = from->sent == s->seq + 1 + s->length, silent = !(from->flags & END_SPOKE);
+    if (again && from->state == TCP_SYN_SENT)
         m->flow->changed[end] = m->now;
+    else if (again && from->state == TCP_ESTABLISHED && silent && m->now - m->flow->changed[end] >= SYN_AGAIN_MS)
+        set_state(m, end, TCP_SYN_SENT);                      /* the answer has not arrived */
     else if (free_to_open(from) || from->flags & END_PENDING) /* asked twice: it means it */
         begin(m, end, TCP_SYN_SENT, s->seq + 1 + s->length);
 }
@@ -123,28 +127,31 @@ static void again_syn_ack(const struct machine *m, unsigned end)
         m->flow->changed[end] = m->now;
     } else if (from->state == TCP_ESTABLISHED && !(from->flags & END_SPOKE) &&
                m->now - m->flow->changed[end] >= SYN_AGAIN_MS) {
-        from->flags |= END_DOUBT; /* it has not taken the last ACK: lost, or its accept queue is full */
-        set_state(m, end, TCP_SYN_RECEIVED);
+        set_state(m, end, TCP_SYN_RECEIVED); /* it has not taken the last ACK: lost, or its accept queue is full */
     }
+}
+
+/* The SYN ACK that it sent before, not one for another connection. */
+static bool is_repeated(const struct flow_end *from, const struct segment *s)
+{
+    if (s->anew || (from->sent != s->seq + 1 + s->length && !(from->flags & END_FAST_OPEN)))
+        return false;
+    return from->state == TCP_SYN_RECEIVED || (from->state == TCP_ESTABLISHED && !(from->flags & END_SPOKE));
 }
 
 static void take_syn_ack(const struct machine *m, unsigned end, const struct segment *s)
 {
     struct flow_end *from = &m->flow->end[end], *to = &m->flow->end[!end];
-    if (to->flags & END_PENDING && s->ack == to->base + 1)
+    if (to->state == TCP_UNKNOWN || (to->flags & END_PENDING && s->ack == to->base + 1))
         begin(m, !end, TCP_SYN_SENT, s->ack);
-    if (to->state == TCP_UNKNOWN)
-        begin(m, !end, TCP_SYN_SENT, s->ack);
-    bool fits = to->state != TCP_SYN_SENT || (seq_diff(s->ack, to->base) > 0 && seq_diff(to->sent, s->ack) >= 0);
-    if (!fits)
+    bool called = to->state == TCP_SYN_SENT, simultaneous = from->state == TCP_SYN_SENT;
+    if (called && (seq_diff(s->ack, to->base) <= 0 || seq_diff(to->sent, s->ack) < 0))
         return;
-    bool simultaneous = from->state == TCP_SYN_SENT;
-    if (simultaneous || (from->state == TCP_SYN_RECEIVED && !s->anew) || (synchronised(from) && !s->anew)) {
-        if (simultaneous)
-            set_state(m, end, TCP_SYN_RECEIVED);
-        else
-            again_syn_ack(m, end);
-    } else if (from->state <= TCP_SYN_RECEIVED || to->state == TCP_SYN_SENT) {
+    if (simultaneous) {
+        set_state(m, end, TCP_SYN_RECEIVED);
+    } else if (is_repeated(from, s)) {
+        again_syn_ack(m, end);
+    } else if (from->state <= TCP_SYN_RECEIVED || called) {
         begin(m, end, TCP_SYN_RECEIVED, s->seq + 1 + s->length);
         if (s->ack != to->base + 1)
             from->flags |= END_FAST_OPEN; /* RFC 7413: it took the data that came with the SYN */
@@ -155,8 +162,8 @@ static void take_syn_ack(const struct machine *m, unsigned end, const struct seg
     reach(from, s->seq + 1 + s->length);
     if (!simultaneous && m->watch && m->watch->answered)
         m->watch->answered(m->watch, m->flow, end, false);
-    if (to->state == TCP_SYN_RECEIVED && seq_diff(s->ack, to->base) > 0)
-        set_state(m, !end, TCP_ESTABLISHED);
+    if (to->state == TCP_SYN_RECEIVED ? seq_diff(s->ack, to->base) > 0 : called && !simultaneous)
+        set_state(m, !end, TCP_ESTABLISHED); /* until it repeats its SYN */
 }
 
 /* --- RST (RFC 9293, 3.10.7.3 and 3.10.7.4; RFC 5961, 3) --- */
@@ -244,6 +251,8 @@ static void sender_fin(const struct machine *m, unsigned end, const struct segme
     struct flow_end *from = &m->flow->end[end], *to = &m->flow->end[!end];
     uint32_t at = s->seq + s->length;
     if (!(from->flags & END_FIN_SENT)) {
+        if (seq_diff(at, from->sent) < 0 && at + 1 != to->received) /* behind what it sent before: no FIN of its own */
+            return;
         from->fin = at;
         if (from->flags & END_FIN_RECEIVED)
             from->flags |= END_PASSIVE;
@@ -271,7 +280,7 @@ static void receiver_takes(const struct machine *m, unsigned end, const struct s
         begin(m, end, TCP_ESTABLISHED, s->ack);
         hear(to, s->seq);
     }
-    if (to->state == TCP_SYN_RECEIVED && seq_diff(s->ack, to->base) > 0 && !(to->flags & END_DOUBT))
+    if (to->state == TCP_SYN_RECEIVED && seq_diff(s->ack, to->base) > 0)
         set_state(m, end, state_of(to));
     if (!synchronised(to))
         return;
@@ -303,10 +312,26 @@ static void take_plain(const struct machine *m, unsigned end, const struct segme
     receiver_takes(m, !end, s);
 }
 
+/* What nearly every segment is: data or an acknowledgement while both ends are established and nothing is odd. */
+static bool take_usual(struct flow_end *from, struct flow_end *to, const struct segment *s)
+{
+    enum { ODD = END_FIN_SENT | END_FIN_RECEIVED | END_PENDING, USUAL = END_HEARD | END_SPOKE };
+    if ((s->flags & (TCP_SYN | TCP_RST | TCP_FIN | TCP_ACK)) != TCP_ACK || from->state != TCP_ESTABLISHED ||
+        to->state != TCP_ESTABLISHED || (from->flags & (ODD | USUAL)) != USUAL || to->flags & ODD)
+        return false;
+    int32_t beyond = seq_diff(s->seq, from->sent);
+    if (beyond > 1 << 30 || beyond < -(1 << 30))
+        return false;
+    hear(from, s->ack);
+    reach(from, s->seq + s->length);
+    reach(to, s->ack);
+    return true;
+}
+
 void tcp_state_take(struct flow *flow, unsigned end, const struct segment *s, int32_t now, struct tcp_watch *watch)
 {
     struct machine m = { flow, now, watch };
-    if (!s->measured || !s->sound || s->copy)
+    if (!s->measured || !s->sound || s->copy || take_usual(&flow->end[end], &flow->end[!end], s))
         return;
     if (s->flags & TCP_RST)
         take_rst(&m, end, s);
@@ -363,22 +388,20 @@ bool tcp_state_allowed(enum tcp_state from, enum tcp_state to)
 #define TO(state) (1u << TCP_##state)
     static const unsigned arrows[TCP_STATES] = {
         [TCP_UNKNOWN] = TO(SYN_SENT) | TO(SYN_RECEIVED) | TO(ESTABLISHED),
-        [TCP_CLOSED] = TO(SYN_SENT) | TO(SYN_RECEIVED)                    /* through LISTEN, which is another row */
-                       | TO(LAST_ACK)                                     /* its last ACK was lost */
-                       | TO(ESTABLISHED) | TO(FIN_WAIT_1) | TO(FIN_WAIT_2) /* a reset that did not arrive */
-                       | TO(CLOSE_WAIT) | TO(CLOSING) | TO(TIME_WAIT),
+        [TCP_CLOSED] = TO(SYN_SENT) | TO(SYN_RECEIVED) /* through LISTEN, which is another row */
+                       | TO(LAST_ACK)                  /* its last ACK was lost */
+                       | TO(ESTABLISHED) | TO(FIN_WAIT_1) | TO(FIN_WAIT_2) | TO(CLOSE_WAIT) | TO(CLOSING) |
+                       TO(TIME_WAIT), /* a reset that did not arrive */
         [TCP_LISTEN] = TO(SYN_SENT) | TO(SYN_RECEIVED),
         [TCP_SYN_SENT] = TO(SYN_RECEIVED) | TO(ESTABLISHED),
         [TCP_SYN_RECEIVED] = TO(ESTABLISHED) | TO(FIN_WAIT_1),
-        [TCP_ESTABLISHED] = TO(FIN_WAIT_1) | TO(CLOSE_WAIT) | TO(SYN_RECEIVED) /* the handshake's ACK was lost */
-                            | TO(SYN_SENT),                                    /* the host forgot it, and calls anew */
-        [TCP_FIN_WAIT_1] = TO(FIN_WAIT_2) | TO(CLOSING) | TO(SYN_SENT) | TO(SYN_RECEIVED),
-        [TCP_FIN_WAIT_2] = TO(TIME_WAIT) | TO(FIN_WAIT_1) /* the ACK was lost */ | TO(SYN_SENT) | TO(SYN_RECEIVED),
-        [TCP_CLOSE_WAIT] = TO(LAST_ACK) | TO(SYN_SENT) | TO(SYN_RECEIVED),
-        [TCP_CLOSING] = TO(TIME_WAIT) | TO(SYN_SENT) | TO(SYN_RECEIVED),
-        [TCP_LAST_ACK] = TO(SYN_SENT) | TO(SYN_RECEIVED),
-        [TCP_TIME_WAIT] = TO(SYN_SENT) | TO(SYN_RECEIVED) /* reuse: RFC 9293, 3.6.1 */
-                          | TO(CLOSING),                  /* the ACK of its FIN was lost */
+        [TCP_ESTABLISHED] = TO(FIN_WAIT_1) | TO(CLOSE_WAIT) | TO(SYN_RECEIVED) | TO(SYN_SENT), /* a lost handshake */
+        [TCP_FIN_WAIT_1] = TO(FIN_WAIT_2) | TO(CLOSING),
+        [TCP_FIN_WAIT_2] = TO(TIME_WAIT) | TO(FIN_WAIT_1), /* the ACK was lost */
+        [TCP_CLOSE_WAIT] = TO(LAST_ACK),
+        [TCP_CLOSING] = TO(TIME_WAIT),
+        [TCP_LAST_ACK] = 0,
+        [TCP_TIME_WAIT] = TO(CLOSING), /* the ACK of its FIN was lost */
     };
 #undef TO
     return to == TCP_CLOSED || arrows[from] >> to & 1;

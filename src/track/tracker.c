@@ -14,10 +14,12 @@ static uint64_t bit(enum note_bit which)
     return UINT64_C(1) << which;
 }
 
-static struct note *add_note(struct packet *p, struct layer *l)
+/* Where what is known of a layer goes; where nobody asked for it, or there is no room, to a place that nobody reads. */
+static struct note *add_note(const struct tracker *t, struct packet *p, struct layer *l)
 {
-    if (p->note_count == NOTES_MAX)
-        return NULL;
+    static struct note nowhere;
+    if (!(t->levels & TRACK_STREAMS) || p->note_count == NOTES_MAX)
+        return &nowhere;
     struct note *note = &p->notes[p->note_count++];
     note->have = 0;
     l->note = p->note_count;
@@ -52,7 +54,7 @@ static void forget_one(struct tracker *t)
 
 static uint32_t new_stream(struct tracker *t, const struct packet *p, const struct flow_key *key, unsigned end)
 {
-    if (t->flows.live >= t->max_connections && t->levels & TRACK_STATES)
+    if (t->flows.live >= t->max_connections)
         forget_one(t);
     uint32_t index = flow_add(&t->flows, key);
     if (index == FLOW_NONE) {
@@ -69,25 +71,27 @@ static uint32_t new_stream(struct tracker *t, const struct packet *p, const stru
     return index;
 }
 
-static void note_times(struct flow *f, const struct packet *p, struct note *note)
+/* False: the packet has no time. */
+static bool begin_time(struct flow *f, const struct packet *p)
 {
-    if (!p->timed)
-        return;
-    if (f->flags & FLOW_UNTIMED) {
+    if (p->timed && f->flags & FLOW_UNTIMED) {
         f->flags &= (uint16_t)~FLOW_UNTIMED;
         f->first = f->last = p->time;
     }
+    return p->timed;
+}
+
+static void note_times(const struct flow *f, const struct packet *p, struct note *note)
+{
     note->time_relative = p->time - f->first;
     note->time_delta = p->time - f->last;
     note->have |= bit(NOTE_TIME_RELATIVE) | bit(NOTE_TIME_DELTA);
-    f->last = p->time;
 }
 
 /* --- TCP --- */
 
 static void read_segment(struct segment *s, const struct layer *l, const uint8_t *header)
 {
-    s->header = header;
     s->seq = load_be32(header + 4);
     s->ack = load_be32(header + 8);
     s->flags = load_be16(header + 12) & 0xfff;
@@ -96,6 +100,7 @@ static void read_segment(struct segment *s, const struct layer *l, const uint8_t
     s->measured = !(l->flags & (LAYER_QUOTED | LAYER_FRAGMENT)) && head <= wire;
     s->length = head <= wire ? wire - head : 0;
     s->sound = head >= TCP_HEADER;
+    s->quoted = l->flags & LAYER_QUOTED;
     s->anew = s->copy = false;
     s->mss = 0;
 }
@@ -167,6 +172,7 @@ static uint32_t find_stream(struct tracker *t, const struct packet *p, const str
     struct flow *f = flow_at(&t->flows, newer);
     f->flags |= FLOW_REUSED;
     index = flow_previous(&t->flows, newer); /* it may have been the one that was forgotten to make room */
+    t->current = newer;
     if (t->levels & TRACK_STATES && index != FLOW_NONE) {
         flow_at(&t->flows, index)->flags |= FLOW_MOVED;
         tcp_state_reuse(f, flow_at(&t->flows, index), end, s, t->watch);
@@ -180,7 +186,8 @@ static void note_numbers(const struct segment *s, const struct flow_end *from, c
     uint32_t next = s->length + (s->flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
     note->seq = s->measured ? s->seq - from->base : s->seq;
     note->next_seq = note->seq + next;
-    note->have |= bit(NOTE_SEQ);
+    if (!s->quoted)
+        note->have |= bit(NOTE_SEQ);
     if (!s->sound)
         return;
     note->ack = s->measured && s->flags & TCP_ACK ? s->ack - to->base : s->ack;
@@ -206,10 +213,12 @@ static int32_t age_ms(const struct flow *f, int64_t time)
 static bool is_copy(const struct packet *p, struct flow *f, unsigned end, const struct segment *s)
 {
     enum { COPY_NS = 10000000 };
+    const struct flow_end *from = &f->end[end];
     uint16_t id = p->have & HOT_IP && !(p->again & HOT_IP) ? p->ip_id : 0;
+    uint32_t takes = s->length + (s->flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
     bool same = id && id == f->ident[end] && s->since >= 0 && s->since < COPY_NS;
     f->ident[end] = id;
-    return same && s->seq + s->length + (s->flags & (TCP_SYN | TCP_FIN) ? 1 : 0) == f->end[end].sent;
+    return same && takes && s->seq + takes == from->sent && (!(s->flags & TCP_ACK) || s->ack == from->received);
 }
 
 /* Errors that end a connection being opened: unreachable (but for too big a packet), time exceeded, parameter problem.
@@ -238,12 +247,13 @@ static void take_quote(struct tracker *t, struct packet *p, struct layer *l, uin
     if (!h || !network || !is_hard_error(p, l))
         return;
     struct flow_key key;
-    unsigned end = flow_key_set(&t->flows, &key, network->source, network->final, network->size, load_be16(h),
-                                load_be16(h + 2), protocol);
+    unsigned end =
+        flow_key_set(&key, network->source, network->final, network->size, load_be16(h), load_be16(h + 2), protocol);
     uint32_t index = flow_find(&t->flows, &key);
     if (index == FLOW_NONE)
         return;
     struct flow *f = flow_at(&t->flows, index);
+    t->current = index;
     if (protocol == IP_TCP) {
         tcp_state_unreachable(f, end, load_be32(h + 4), age_ms(f, p->time), t->watch);
     } else {
@@ -256,8 +266,11 @@ static void take_states(struct tracker *t, struct packet *p, uint32_t index, uns
                         struct note *note)
 {
     struct flow *f = flow_at(&t->flows, index);
+    struct flow_detail *d = flow_detail_at(&t->flows, index);
+    t->current = index;
     s->copy = is_copy(p, f, end, s);
-    tally_tcp(f, flow_detail_at(&t->flows, index), end, s);
+    d->wire[end] += p->wire_length;
+    tally_tcp(f, d, end, s);
     if (!s->anew || s->flags & TCP_ACK) /* else the entry is new, and tcp_state_reuse has taken the SYN */
         tcp_state_take(f, end, s, age_ms(f, p->time), t->watch);
     note->state[0] = f->end[end].state;
@@ -279,40 +292,56 @@ static uint32_t sacked_bytes(const struct tracker *t, struct span header)
     return bytes;
 }
 
+static void take_analysis(struct tracker *t, const struct layer *l, uint32_t index, unsigned end,
+                          const struct segment *s, struct note *note)
+{
+    struct flow *f = flow_at(&t->flows, index);
+    uint32_t older = f->side ? FLOW_NONE : flow_previous(&t->flows, index);
+    if (older != FLOW_NONE) /* no segment will belong to it any more */
+        analysis_drop(&t->analysis, flow_at(&t->flows, older));
+    analysis_take(&t->analysis, f, end, s, note);
+    if (l->verdict == VERDICT_CUT) /* nothing behind options that are cut short: tshark's way */
+        note->have &= ~NOTES_ANALYSIS;
+}
+
 static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
 {
     const struct network *network = layer_network(p, l);
     struct span header = layer_header(p, l);
     const uint8_t *h = span_peek(&header, TCP_HEADER);
-    struct note *note = h && network ? add_note(p, l) : NULL;
-    if (!note)
+    if (!h || !network)
         return;
     struct segment s;
     struct flow_key key;
     read_segment(&s, l, h);
-    unsigned end = flow_key_set(&t->flows, &key, network->source, network->final, network->size, load_be16(h),
-                                load_be16(h + 2), IP_TCP);
+    unsigned end =
+        flow_key_set(&key, network->source, network->final, network->size, load_be16(h), load_be16(h + 2), IP_TCP);
     uint32_t index = find_stream(t, p, &key, end, &s);
     if (index == FLOW_NONE)
         return;
     struct flow *f = flow_at(&t->flows, index);
     struct flow_end *from = &f->end[end], *to = &f->end[!end];
-    note->stream = f->stream;
-    note->have |= bit(NOTE_STREAM) | (s.anew ? bit(NOTE_REUSED_PORTS) : 0);
+    bool timed = begin_time(f, p);
     s.time = p->time;
     s.since = p->time - f->last;
-    note_times(f, p, note);
     if (s.measured)
         take_bases(&s, from, to);
-    note_numbers(&s, from, to, note);
+    struct note *note = add_note(t, p, l);
+    note->stream = f->stream;
+    if (t->levels & TRACK_STREAMS) {
+        note->have |= bit(NOTE_STREAM) | (s.anew ? bit(NOTE_REUSED_PORTS) : 0);
+        note_numbers(&s, from, to, note);
+        if (timed)
+            note_times(f, p, note);
+    }
+    if (timed)
+        f->last = p->time;
     if (s.flags & TCP_SYN)
         take_scale(&s, read_options(t, &s, header), from, to);
     if (t->levels & TRACK_ANALYSIS && s.measured && s.sound) {
         s.frame = (uint32_t)p->number;
         s.sacked = header.left > TCP_HEADER ? sacked_bytes(t, header) : 0;
-        analysis_take(&t->analysis, f, end, &s, note);
-        if (l->verdict == VERDICT_CUT) /* nothing behind options that are cut short: tshark's way */
-            note->have &= ~NOTES_ANALYSIS;
+        take_analysis(t, l, index, end, &s, note);
     }
     if (t->levels & TRACK_STATES && !(l->flags & LAYER_QUOTED))
         take_states(t, p, index, end, &s, note);
@@ -323,23 +352,29 @@ static void take_udp(struct tracker *t, struct packet *p, struct layer *l)
     const struct network *network = layer_network(p, l);
     struct span header = layer_header(p, l);
     const uint8_t *h = span_peek(&header, UDP_HEADER);
-    struct note *note = h && network ? add_note(p, l) : NULL;
-    if (!note)
+    if (!h || !network)
         return;
     struct flow_key key;
-    unsigned end = flow_key_set(&t->flows, &key, network->source, network->final, network->size, load_be16(h),
-                                load_be16(h + 2), IP_UDP);
+    unsigned end =
+        flow_key_set(&key, network->source, network->final, network->size, load_be16(h), load_be16(h + 2), IP_UDP);
     uint32_t index = flow_find(&t->flows, &key);
     if (index == FLOW_NONE)
         index = new_stream(t, p, &key, end);
     if (index == FLOW_NONE)
         return;
     struct flow *f = flow_at(&t->flows, index);
+    struct note *note = add_note(t, p, l);
     note->stream = f->stream;
     note->have |= bit(NOTE_STREAM);
-    note_times(f, p, note);
-    if (t->levels & TRACK_STATES && !(l->flags & (LAYER_QUOTED | LAYER_FRAGMENT)))
-        tally_udp(f, flow_detail_at(&t->flows, index), end, layer_payload_length(l));
+    if (begin_time(f, p)) {
+        note_times(f, p, note);
+        f->last = p->time;
+    }
+    if (!(t->levels & TRACK_STATES) || l->flags & (LAYER_QUOTED | LAYER_FRAGMENT))
+        return;
+    struct flow_detail *d = flow_detail_at(&t->flows, index);
+    d->wire[end] += p->wire_length;
+    tally_udp(f, d, end, layer_payload_length(l));
 }
 
 /* --- the packet --- */
@@ -361,8 +396,15 @@ void tracker_take(struct tracker *t, struct packet *p)
 {
     if (p->fragment.present && t->fragments)
         take_fragments(t, p);
-    if (!(t->levels & TRACK_STREAMS) || !(p->have & (HOT_TCP | HOT_UDP)))
+    if (!(t->levels & (TRACK_STREAMS | TRACK_STATES)))
         return;
+    if (!(p->have & (HOT_TCP | HOT_UDP)) && !(t->levels & TRACK_STATES)) /* errors quote cut headers, too */
+        return;
+    struct layer *subject = &p->layers[p->subject]; /* never one that an error quotes */
+    if (!(p->again & HOT_TCP) && !(p->have & HOT_UDP) && subject->protocol == t->tcp) {
+        take_tcp(t, p, subject); /* nearly always: there is one, and the packet is about it */
+        return;
+    }
     for (unsigned i = 0; i < p->layer_count; i++) {
         struct layer *l = &p->layers[i];
         if (l->protocol != t->tcp && l->protocol != t->udp)

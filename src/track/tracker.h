@@ -10,7 +10,8 @@
 
 enum track_level {
     TRACK_FRAGMENTS = 1, /* fragments become datagrams, dissected in the packet that completes them */
-    TRACK_STREAMS = 2,   /* stream numbers, relative numbers, windows, times within the stream */
+    TRACK_STREAMS = 2,   /* notes: stream numbers, relative numbers, windows, times within the stream, and
+                            the states if they are tracked */
     TRACK_STATES = 4,    /* the states of both ends, counters, Zeek's history */
     TRACK_ANALYSIS = 8,  /* what is remarkable: retransmissions, round-trip times ... */
 };
@@ -28,6 +29,7 @@ struct tracker {
     const struct tlv_set *tcp_options; /* how to read them */
     uint32_t tcp_streams, udp_streams; /* how many there were */
     bool out_of_memory;                /* something was not tracked for want of memory */
+    uint32_t current;                  /* the entry of the segment that is being taken: for watchers */
     struct tcp_watch *watch;           /* told of every change of a state; NULL: nobody. The caller's */
     /* When max_connections are remembered a new one costs an old one: a half-open one if one is near, else the one
      * that is silent for longest of those near. */
@@ -39,7 +41,7 @@ struct tracker {
 /* The levels that fill these bits of notes (1 << enum note_bit). */
 unsigned tracker_levels(uint64_t notes);
 
-/* registry_open() comes first. TRACK_STATES and TRACK_ANALYSIS need TRACK_STREAMS. Returns 0, ERROR_MEMORY or ERROR_SYSTEM. */
+/* registry_open() comes first. TRACK_ANALYSIS needs TRACK_STREAMS. Returns 0, ERROR_MEMORY or ERROR_SYSTEM. */
 int tracker_open(struct tracker *tracker, unsigned levels, struct error *error);
 void tracker_close(struct tracker *tracker);
 

@@ -1,0 +1,72 @@
+/* Every dissector on hostile bytes: the first two pick the link type, the rest is the packet. The whole tree is walked
+ * and every value written, as text and as JSON; values must lie within the packet's buffers. */
+#include "dissectors/dissect.h"
+#include "dissectors/registry.h"
+#include "output/value.h"
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+
+static struct packet packet;
+static struct buffer out;
+
+static void check(struct span bytes)
+{
+    if (!bytes.at || !bytes.left)
+        return;
+    for (unsigned i = 0; i < packet.buffer_count; i++) {
+        struct span buffer = packet.buffers[i];
+        if (bytes.at >= buffer.at && bytes.at + bytes.left <= buffer.at + buffer.left)
+            return;
+    }
+    abort();
+}
+
+static void on_field(struct sink *sink, const struct field *field, const struct value *value)
+{
+    (void)sink;
+    check(value->bytes);
+    value_write(&out, field, value);
+    value_write_named(&out, field, value);
+    value_write_json(&out, field, value);
+}
+
+static void on_option(struct sink *sink, const char *title, const struct value *value)
+{
+    (void)sink;
+    check(value->bytes);
+    buffer_text(&out, title);
+}
+
+static void on_layer(struct sink *sink, const struct packet *p, const struct layer *layer)
+{
+    (void)sink;
+    if ((size_t)layer->offset + layer->length > p->buffers[layer->buffer].left || layer->end < layer->offset)
+        abort();
+    if (layer->protocol->summary)
+        layer->protocol->summary(p, layer, &out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+    if (n < 2)
+        return 0;
+    if (!out.start) {
+        if (buffer_open(&out, -1, 1 << 16))
+            abort();
+        registry_open();
+    }
+    out.at = out.start;
+    /* A copy of its own, so that one byte too many is seen. */
+    uint8_t *copy = malloc(n - 2);
+    if (n > 2 && copy)
+        memcpy(copy, bytes + 2, n - 2);
+    packet_reset(&packet, (struct span){ copy, n - 2 });
+    packet.link_type = load_le16(bytes) & 0x1ff;
+    packet.wire_length = (uint32_t)(n - 2) + (bytes[1] & 0x80 ? 1000 : 0); /* the top bit: the capture cut it short */
+    dissect(&packet);
+    struct sink sink = { .layer = on_layer, .field = on_field, .option = on_option };
+    walk_packet(&packet, &sink);
+    free(copy);
+    return 0;
+}

@@ -1,0 +1,627 @@
+/* peel netstat: sockets rebuilt from packets. */
+#include "output/netstat.h"
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "capture/bpf.h"
+#include "capture/capture.h"
+#include "commands/options.h"
+#include "dissectors/dissect.h"
+#include <errno.h>
+#include <getopt.h>
+#include <langinfo.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { AT = 256, TIME, STYLE, DIFF, MOST, FILES_MAX = 4096, OUTPUT_BYTES = 256 << 10 };
+enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_ZEEK };
+
+static const struct option_row rows[] = {
+    {'r',                                                   "read", "FILE",
+     N_("read a capture (pcap, pcapng, gzip, zstd); - is standard input; again: one after another") },
+    { 'a',                                               "all", NULL, N_("listening sockets, too: known by their answers") },
+    { 'l',                                                    "listening", NULL, N_("only listening sockets") },
+    { 't',  "tcp", NULL, N_("TCP") },
+    { 'u', "udp", NULL, N_("UDP") },
+    { 'n',                                                  "numeric", NULL, N_("no names for addresses and ports (the default)") },
+    { 'o',                                                 NULL, NULL, N_("the owning process, where it is known") },
+    { 'p',                                                    "program", NULL, N_("the same") },
+    { 'e',                                               "extend", NULL, N_("the long form: repetitions, segment sizes, windows, goodput") },
+    { AT,                                            "at", "ADDRESS", N_("the table that netstat on this host would have printed") },
+    { TIME,                                                  "time", "TIME", N_("as of then: epoch seconds, RFC 3339, +SECONDS, HH:MM[:SS]") },
+    { STYLE,                                                 "style", "linux|windows|macos", N_("columns and words of that system's netstat") },
+    { 'T',                                                    "format", "text|json|zeek", N_("how a row is printed") },
+    { DIFF,"diff", "T1 T2", N_("what changed between two instants, and the packets that did it") },
+    { MOST, "max-connections", "N", N_("remember so many connections; half-open ones are forgotten first") },
+    { 0                                                 },
+};
+
+/* An instant as the user gave it. */
+struct instant {
+    const char *text; /* NULL: not given */
+    bool known;
+    int64_t time; /* nanoseconds since 1970 */
+};
+
+struct change {
+    int64_t time;
+    uint64_t packet;
+    uint32_t index;
+    uint8_t end, from, to;
+};
+
+struct netstat {
+    /* asked for */
+    const char *files[FILES_MAX];
+    unsigned file_count;
+    char *filter;
+    enum format format;
+    const struct netstat_style *netstat_style;
+    struct sockets_query query;
+    struct instant at, diff[2];
+    bool all, only_listeners, owners, long_form, at_host;
+    unsigned long long most;
+    /* at work */
+    struct style style;
+    struct buffer out;
+    struct bpf *bpf;
+    struct packet packet;
+    struct tracker tracker;
+    struct sockets sockets;
+    struct tcp_watch watch;
+    struct change *changes; /* owned */
+    size_t change_count, change_room;
+    struct socket *found; /* owned */
+    size_t found_count, found_room;
+    int64_t first, last;
+    bool begun, failed;
+};
+
+/* --- instants --- */
+
+/* Digits and a fraction as nanoseconds; *end behind them. False: no digit. */
+static bool parse_decimal(const char *text, int64_t *ns, const char **end)
+{
+    int64_t whole = 0, part = 0, unit = 100000000;
+    if (*text < '0' || *text > '9')
+        return false;
+    for (; *text >= '0' && *text <= '9'; text++) {
+        if (whole > INT64_MAX / 10000000000 - 10)
+            return false;
+        whole = whole * 10 + (*text - '0');
+    }
+    if (*text == '.')
+        for (text++; *text >= '0' && *text <= '9'; text++, unit /= 10)
+            part += (*text - '0') * unit;
+    *ns = whole * 1000000000 + part;
+    *end = text;
+    return true;
+}
+
+/* HH:MM[:SS[.f]] from text on; nanoseconds since midnight. */
+static bool parse_clock(const char *text, int64_t *ns, const char **end)
+{
+    int64_t seconds = 0;
+    unsigned hour, minute;
+    int used = 0;
+    if (sscanf(text, "%2u:%2u%n", &hour, &minute, &used) < 2 || !used || hour > 23 || minute > 59)
+        return false;
+    text += used;
+    if (*text == ':' && (!parse_decimal(text + 1, &seconds, &text) || seconds >= INT64_C(61000000000)))
+        return false;
+    *ns = (hour * INT64_C(3600) + minute * INT64_C(60)) * 1000000000 + seconds;
+    *end = text;
+    return true;
+}
+
+/* RFC 3339: 2026-07-26T12:03:07.5Z, or with +02:00; a space or t in place of T; without a zone: the local one. */
+static bool parse_date(const char *text, int64_t *ns)
+{
+    struct tm tm = { .tm_isdst = -1 };
+    int used = 0, sign;
+    int64_t clock = 0, zone = 0;
+    if (sscanf(text, "%4d-%2d-%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &used) < 3 || used != 10)
+        return false;
+    text += used;
+    if (*text && (!strchr("Tt ", *text) || !parse_clock(text + 1, &clock, &text)))
+        return false;
+    tm.tm_year -= 1900;
+    tm.tm_mon--;
+    if (!*text) {
+        tm.tm_hour = (int)(clock / INT64_C(3600000000000));
+        tm.tm_min = (int)(clock / INT64_C(60000000000) % 60);
+        *ns = (int64_t)mktime(&tm) * 1000000000 + clock % INT64_C(60000000000);
+        return true;
+    }
+    sign = *text == '-' ? -1 : 1;
+    if (*text == '+' || *text == '-') {
+        if (!parse_clock(text + 1, &zone, &text))
+            return false;
+    } else if (*text == 'Z' || *text == 'z') {
+        text++;
+    } else {
+        return false;
+    }
+    *ns = (int64_t)timegm(&tm) * 1000000000 + clock - sign * zone;
+    return !*text;
+}
+
+/* The first instant from `first` on at which local clocks show this time of day. */
+static int64_t next_clock(int64_t first, int64_t of_day)
+{
+    time_t begin = (time_t)(first / 1000000000);
+    struct tm tm;
+    localtime_r(&begin, &tm);
+    tm.tm_hour = (int)(of_day / INT64_C(3600000000000));
+    tm.tm_min = (int)(of_day / INT64_C(60000000000) % 60);
+    tm.tm_sec = 0;
+    tm.tm_isdst = -1;
+    struct tm next = tm;
+    next.tm_mday++;
+    int64_t rest = of_day % INT64_C(60000000000), time = (int64_t)mktime(&tm) * 1000000000 + rest;
+    return time >= first ? time : (int64_t)mktime(&next) * 1000000000 + rest;
+}
+
+/* What can be said before the first packet; false: no instant at all. */
+static bool instant_check(struct instant *i)
+{
+    const char *end;
+    int64_t ns;
+    if (i->text[0] == '+')
+        return parse_decimal(i->text + 1, &ns, &end) && !*end;
+    if (parse_date(i->text, &i->time) || (parse_decimal(i->text, &i->time, &end) && !*end))
+        return i->known = true;
+    return parse_clock(i->text, &ns, &end) && !*end;
+}
+
+static void instant_settle(struct instant *i, int64_t first)
+{
+    const char *end;
+    int64_t ns = 0;
+    if (!i->text || i->known)
+        return;
+    if (i->text[0] == '+')
+        i->time = parse_decimal(i->text + 1, &ns, &end) ? first + ns : first;
+    else
+        i->time = parse_clock(i->text, &ns, &end) ? next_clock(first, ns) : first;
+    i->known = true;
+}
+
+/* --- command line --- */
+
+static int take_instant(struct instant *i, const char *option, const char *text)
+{
+    i->text = text;
+    if (!instant_check(i))
+        return usage_error(_("netstat: %s %s: not a time: epoch seconds, RFC 3339, +SECONDS or HH:MM[:SS]"), option,
+                           text);
+    return 0;
+}
+
+static int take_host(struct netstat *n, const char *text)
+{
+    uint32_t ipv4;
+    n->at_host = true;
+    if (parse_ipv4(text, &ipv4)) {
+        for (unsigned i = 0; i < 4; i++)
+            n->query.host[i] = (uint8_t)(ipv4 >> (24 - 8 * i));
+        n->query.size = 4;
+    } else if (parse_ipv6(text, n->query.host)) {
+        n->query.size = 16;
+    } else {
+        return usage_error(_("netstat: --at %s: not an IPv4 or IPv6 address"), text);
+    }
+    return 0;
+}
+
+static int take_diff(struct netstat *n, const char *first, char **argv)
+{
+    if (!argv[optind])
+        return usage_error("%s", _("netstat: --diff needs two times"));
+    int status = take_instant(&n->diff[0], "--diff", first);
+    return status ? status : take_instant(&n->diff[1], "--diff", argv[optind++]);
+}
+
+static int take_format(struct netstat *n, const char *word)
+{
+    static const char *const words[] = { "text", "json", "zeek" };
+    for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strcmp(words[i], word)) {
+            n->format = (enum format)i;
+            return 0;
+        }
+    return usage_error(_("netstat: -T %s: not one of text, json, zeek"), word);
+}
+
+static int parse_option(struct netstat *n, int letter, const char *argument, char **argv)
+{
+    switch (letter) {
+    case 'r':
+        if (n->file_count == FILES_MAX)
+            return usage_error(_("netstat: more than %d files"), FILES_MAX);
+        n->files[n->file_count++] = argument;
+        return 0;
+    case 'a':
+        n->all = true;
+        return 0;
+    case 'l':
+        n->only_listeners = true;
+        return 0;
+    case 't':
+        n->query.tcp = true;
+        return 0;
+    case 'u':
+        n->query.udp = true;
+        return 0;
+    case 'o':
+    case 'p':
+        n->owners = true;
+        return 0;
+    case 'e':
+        n->long_form = true;
+        return 0;
+    case 'T':
+        return take_format(n, argument);
+    case AT:
+        return take_host(n, argument);
+    case TIME:
+        return take_instant(&n->at, "--time", argument);
+    case STYLE:
+        n->netstat_style = netstat_style(argument);
+        return n->netstat_style ? 0 : usage_error(_("netstat: --style %s: not one of linux, windows, macos"), argument);
+    case DIFF:
+        return take_diff(n, argument, argv);
+    case MOST:
+        if (!parse_number(argument, 1, UINT32_MAX, &n->most))
+            return usage_error(_("netstat: --max-connections %s: not a number from 1 on"), argument);
+    }
+    return 0;
+}
+
+/* A quarter of the machine's memory. */
+static unsigned long long affordable(void)
+{
+    enum { BYTES = 256 }; /* a connection, all in */
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    unsigned long long most =
+        pages > 0 && page > 0 ? (unsigned long long)pages * (unsigned long long)page / 4 / BYTES : 0;
+    return most < 1 << 20 ? 1 << 20 : most > UINT32_MAX - 1 ? UINT32_MAX - 1 : most;
+}
+
+static int parse(struct netstat *n, const struct command *command, int argc, char **argv)
+{
+    struct options options;
+    bool failed;
+    options_begin(&options, command, argc, argv);
+    int letter, status = 0;
+    while (!status && (letter = options_next(&options)) != 0)
+        status = letter < 0 ? EXIT_USAGE : parse_option(n, letter, options.argument, argv);
+    if (status)
+        return EXIT_USAGE;
+    n->filter = options_join(argc - options.operand, argv + options.operand, &failed);
+    if (failed)
+        return usage_error("%s", _("no memory"));
+    if (!n->file_count)
+        return usage_error("%s", _("netstat: nothing to read: say -r FILE"));
+    if (!n->query.tcp && !n->query.udp)
+        n->query.tcp = n->query.udp = true;
+    n->query.listeners = n->all || n->only_listeners;
+    if (n->format == FORMAT_ZEEK && (n->at_host || n->netstat_style || n->diff[0].text))
+        return usage_error("%s", _("netstat: -T zeek shows connections: not with --at, --style or --diff"));
+    if (n->at_host && !n->netstat_style)
+        n->netstat_style = netstat_style("linux");
+    if (!n->most)
+        n->most = affordable();
+    return 0;
+}
+
+/* --- reading --- */
+
+static void remember_change(struct tcp_watch *watch, struct flow *f, unsigned end, enum tcp_state from,
+                            enum tcp_state to)
+{
+    struct netstat *n = (struct netstat *)((char *)watch - offsetof(struct netstat, watch));
+    const struct flow_table *t = &n->tracker.flows;
+    if (n->packet.time <= n->diff[0].time)
+        return;
+    if (n->change_count == n->change_room) {
+        size_t room = n->change_room ? n->change_room * 2 : 256;
+        struct change *more = realloc(n->changes, room * sizeof *more);
+        n->failed |= !more;
+        if (!more)
+            return;
+        n->changes = more;
+        n->change_room = room;
+    }
+    uint32_t index = n->tracker.current;
+    if (flow_at(t, index) == f)
+        n->changes[n->change_count++] =
+            (struct change){ n->packet.time, n->packet.number, index, (uint8_t)end, (uint8_t)from, (uint8_t)to };
+}
+
+static bool wanted(struct netstat *n, const struct record *record)
+{
+    const struct instant *until = n->diff[1].text ? &n->diff[1] : &n->at;
+    if (!record->timed)
+        return true;
+    if (!n->begun) {
+        n->begun = true;
+        n->first = n->last = record->time;
+        instant_settle(&n->at, n->first);
+        instant_settle(&n->diff[0], n->first);
+        instant_settle(&n->diff[1], n->first);
+    }
+    if (until->text && record->time > until->time)
+        return false;
+    if (record->time > n->last)
+        n->last = record->time;
+    return true;
+}
+
+static void take(struct netstat *n, const struct record *record)
+{
+    struct packet *p = &n->packet;
+    p->number++;
+    if (!wanted(n, record) || (n->bpf && !bpf_passes(n->bpf, record)))
+        return;
+    packet_reset(p, record->bytes);
+    p->time = record->time;
+    p->timed = record->timed;
+    p->link_type = record->link_type;
+    p->interface = record->interface;
+    p->wire_length = record->wire_length;
+    dissect(p);
+    tracker_take(&n->tracker, p);
+}
+
+static int read_file(struct netstat *n, const char *path, struct error *error)
+{
+    struct capture *capture;
+    int code = capture_open(&capture, path, error);
+    if (code)
+        return code;
+    if (n->filter && !n->bpf)
+        code = bpf_open(&n->bpf, n->filter, (uint16_t)capture_link_type(capture), error);
+    struct record record;
+    if (!code)
+        while ((code = capture_next(capture, &record, error)) > 0)
+            take(n, &record);
+    capture_close(capture);
+    return code;
+}
+
+/* --- printing --- */
+
+static int64_t as_of(const struct netstat *n)
+{
+    return n->diff[1].text ? n->diff[1].time : n->at.text ? n->at.time : n->last;
+}
+
+static void keep_socket(void *context, const struct socket *socket)
+{
+    struct netstat *n = context;
+    if (n->only_listeners && !socket->bound)
+        return;
+    if (n->found_count == n->found_room) {
+        size_t room = n->found_room ? n->found_room * 2 : 256;
+        struct socket *more = realloc(n->found, room * sizeof *more);
+        n->failed |= !more;
+        if (!more)
+            return;
+        n->found = more;
+        n->found_room = room;
+    }
+    n->found[n->found_count++] = *socket;
+}
+
+/* Listeners and UDP sockets that answer anybody first by port, and each only once; connections in order of appearance.
+ */
+static int by_place(const void *a, const void *b)
+{
+    const struct socket *x = a, *y = b;
+    int kind_x = x->protocol != 6 ? 2 + !x->bound : !x->bound, kind_y = y->protocol != 6 ? 2 + !y->bound : !y->bound;
+    if (kind_x != kind_y)
+        return kind_x - kind_y;
+    if (!x->bound) /* of one protocol: streams count up */
+        return x->flow->stream != y->flow->stream ? x->flow->stream < y->flow->stream ? -1 : 1
+                                                  : (int)x->end - (int)y->end;
+    if (x->size != y->size)
+        return x->size - y->size;
+    if (x->local_port != y->local_port)
+        return x->local_port - y->local_port;
+    return memcmp(x->local, y->local, x->size);
+}
+
+static void print_sockets(struct netstat *n)
+{
+    n->query.time = as_of(n);
+    sockets_list(&n->sockets, &n->query, keep_socket, n);
+    if (n->found_count)
+        qsort(n->found, n->found_count, sizeof *n->found, by_place);
+    if (n->format == FORMAT_TEXT)
+        n->netstat_style->header(&n->out, n->query.listeners, n->owners);
+    for (size_t i = 0; i < n->found_count; i++) {
+        const struct socket *s = &n->found[i];
+        if (i && s->bound && s[-1].bound && !by_place(s - 1, s))
+            continue;
+        if (n->format == FORMAT_JSON)
+            netstat_socket_json(&n->out, s);
+        else
+            n->netstat_style->row(&n->out, s, n->owners);
+    }
+}
+
+/* With an instant only what stood then. */
+static bool stood(const struct netstat *n, const struct flow *f, int64_t now)
+{
+    if (!n->at.text)
+        return true;
+    int64_t ms = (now - f->first) / 1000000;
+    int32_t age = ms > INT32_MAX ? INT32_MAX : ms < 0 ? 0 : (int32_t)ms;
+    if (f->protocol != 6)
+        return now - f->last < UDP_PATIENCE_MS * INT64_C(1000000);
+    return !(f->flags & FLOW_MOVED) && (tcp_state_at(f, 0, age) > TCP_CLOSED || tcp_state_at(f, 1, age) > TCP_CLOSED);
+}
+
+static void print_listener(void *context, const struct socket *socket)
+{
+    struct netstat *n = context;
+    if (socket->state == TCP_LISTEN && n->format == FORMAT_JSON)
+        netstat_socket_json(&n->out, socket);
+    else if (socket->state == TCP_LISTEN)
+        netstat_listener(&n->out, socket);
+}
+
+static void print_connections(struct netstat *n)
+{
+    struct connection_view view = { .flows = &n->tracker.flows, .now = as_of(n) };
+    if (n->format == FORMAT_TEXT)
+        netstat_connection_header(&n->out, &n->style, n->long_form);
+    if (n->format == FORMAT_ZEEK)
+        netstat_zeek_header(&n->out);
+    for (view.index = 0; view.index < n->tracker.flows.count && !n->only_listeners; view.index++) {
+        const struct flow *f = flow_at(&n->tracker.flows, view.index);
+        if (f->flags & FLOW_FREE || !(f->protocol == 6 ? n->query.tcp : n->query.udp) || !stood(n, f, view.now))
+            continue;
+        if (f->packets[0] + f->packets[1] == 0) /* known from an ICMP error alone */
+            continue;
+        if (n->format == FORMAT_JSON)
+            netstat_connection_json(&n->out, &view);
+        else if (n->format == FORMAT_ZEEK)
+            netstat_zeek(&n->out, &view);
+        else
+            netstat_connection(&n->out, &view, n->long_form);
+    }
+    if (n->query.listeners && n->format != FORMAT_ZEEK) {
+        struct sockets_query query = { .time = view.now, .listeners = true, .tcp = n->query.tcp };
+        sockets_list(&n->sockets, &query, print_listener, n);
+    }
+}
+
+static bool concerns(const struct netstat *n, const struct flow *f, unsigned end)
+{
+    uint8_t room[4];
+    if (!n->query.size)
+        return true;
+    return n->query.size == (f->flags & FLOW_IPV6 ? 16 : 4) &&
+           !memcmp(flow_address(&n->tracker.flows, f, end, room), n->query.host, n->query.size);
+}
+
+/* Ends that time alone closed between the two instants. */
+static void add_expired(struct netstat *n)
+{
+    const struct flow_table *t = &n->tracker.flows;
+    for (uint32_t i = 0; i < t->count; i++) {
+        struct flow *f = flow_at(t, i);
+        if (f->flags & (FLOW_FREE | FLOW_MOVED) || f->protocol != 6)
+            continue;
+        for (unsigned end = 0; end < 2; end++) {
+            enum tcp_state state = f->end[end].state;
+            int64_t until = state == TCP_TIME_WAIT ? TIME_WAIT_MS : SYN_PATIENCE_MS;
+            n->packet.time = f->first + (f->changed[end] + until) * 1000000;
+            int64_t ms = (n->diff[1].time - f->first) / 1000000;
+            if (n->packet.time > n->diff[1].time || ms > INT32_MAX || ms < 0 ||
+                tcp_state_at(f, end, (int32_t)ms) == state)
+                continue;
+            n->packet.number = 0;
+            n->tracker.current = i;
+            remember_change(&n->watch, f, end, state, TCP_CLOSED);
+        }
+    }
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct change *x = a, *y = b;
+    if (x->time != y->time)
+        return x->time < y->time ? -1 : 1;
+    return x->packet != y->packet ? x->packet < y->packet ? -1 : 1 : a < b ? -1 : a > b;
+}
+
+static void print_changes(struct netstat *n)
+{
+    add_expired(n);
+    if (n->change_count)
+        qsort(n->changes, n->change_count, sizeof *n->changes, by_time);
+    for (size_t i = 0; i < n->change_count; i++) {
+        const struct change *c = &n->changes[i];
+        const struct flow *f = flow_at(&n->tracker.flows, c->index);
+        if (f->flags & FLOW_FREE || !concerns(n, f, c->end))
+            continue;
+        struct change_view view = { &n->tracker.flows, c->index, c->end, c->from, c->to, c->time, c->packet };
+        if (n->format == FORMAT_JSON)
+            netstat_change_json(&n->out, &view);
+        else
+            netstat_change(&n->out, &n->style, &view);
+    }
+}
+
+static int open_all(struct netstat *n, struct error *error)
+{
+    if (buffer_open(&n->out, STDOUT_FILENO, OUTPUT_BYTES))
+        return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
+    int code = tracker_open(&n->tracker, TRACK_FRAGMENTS | TRACK_STATES, error);
+    if (code)
+        return code;
+    n->tracker.max_connections = (uint32_t)n->most;
+    sockets_open(&n->sockets, &n->tracker);
+    n->watch.changed = remember_change;
+    if (n->diff[0].text)
+        n->sockets.next = &n->watch;
+    n->packet.stop = KEY_TCP_PORT; /* nothing that TCP carries matters here */
+    n->style.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+    return 0;
+}
+
+static int finish(struct netstat *n, int code, struct error *error)
+{
+    buffer_flush(&n->out);
+    int status = report(code, error);
+    const struct tracker *t = &n->tracker;
+    if (t->forgotten)
+        fprintf(stderr, _("peel: netstat: more than %llu connections: forgot %llu, %llu of them half open\n"), n->most,
+                (unsigned long long)t->forgotten, (unsigned long long)t->forgotten_half_open);
+    if (t->out_of_memory || n->failed)
+        status = report(error_set(error, ERROR_MEMORY, "%s", _("netstat: no memory for all of it")), error);
+    if (n->out.failed && n->out.failed != EPIPE)
+        status = report(error_set(error, ERROR_SYSTEM, _("standard output: %s"), strerror(n->out.failed)), error);
+    return status;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    static struct netstat n;
+    struct error error;
+    int status = parse(&n, command, argc, argv);
+    if (status)
+        return status;
+    int code = open_all(&n, &error);
+    for (unsigned i = 0; i < n.file_count && !code; i++)
+        code = read_file(&n, n.files[i], &error);
+    if (code != ERROR_USAGE && code != ERROR_MEMORY) { /* what came before the damage is good */
+        if (n.diff[0].text)
+            print_changes(&n);
+        else if (n.netstat_style)
+            print_sockets(&n);
+        else
+            print_connections(&n);
+    }
+    status = finish(&n, code, &error);
+    sockets_close(&n.sockets);
+    tracker_close(&n.tracker);
+    bpf_close(n.bpf);
+    buffer_free(&n.out);
+    free(n.changes);
+    free(n.found);
+    free(n.filter);
+    return status;
+}
+
+const struct command netstat_command = {
+    .name = "netstat",
+    .summary = N_("sockets rebuilt from packets: the states of both ends, at any moment"),
+    .usage = "-r FILE [--at ADDRESS] [--time TIME] [OPTIONS] [FILTER...]",
+    .options = rows,
+    .run = run,
+};

@@ -1,0 +1,418 @@
+/* The dissectors on packets built by hand: sound ones, lying ones, endless ones. */
+#include "dissectors/dissect.h"
+#include "dissectors/registry.h"
+#include "output/value.h"
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+static struct packet packet;
+
+static void setup(void)
+{
+    registry_open();
+}
+TestSuite(dissect, .init = setup);
+
+static const struct packet *take(uint16_t link_type, const uint8_t *bytes, size_t n)
+{
+    packet_reset(&packet, (struct span){ bytes, n });
+    packet.link_type = link_type;
+    packet.wire_length = (uint32_t)n;
+    dissect(&packet);
+    return &packet;
+}
+#define TAKE(link_type, ...)                                                                                           \
+    static const uint8_t bytes[] = { __VA_ARGS__ };                                                                    \
+    const struct packet *p = take(link_type, bytes, sizeof bytes)
+
+/* A sink that gathers the values of one field, joined with commas. */
+struct gather {
+    struct sink sink;
+    const char *name;
+    struct buffer out;
+};
+
+static void gather_field(struct sink *sink, const struct field *field, const struct value *value)
+{
+    struct gather *g = (struct gather *)sink;
+    if (strcmp(field->abbrev, g->name) != 0)
+        return;
+    if (buffer_used(&g->out))
+        buffer_char(&g->out, ',');
+    value_write(&g->out, field, value);
+}
+
+static const char *values(const char *name)
+{
+    static char text[4096];
+    struct gather g = { .sink = { .field = gather_field }, .name = name };
+    buffer_open(&g.out, -1, 256);
+    walk_packet(&packet, &g.sink);
+    size_t n = buffer_used(&g.out);
+    cr_assert_lt(n, sizeof text);
+    memcpy(text, g.out.start, n);
+    text[n] = 0;
+    buffer_free(&g.out);
+    return text;
+}
+#define SAYS(name, expected) cr_assert_str_eq(values(name), expected, "%s is %s", name, values(name))
+
+static const struct layer *last(void)
+{
+    return &packet.layers[packet.layer_count - 1];
+}
+
+static const char *summary(unsigned layer)
+{
+    static char text[512];
+    struct buffer out;
+    buffer_open(&out, -1, 256);
+    packet.layers[layer].protocol->summary(&packet, &packet.layers[layer], &out);
+    size_t n = buffer_used(&out);
+    memcpy(text, out.start, n);
+    text[n] = 0;
+    buffer_free(&out);
+    return text;
+}
+
+enum { ETHERNET = 1, RAW = 101, LOOPBACK = 0 };
+#define MACS 0x02, 0, 0, 0, 0, 0x02, 0x02, 0, 0, 0, 0, 0x01
+/* 10.0.0.1 to 10.0.0.2 */
+#define IPV4(length, protocol) 0x45, 0, 0, length, 0, 1, 0, 0, 64, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2
+/* fe80::1 to fe80::2 */
+#define ADDRESS6(n)        0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, n
+#define IPV6(length, next) 0x60, 0, 0, 0, 0, length, next, 255, ADDRESS6(1), ADDRESS6(2)
+
+Test(dissect, a_packet_without_bytes_has_no_layers)
+{
+    const struct packet *p = take(ETHERNET, NULL, 0);
+    cr_assert_eq(p->layer_count, 0);
+}
+
+Test(dissect, a_link_type_that_nobody_knows_is_data)
+{
+    TAKE(9999, 1, 2, 3);
+    cr_assert_eq(p->layers[0].protocol, &data_protocol);
+    SAYS("data.data", "010203");
+}
+
+Test(dissect, an_ip_header_of_four_bytes_is_broken)
+{
+    TAKE(RAW, 0x41, 0, 0, 20, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2);
+    cr_assert_eq(p->layer_count, 2);
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+    SAYS("ip.hdr_len", "4");
+    SAYS("ip.src", "");
+}
+
+Test(dissect, an_ip_length_below_its_own_header_is_broken)
+{
+    TAKE(RAW, IPV4(19, 6), 1, 2, 3, 4);
+    (void)p;
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+    SAYS("ip.len", "19");
+    SAYS("ip.id", "");
+}
+
+Test(dissect, an_ip_length_of_0_is_all_that_was_captured)
+{
+    TAKE(RAW, IPV4(0, 17), 0, 1, 0, 2, 0, 8, 0, 0);
+    (void)p;
+    SAYS("ip.len", "28");
+    SAYS("udp.dstport", "2");
+}
+
+Test(dissect, a_source_route_holds_the_destination)
+{
+    TAKE(RAW, 0x47, 0, 0, 28, 0, 1, 0, 0, 64, 254, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 131, 7, 4, 10, 0, 0, 9, 0);
+    cr_assert_eq(p->ip_dst, 0x0a000009);
+    SAYS("ip.dst", "10.0.0.9");
+    SAYS("ip.cur_rt", "10.0.0.2");
+}
+
+Test(dissect, ip_options_of_length_0_or_1_end_the_options)
+{
+    for (uint8_t length = 0; length < 2; length++) {
+        uint8_t bytes[] = { 0x47, 0, 0,  28, 0, 1, 0, 0,      64, 254, 0, 0, 10, 0,
+                            0,    1, 10, 0,  0, 2, 7, length, 4,  0,   0, 0, 0,  0 };
+        take(RAW, bytes, sizeof bytes);
+        SAYS("ip.opt.type", "7");
+        SAYS("ip.rec_rt", "");
+    }
+}
+
+Test(dissect, a_tcp_offset_beyond_the_packet_is_broken)
+{
+    TAKE(RAW, IPV4(40, 6), 0, 80, 0, 81, 0, 0, 0, 1, 0, 0, 0, 0, 0xf0, 2, 1, 0, 0, 0, 0, 0);
+    (void)p;
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+    SAYS("tcp.hdr_len", "60");
+    SAYS("tcp.len", "");
+}
+
+Test(dissect, a_tcp_option_of_length_0_or_1_ends_the_options)
+{
+    for (uint8_t length = 0; length < 2; length++) {
+        uint8_t bytes[] = { IPV4(44, 6), 0, 80, 0, 81, 0, 0, 0, 1, 0,      0, 0, 0,
+                            0x60,        2, 1,  0, 0,  0, 0, 0, 2, length, 5, 0 };
+        take(RAW, bytes, sizeof bytes);
+        SAYS("tcp.option_kind", "2");
+        SAYS("tcp.options.mss_val", "");
+    }
+}
+
+Test(dissect, vlan_tags_nest_a_thousand_deep_without_harm)
+{
+    static uint8_t bytes[14 + 4000] = { MACS, 0x81, 0x00 };
+    for (size_t i = 14; i < sizeof bytes; i += 4) {
+        bytes[i + 1] = 7;
+        bytes[i + 2] = 0x81;
+    }
+    const struct packet *p = take(ETHERNET, bytes, sizeof bytes);
+    cr_assert_eq(p->layer_count, LAYERS_MAX);
+    cr_assert_eq(last()->protocol, &data_protocol);
+    cr_assert(last()->flags & LAYER_DEEP);
+}
+
+Test(dissect, a_service_tag_and_a_customer_tag_have_names_of_their_own)
+{
+    TAKE(ETHERNET, MACS, 0x88, 0xa8, 0x60, 200, 0x81, 0, 0x20, 100, 0x12, 0x34, 0);
+    (void)p;
+    SAYS("ieee8021ad.id", "200");
+    SAYS("ieee8021ad.priority", "3");
+    SAYS("vlan.id", "100");
+}
+
+Test(dissect, a_type_between_length_and_type_is_neither)
+{
+    TAKE(ETHERNET, MACS, 0x05, 0xdd, 1, 2, 3);
+    cr_assert_eq(p->layer_count, 2);
+    SAYS("eth.type", "");
+    SAYS("eth.len", "");
+    SAYS("eth.invalid_lentype", "0x05dd");
+}
+
+Test(dissect, snap_leads_to_ip)
+{
+    TAKE(ETHERNET, MACS, 0, 36, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0, IPV4(28, 17), 0, 1, 0, 2, 0, 8, 0, 0);
+    (void)p;
+    SAYS("llc.type", "0x0800");
+    SAYS("udp.srcport", "1");
+}
+
+Test(dissect, loopback_families_are_read_in_both_byte_orders)
+{
+    TAKE(LOOPBACK, 0x1e, 0, 0, 0, IPV6(0, 59));
+    (void)p;
+    SAYS("null.family", "30");
+    SAYS("ipv6.nxt", "59");
+    static const uint8_t big[] = { 0, 0, 0, 0x18, IPV6(0, 59) };
+    take(LOOPBACK, big, sizeof big);
+    SAYS("ipv6.nxt", "59");
+}
+
+#define ARP(opcode, target)                                                                                            \
+    0, 1, 8, 0, 6, 4, 0, opcode, 2, 0, 0, 0, 0, 1, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, target
+
+Test(dissect, arp_asks_and_tells)
+{
+    TAKE(ETHERNET, MACS, 8, 6, ARP(1, 2));
+    (void)p;
+    SAYS("arp.src.hw_mac", "02:00:00:00:00:01");
+    SAYS("arp.dst.proto_ipv4", "10.0.0.2");
+    cr_assert_str_eq(summary(1), "Who has 10.0.0.2? Tell 10.0.0.1");
+    static const uint8_t reply[] = { MACS, 8, 6, ARP(2, 2) };
+    take(ETHERNET, reply, sizeof reply);
+    cr_assert_str_eq(summary(1), "10.0.0.1 is at 02:00:00:00:00:01");
+    static const uint8_t own[] = { MACS, 8, 6, ARP(1, 1) };
+    take(ETHERNET, own, sizeof own);
+    cr_assert_str_eq(summary(1), "Gratuitous: 10.0.0.1 is at 02:00:00:00:00:01");
+}
+
+Test(dissect, arp_addresses_of_odd_lengths_shift_what_follows)
+{
+    TAKE(ETHERNET, MACS, 8, 6, 0, 7, 8, 0, 1, 4, 0, 1, 0xaa, 10, 0, 0, 1, 0xbb, 10, 0, 0, 2);
+    (void)p;
+    SAYS("arp.src.hw", "aa");
+    SAYS("arp.src.proto_ipv4", "10.0.0.1");
+    SAYS("arp.dst.hw", "bb");
+    SAYS("arp.dst.proto_ipv4", "10.0.0.2");
+}
+
+Test(dissect, arp_addresses_that_do_not_fit_are_not_shown)
+{
+    TAKE(ETHERNET, MACS, 8, 6, 0, 1, 8, 0, 255, 255, 0, 1, 2, 0, 0, 0, 0, 1);
+    (void)p;
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+    SAYS("arp.opcode", "1");
+    SAYS("arp.src.hw", "");
+}
+
+Test(dissect, ipv6_headers_that_chain_forever_are_bounded)
+{
+    static uint8_t bytes[40 + 8 * 200] = { 0x60, 0, 0, 0, 8 * 200 >> 8, 8 * 200 & 255, 60, 255 };
+    for (size_t i = 40; i < sizeof bytes; i += 8) {
+        bytes[i] = 60;
+        bytes[i + 2] = 1; /* PadN */
+        bytes[i + 3] = 4;
+    }
+    const struct packet *p = take(RAW, bytes, sizeof bytes);
+    cr_assert_eq(p->layer_count, LAYERS_MAX);
+    cr_assert(last()->flags & LAYER_DEEP);
+}
+
+Test(dissect, a_routing_header_moves_the_destination_of_checksums)
+{
+    TAKE(RAW, IPV6(24, 43), 59, 2, 0, 1, 0, 0, 0, 0, ADDRESS6(9));
+    cr_assert_eq(p->networks[0].final[15], 9);
+    cr_assert_eq(p->networks[0].destination[15], 2);
+    SAYS("ipv6.routing.src.addr", "fe80::9");
+}
+
+Test(dissect, a_segment_list_longer_than_its_header_is_broken)
+{
+    TAKE(RAW, IPV6(24, 43), 59, 2, 4, 0, 200, 0, 0, 0, ADDRESS6(9));
+    (void)p;
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+    SAYS("ipv6.routing.srh.last_entry", "200");
+    SAYS("ipv6.routing.srh.addr", "fe80::9");
+}
+
+Test(dissect, a_fragment_is_noted_and_not_looked_into)
+{
+    TAKE(RAW, IPV6(16, 44), 17, 0, 0, 1, 1, 2, 3, 4, 0, 1, 0, 2, 0, 8, 0, 0);
+    cr_assert(p->fragment.present && p->fragment.more);
+    cr_assert_eq(p->fragment.ident, 0x01020304);
+    cr_assert_eq(p->fragment.bytes.left, 8);
+    SAYS("udp.srcport", "");
+}
+
+Test(dissect, an_icmp_error_quotes_a_datagram)
+{
+    TAKE(RAW, IPV4(56, 1), 3, 3, 0, 0, 0, 0, 0, 0, IPV4(40, 17), 0, 1, 0, 2, 0, 20, 0, 0);
+    cr_assert(p->layers[3].flags & LAYER_QUOTED);
+    SAYS("icmp.code", "3");
+    SAYS("udp.dstport", "2");
+    SAYS("ip.proto", "1,17");
+}
+
+Test(dissect, a_neighbour_option_of_length_0_ends_the_options)
+{
+    TAKE(RAW, IPV6(32, 58), 135, 0, 0, 0, 0, 0, 0, 0, ADDRESS6(7), 1, 0, 2, 0, 0, 0, 0, 1);
+    (void)p;
+    SAYS("icmpv6.nd.ns.target_address", "fe80::7");
+    SAYS("icmpv6.opt.type", "1");
+    SAYS("icmpv6.opt.src_linkaddr", "");
+}
+
+Test(dissect, igmp_records_are_as_long_as_their_counts_say)
+{
+    TAKE(RAW, IPV4(48, 2), 0x22, 0, 0, 0, 0, 0, 0, 2, 4, 0, 0, 1, 224, 0, 0, 1, 10, 0, 0, 9, 4, 0, 0, 0, 224, 0, 0, 2);
+    (void)p;
+    SAYS("igmp.maddr", "224.0.0.1,224.0.0.2");
+    SAYS("igmp.saddr", "10.0.0.9");
+    SAYS("igmp.version", "3");
+}
+
+Test(dissect, a_udp_length_below_its_header_is_broken)
+{
+    TAKE(RAW, IPV4(32, 17), 0, 1, 0, 2, 0, 7, 0, 0, 1, 2, 3, 4);
+    (void)p;
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+    SAYS("udp.length", "7");
+    SAYS("udp.checksum", "");
+}
+
+/* What a hot copy holds, as a number, or false for addresses of 16 bytes that differ. */
+static void compare_hot(const struct field *f, const struct value *v)
+{
+    const uint8_t *copy = (const uint8_t *)&packet + f->hot;
+    uint16_t two;
+    uint32_t four;
+    if (f->type == FIELD_IPV6) {
+        cr_assert(!memcmp(copy, v->bytes.at, 16), "%s", f->abbrev);
+        return;
+    }
+    memcpy(&two, copy, 2);
+    memcpy(&four, copy, 4);
+    uint64_t hot = f->width <= 8 ? *copy : f->width <= 16 ? two : four;
+    cr_assert_eq(hot, v->u, "%s: copied %llu, read %llu", f->abbrev, (unsigned long long)hot, (unsigned long long)v->u);
+}
+
+static void hot_field(struct sink *sink, const struct field *f, const struct value *value)
+{
+    (void)sink;
+    if (f->hot)
+        compare_hot(f, value);
+}
+
+/* The first layer of each protocol whose copies are there and are the only ones. */
+static void agree(void)
+{
+    struct sink sink = { .field = hot_field };
+    for (unsigned i = 0; i < packet.layer_count; i++) {
+        const struct layer *layer = &packet.layers[i];
+        if (layer->protocol->hot & packet.have & ~packet.again)
+            walk_layer(&packet, layer, &sink);
+    }
+}
+
+static uint64_t seed = 88172645463325252;
+
+static uint64_t chance(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    return seed ^= seed << 17;
+}
+
+Test(dissect, hot_copies_agree_with_the_table_on_random_bytes)
+{
+    static const uint16_t links[] = { 0, 1, 101, 108, 113, 228, 229, 276 };
+    for (unsigned turn = 0; turn < 200000; turn++) {
+        uint8_t bytes[160];
+        size_t n = chance() % sizeof bytes;
+        for (size_t i = 0; i < n; i++)
+            bytes[i] = (uint8_t)(chance() >> 32);
+        take(links[chance() % (sizeof links / sizeof *links)], bytes, n);
+        agree();
+    }
+}
+
+Test(dissect, hot_copies_agree_with_the_table_on_damaged_packets)
+{
+    static const uint8_t sound[] = { MACS, 8,    0,  0x46, 0,  0, 68, 0, 1, 0, 0,   64,  6,
+                                     0,    0,    10, 0,    0,  1, 10, 0, 0, 2, 148, 4,   0,
+                                     0,    0,    80, 0,    81, 0, 0,  0, 1, 0, 0,   0,   2,
+                                     0x60, 0x12, 1,  0,    0,  0, 0,  0, 2, 4, 5,   180, IPV4(28, 17),
+                                     0,    1,    0,  2,    0,  8, 0,  0 };
+    static const uint8_t next[] = { 4, 6, 17, 41, 1, 58, 44, 43, 60, 0 };
+    for (unsigned turn = 0; turn < 200000; turn++) {
+        uint8_t bytes[sizeof sound];
+        memcpy(bytes, sound, sizeof sound);
+        bytes[23] = next[chance() % sizeof next];
+        for (unsigned i = 0; i < turn % 4; i++)
+            bytes[12 + chance() % (sizeof bytes - 12)] = (uint8_t)(chance() >> 32);
+        take(ETHERNET, bytes, chance() % 3 ? sizeof bytes : chance() % sizeof bytes);
+        agree();
+    }
+}
+
+Test(dissect, rows_that_are_named_by_number_are_the_ones_meant)
+{
+    for (const struct protocol *const *protocol = protocols; *protocol; protocol++) {
+        unsigned count = 0;
+        while ((*protocol)->fields[count].abbrev)
+            count++;
+        for (const struct field *f = (*protocol)->fields; f->abbrev; f++) {
+            cr_assert_leq(f->after, count, "%s", f->abbrev);
+            cr_assert(f->after <= (unsigned)(f - (*protocol)->fields), "%s begins after a later row", f->abbrev);
+            cr_assert(!f->sized || f->sized <= count, "%s", f->abbrev);
+            cr_assert(!f->times || f->times <= count, "%s", f->abbrev);
+        }
+    }
+    cr_assert_str_eq(registry_by_name("ipv6.routing")->fields[10].abbrev, "ipv6.routing.srh.entries");
+    cr_assert_str_eq(registry_by_name("icmp")->fields[19].abbrev, "icmp.num_addrs");
+    cr_assert_str_eq(registry_by_name("sll")->fields[2].abbrev, "sll.halen");
+    cr_assert_str_eq(registry_by_name("sll2")->fields[4].abbrev, "sll.halen");
+}
