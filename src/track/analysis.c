@@ -218,6 +218,20 @@ static void note_timeout(struct look *l)
     l->note->rto_frame = u ? u->frame : e->next_frame;
 }
 
+/* Which segment this one repeats: the first that began where it begins. */
+static void note_again(struct look *l)
+{
+    const struct unacked *u = l->analysis->segments;
+    uint32_t i = l->from->oldest;
+    while (i && u[i].seq != l->s->seq)
+        i = u[i].next;
+    if (!i)
+        return;
+    found(l, NOTE_AGAIN);
+    l->note->again = l->s->time - u[i].time;
+    l->note->again_frame = u[i].frame;
+}
+
 static void look_at_order(struct look *l)
 {
     const struct segment *s = l->s;
@@ -240,6 +254,7 @@ static void look_at_order(struct look *l)
         note_timeout(l);
     }
     found(l, NOTE_RETRANSMISSION);
+    note_again(l);
 }
 
 /* --- what waits for its acknowledgement --- */
