@@ -184,9 +184,9 @@ static void macos_row(struct buffer *out, const struct socket *s, bool owners)
 }
 
 static const struct netstat_style styles[] = {
-    {"linux",    linux_header,   linux_row  },
-    { "windows", windows_header, windows_row},
-    { "macos",   macos_header,   macos_row  },
+    { "linux", linux_header, linux_row },
+    { "windows", windows_header, windows_row },
+    { "macos", macos_header, macos_row },
 };
 
 const struct netstat_style *netstat_style(const char *name)
