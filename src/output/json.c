@@ -1026,7 +1026,7 @@ static void gather_options(struct json *j, struct plan *plan, const struct field
         inside.rows = f->tlvs->common;
         gather_rows(j, plan, &inside, start);
         inside.rows = option.tlv->fields;
-        if (!option.broken)
+        if (option_is_read(&option, place->layer))
             gather_rows(j, plan, &inside, start);
     }
 }

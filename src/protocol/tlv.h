@@ -2,6 +2,7 @@
  * (RFC 8200, 4.2), NDP (RFC 4861, 4.6) and their like; each turn of it advances or stops. */
 #pragma once
 #include "protocol/field.h"
+#include "protocol/packet.h"
 
 struct tlv {
     uint16_t kind;
@@ -30,3 +31,10 @@ struct option {
 
 /* Takes the next option off the run. False when the run is empty. After a broken or a last option the run is empty. */
 bool tlv_next(const struct tlv_set *set, struct span *run, struct option *option);
+
+/* Whether an option's own rows are read: of one that is broken only where the capture ends within it, so that what is
+ * there of it can be believed. */
+static inline bool option_is_read(const struct option *option, const struct layer *layer)
+{
+    return option->tlv->fields && (!option->broken || layer->verdict == VERDICT_CUT);
+}
