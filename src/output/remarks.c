@@ -42,7 +42,7 @@ static void write_wait(struct buffer *out, int64_t wait, bool ascii)
 
 static void write_again(struct buffer *out, const struct note *note, bool ascii)
 {
-    buffer_text(out, ascii ? " - " : " · ");
+    buffer_text(out, ascii ? " | " : " · ");
     buffer_text(out, note->have & BIT(NOTE_FAST_RETRANSMISSION)       ? "fast retransmission"
                      : note->have & BIT(NOTE_SPURIOUS_RETRANSMISSION) ? "spurious retransmission"
                                                                       : "retransmission");
@@ -64,12 +64,12 @@ void remarks_write(struct buffer *out, const struct note *note, bool ascii)
     for (unsigned i = 0; i < sizeof words / sizeof *words; i++) {
         if (!(note->have & BIT(words[i].note)))
             continue;
-        buffer_text(out, ascii ? " - " : " · ");
+        buffer_text(out, ascii ? " | " : " · ");
         buffer_text(out, words[i].text);
     }
     if (!(note->have & BIT(NOTE_DUPLICATE_ACK)))
         return;
-    buffer_text(out, ascii ? " - duplicate ACK " : " · duplicate ACK ");
+    buffer_text(out, ascii ? " | duplicate ACK " : " · duplicate ACK ");
     buffer_decimal(out, note->duplicate_ack_num);
     buffer_text(out, " of ");
     buffer_decimal(out, note->duplicate_ack_frame);
