@@ -47,15 +47,28 @@ static const struct field fields[] = {
     { 0         },
 };
 
+/* Cisco's trunks put a header of their own in front of the whole frame, with a group's first 40 bits to know it by. */
+static bool is_isl(const uint8_t *h)
+{
+    return (h[0] == 0x01 || h[0] == 0x03) && !h[1] && h[2] == 0x0c && !h[3] && !h[4];
+}
+
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
+    struct span all = *in;
     const uint8_t *h = span_pull(in, HEADER);
     if (!h) {
         packet->again |= HOT_ETH;
         return VERDICT_CUT;
     }
-    self->length = HEADER;
     uint16_t type = load_be16(h + 12);
+    if (type < TYPE_MIN && is_isl(h)) {
+        packet->again |= HOT_ETH;
+        *in = all;
+        *next = (struct key){ KEY_ISL, 0, 0 };
+        return VERDICT_WHOLE;
+    }
+    self->length = HEADER;
     if (packet->have & HOT_ETH)
         packet->again |= HOT_ETH;
     packet->have |= HOT_ETH;
@@ -76,7 +89,7 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 {
     struct span h = layer_header(packet, layer);
     if (h.left < HEADER) {
-        buffer_text(out, "cut short");
+        buffer_text(out, layer->verdict == VERDICT_WHOLE ? "none: ISL" : "cut short");
         return;
     }
     buffer_text(out, "type 0x");
@@ -84,9 +97,10 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    {KEY_LINK, 1, 0 },
-    { KEY_IP,       143, 0 }, /* RFC 8986, 4.9 */
-    { 0 }
+    {KEY_LINK,       1, 0 },
+    { KEY_ETHERTYPE,             0x6558, 0 }, /* in GRE and Geneve: RFC 1701 */
+    { KEY_IP, 143, 0 }, /* RFC 8986, 4.9 */
+    { 0            }
 };
 
 const struct protocol eth_protocol = {

@@ -354,8 +354,9 @@ static const struct key keys[] = {
     {KEY_ETHERTYPE, 0x0800, 0 },
     { KEY_LLC_SAP,            0x06, 0 },
     { KEY_IP,  4, 0 },
-    { KEY_LINK,            228, 0 },
-    { 0      }
+    { KEY_PPP,            0x0021, 0 },
+    { KEY_LINK,       228, 0 },
+    { 0           }
 };
 
 const struct protocol ip_protocol = {

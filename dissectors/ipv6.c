@@ -104,7 +104,8 @@ static const struct key keys[] = {
     {KEY_ETHERTYPE, 0x86dd, 0 },
     { KEY_IP,            41, 0 },
     { KEY_LINK,       229, 0 },
-    { 0           },
+    { KEY_PPP,            0x0057, 0 },
+    { 0    },
 };
 
 const struct protocol ipv6_protocol = {

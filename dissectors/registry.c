@@ -13,6 +13,13 @@
     P(sll2) \
     P(null) \
     P(raw) \
+    P(isl) \
+    P(pppoed) \
+    P(pppoes) \
+    P(ppp) \
+    P(ppp_direction) \
+    P(mpls) \
+    P(pwethcw) \
     P(arp) \
     P(ip) \
     P(ipv6) \
@@ -26,6 +33,13 @@
     P(igmp) \
     P(tcp) \
     P(udp) \
+    P(gre) \
+    P(erspan) \
+    P(vxlan) \
+    P(geneve) \
+    P(gtp) \
+    P(teredo) \
+    P(ayiya) \
     P(data)
 /* clang-format on */
 
