@@ -2,6 +2,7 @@
  * (RFC 8200, 4.2), NDP (RFC 4861, 4.6) and their like; each turn of it advances or stops. */
 #pragma once
 #include "protocol/field.h"
+#include "protocol/packet.h"
 
 struct tlv {
     uint16_t kind;
@@ -27,6 +28,12 @@ struct option {
     struct span bytes;     /* the whole option; never empty */
     bool broken;           /* its length is less than its own head or reaches beyond the run; it is the last then */
 };
+
+/* Whether the rows of its kind are read: of a broken one if it was the capture that cut it off. */
+static inline bool option_has_rows(const struct option *option, const struct layer *layer)
+{
+    return option->tlv->fields && (!option->broken || layer->verdict == VERDICT_CUT);
+}
 
 /* Takes the next option off the run. False when the run is empty. After a broken or a last option the run is empty. */
 bool tlv_next(const struct tlv_set *set, struct span *run, struct option *option);
