@@ -16,8 +16,8 @@ static enum verdict dissect_by_table(struct packet *p, struct layer *self, struc
     return header.left < protocol->least ? VERDICT_CUT : VERDICT_WHOLE;
 }
 
-/* Takes layer after layer off `in`, which lies at `offset` of a buffer; what encloses the first one ends at `end` there,
- * on the wire. What nobody takes, or nobody may take any more, is data. */
+/* Takes layer after layer off `in`, which lies at `offset` of a buffer; what encloses the first one ends at `end`
+ * there, on the wire. What nobody takes, or nobody may take any more, is data. */
 static void run_layers(struct packet *p, const struct protocol *protocol, struct span in, uint32_t offset, uint32_t end,
                        uint8_t buffer, uint8_t network)
 {
@@ -42,8 +42,8 @@ static void run_layers(struct packet *p, const struct protocol *protocol, struct
         if (!(flags & LAYER_QUOTED))
             subject = self;
         struct key next = { 0 };
-        enum verdict verdict = protocol->dissect ? protocol->dissect(p, self, &in, &next)
-                                                 : dissect_by_table(p, self, &in, &next);
+        enum verdict verdict =
+            protocol->dissect ? protocol->dissect(p, self, &in, &next) : dissect_by_table(p, self, &in, &next);
         self->verdict = (uint8_t)verdict;
         offset += self->length;
         end = self->end;

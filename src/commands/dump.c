@@ -369,8 +369,7 @@ static int run(const struct command *command, int argc, char **argv)
     int code = tracker_open(&d.tracker, TRACK_FRAGMENTS, &error);
     if (!code && d.name_count)
         code = fields_open(&d.fields, d.names, d.name_count, &d.layout, &error);
-    if (!d.fields || fields_need_tracker(d.fields))
-        d.tracker.levels |= TRACK_STREAMS;
+    d.tracker.levels |= d.fields ? tracker_levels(fields_notes(d.fields)) : TRACK_STREAMS;
     code = code ? code : 1;
     for (unsigned i = 0; i < d.file_count && code > 0; i++)
         code = dump_file(&d, d.files[i], &error);

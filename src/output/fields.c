@@ -101,13 +101,16 @@ void fields_close(struct fields *f)
     free(f);
 }
 
-bool fields_need_tracker(const struct fields *f)
+uint64_t fields_notes(const struct fields *f)
 {
+    uint64_t notes = 0;
     for (unsigned i = 0; i < f->count; i++)
-        for (unsigned k = 0; k < f->columns[i].count; k++)
-            if (is_from_note(f->columns[i].refs[k].field))
-                return true;
-    return false;
+        for (unsigned k = 0; k < f->columns[i].count; k++) {
+            const struct field *field = f->columns[i].refs[k].field;
+            if (is_from_note(field))
+                notes |= UINT64_C(1) << (field->note_bit ? field->note_bit - 1 : NOTE_SEQ);
+        }
+    return notes;
 }
 
 /* A cell being written. */

@@ -20,8 +20,8 @@ struct fields;
  * sentence, ERROR_MEMORY. The caller frees with fields_close. */
 int fields_open(struct fields **fields, const char *const *names, unsigned n, const struct fields_options *options,
                 struct error *error);
-/* Whether a column's value comes from the tracker's notes. */
-bool fields_need_tracker(const struct fields *fields);
+/* Which of the tracker's notes the columns read: 1 << enum note_bit. */
+uint64_t fields_notes(const struct fields *fields);
 void fields_header(struct fields *fields, struct buffer *out);
 void fields_write(struct fields *fields, struct buffer *out, const struct packet *packet);
 void fields_close(struct fields *fields);

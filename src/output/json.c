@@ -611,6 +611,8 @@ static void summarize(struct plan *plan)
     for (const struct op *op = plan->ops; op->kind != OP_END; op++)
         if (op->kind != OP_REST)
             plan->need = op->need > plan->need ? op->need : plan->need;
+    for (const struct field *f = plan->protocol->fields; f && f->abbrev; f++)
+        plan->need = f->needs > plan->need ? f->needs : plan->need;
 }
 
 static bool make_plan(struct json *j, struct plan *plan, const struct protocol *protocol)

@@ -21,6 +21,8 @@ static bool present(const struct field *f, const struct place *place)
         return false;
     if (f->never && place->layer->flags & f->never)
         return false;
+    if (place->bytes.left < f->needs)
+        return false;
     return !f->when || holds(f->when, place->bytes);
 }
 
@@ -110,7 +112,7 @@ bool field_read(const struct field *f, const struct place *place, unsigned turn,
         if (!width)
             return false;
     }
-    if ((f->when || f->only || f->never) && !present(f, place))
+    if ((f->when || f->only || f->never || f->needs) && !present(f, place))
         return false;
     bit += turn * f->stride * 8u;
     if (f->times && turn >= told(f->times, place))

@@ -103,6 +103,8 @@ enum note_bit {
     NOTE_STATES,
 };
 
+#define NOTES_ANALYSIS ((UINT64_C(1) << (NOTE_RTO_FRAME + 1)) - (UINT64_C(1) << NOTE_RETRANSMISSION))
+
 struct note {
     uint64_t have;
     uint32_t stream;

@@ -7,7 +7,7 @@
 #include "track/tally.h"
 #include "track/tcp_state.h"
 
-enum { TCP_HEADER = 20, UDP_HEADER = 8, IP_TCP = 6, IP_UDP = 17, OPTION_MSS = 2, OPTION_SCALE = 3 };
+enum { TCP_HEADER = 20, UDP_HEADER = 8, IP_TCP = 6, IP_UDP = 17, OPTION_MSS = 2, OPTION_SCALE = 3, OPTION_SACK = 5 };
 
 static uint64_t bit(enum note_bit which)
 {
@@ -46,6 +46,7 @@ static void forget_one(struct tracker *t)
     }
     if (best == FLOW_NONE)
         return;
+    analysis_drop(&t->analysis, flow_at(&t->flows, best));
     flow_drop(&t->flows, best);
     t->forgotten++;
     t->forgotten_half_open += half_open;
@@ -277,6 +278,20 @@ static void take_states(struct tracker *t, struct packet *p, uint32_t index, uns
     note->have |= bit(NOTE_STATES);
 }
 
+static uint32_t sacked_bytes(const struct tracker *t, struct span header)
+{
+    struct option option;
+    uint32_t bytes = 0;
+    struct span run = span_part(header, TCP_HEADER, header.left);
+    while (tlv_next(t->tcp_options, &run, &option)) {
+        if (option.tlv->kind != OPTION_SACK || option.broken)
+            continue;
+        for (size_t i = 2; i + 8 <= option.bytes.left; i += 8)
+            bytes += load_be32(option.bytes.at + i + 4) - load_be32(option.bytes.at + i);
+    }
+    return bytes;
+}
+
 static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
 {
     const struct network *network = layer_network(p, l);
@@ -311,6 +326,13 @@ static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
         f->last = p->time;
     if (s.flags & TCP_SYN)
         take_scale(&s, read_options(t, &s, header), from, to);
+    if (t->levels & TRACK_ANALYSIS && s.measured && s.sound) {
+        s.frame = (uint32_t)p->number;
+        s.sacked = header.left > TCP_HEADER ? sacked_bytes(t, header) : 0;
+        analysis_take(&t->analysis, f, end, &s, note);
+        if (l->verdict == VERDICT_CUT) /* nothing behind options that are cut short: tshark's way */
+            note->have &= ~NOTES_ANALYSIS;
+    }
     if (t->levels & TRACK_STATES && !(l->flags & LAYER_QUOTED))
         take_states(t, p, index, end, &s, note);
 }
@@ -386,6 +408,16 @@ void tracker_take(struct tracker *t, struct packet *p)
     }
 }
 
+unsigned tracker_levels(uint64_t notes)
+{
+    unsigned levels = notes ? TRACK_STREAMS : 0;
+    if (notes & NOTES_ANALYSIS & ~bit(NOTE_REUSED_PORTS))
+        levels |= TRACK_ANALYSIS;
+    if (notes & bit(NOTE_STATES))
+        levels |= TRACK_STATES;
+    return levels;
+}
+
 int tracker_open(struct tracker *t, unsigned levels, struct error *error)
 {
     *t = (struct tracker){
@@ -406,6 +438,7 @@ int tracker_open(struct tracker *t, unsigned levels, struct error *error)
 void tracker_close(struct tracker *t)
 {
     flow_table_close(&t->flows);
+    analysis_close(&t->analysis);
     fragments_close(t->fragments);
     t->fragments = NULL;
 }

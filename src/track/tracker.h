@@ -5,6 +5,7 @@
 #pragma once
 #include "base/error.h"
 #include "protocol/packet.h"
+#include "track/analysis.h"
 #include "track/flow.h"
 
 enum track_level {
@@ -12,6 +13,7 @@ enum track_level {
     TRACK_STREAMS = 2,   /* notes: stream numbers, relative numbers, windows, times within the stream, and
                             the states if they are tracked */
     TRACK_STATES = 4,    /* the states of both ends, counters, Zeek's history */
+    TRACK_ANALYSIS = 8,  /* what is remarkable: retransmissions, round-trip times ... */
 };
 
 struct fragments;
@@ -21,6 +23,7 @@ struct tlv_set;
 struct tracker {
     unsigned levels; /* enum track_level */
     struct flow_table flows;
+    struct analysis analysis;
     struct fragments *fragments; /* owned; NULL: not asked for */
     const struct protocol *tcp, *udp;
     const struct tlv_set *tcp_options; /* how to read them */
@@ -35,7 +38,10 @@ struct tracker {
     uint64_t forgotten, forgotten_half_open;
 };
 
-/* registry_open() comes first. Returns 0, ERROR_MEMORY or ERROR_SYSTEM. */
+/* The levels that fill these bits of notes (1 << enum note_bit). */
+unsigned tracker_levels(uint64_t notes);
+
+/* registry_open() comes first. TRACK_STATES and TRACK_ANALYSIS need TRACK_STREAMS. Returns 0, ERROR_MEMORY or ERROR_SYSTEM. */
 int tracker_open(struct tracker *tracker, unsigned levels, struct error *error);
 void tracker_close(struct tracker *tracker);
 
