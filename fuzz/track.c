@@ -35,10 +35,7 @@ static uint32_t near(const uint8_t *base, uint8_t where)
 /* IPv4 and TCP; returns the length. */
 static size_t write_segment(uint8_t *h, const uint8_t *step)
 {
-    static const uint8_t bases[2][4] = {
-        {0xff, 0xff, 0xfc, 0x18},
-        { 0,   0,    1,    0xf4}
-    };
+    static const uint8_t bases[2][4] = { { 0xff, 0xff, 0xfc, 0x18 }, { 0, 0, 1, 0xf4 } };
     static const uint8_t flags[16] = {
         2, 0x12, 0x10, 0x10, 0x18, 0x18, 0x11, 0x11, 4, 0x14, 2, 0x12, 1, 0x10, 3, 0x10
     };

@@ -571,12 +571,19 @@ Test(capture, every_resolution_comes_out_in_nanoseconds)
 
 Test(capture, a_time_beyond_what_64_bits_hold_saturates)
 {
-    cr_assert_eq(time_with(0, 0, UINT64_MAX), INT64_MAX);
-    cr_assert_eq(time_with(6, 0, UINT64_MAX), INT64_MAX);
-    cr_assert_eq(time_with(9, 0, UINT64_MAX), INT64_MAX);
-    cr_assert_eq(time_with(0x80, 0, UINT64_MAX), INT64_MAX);
+    cr_assert_eq(time_with(0, 0, INT64_MAX), INT64_MAX);
+    cr_assert_eq(time_with(6, 0, INT64_MAX), INT64_MAX);
+    cr_assert_eq(time_with(0, 0, UINT64_C(1) << 63), INT64_MIN);
     cr_assert_eq(time_with(6, INT64_MAX, 1), INT64_MAX);
     cr_assert_eq(time_with(6, INT64_MIN, 1), INT64_MIN);
+}
+
+Test(capture, a_time_with_the_highest_bit_set_lies_before_1970)
+{
+    cr_assert_eq(time_with(0, 0, UINT64_MAX), -1000000000);
+    cr_assert_eq(time_with(6, 0, UINT64_MAX), -1000);
+    cr_assert_eq(time_with(9, 0, UINT64_MAX), -1);
+    cr_assert_eq(time_with(0x80, 0, UINT64_MAX), -1000000000);
 }
 
 Test(capture, a_time_offset_is_added)

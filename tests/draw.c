@@ -282,8 +282,7 @@ Test(draw, fields_are_listed_with_their_places)
     const char *all = text();
     part(all, "byte 13 bit 6                      Syn\n");
     part(all, "bytes 2-5 of Timestamps            Timestamp value\n");
-    part(all, "tcp.port  ");
-    part(all, "  uint      tcp.srcport or tcp.dstport\n");
+    part(all, "uint      tcp.srcport or tcp.dstport\n");
     cr_assert_eq(fields_list_write(&out, "upd", &plain, &error), ERROR_NOT_FOUND);
     cr_assert_str_eq(error.text, "fields: no protocol 'upd'; did you mean udp?");
 }

@@ -24,11 +24,7 @@ static inline struct scene *scene_open(unsigned levels)
 {
     static struct scene s;
     registry_open();
-    s = (struct scene){
-        .now = INT64_C(1000000000000), .port = {1000, 80},
-             .scale = { -1,  -1},
-             .window = 1000
-    };
+    s = (struct scene){ .now = INT64_C(1000000000000), .port = { 1000, 80 }, .scale = { -1, -1 }, .window = 1000 };
     struct error error;
     cr_assert_eq(tracker_open(&s.tracker, levels, &error), 0);
     return &s;

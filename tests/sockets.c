@@ -494,8 +494,7 @@ static struct counted list(const struct scene *s, uint8_t last_octet)
 {
     struct counted c = { 0 };
     struct sockets_query q = {
-        .time = s->now, .host = {10, 0, 0, last_octet},
-             .size = 4, .listeners = true, .tcp = true, .udp = true
+        .time = s->now, .host = { 10, 0, 0, last_octet }, .size = 4, .listeners = true, .tcp = true, .udp = true
     };
     sockets_list(&sockets, &q, count, &c);
     return c;

@@ -282,12 +282,7 @@ static struct span udp_payload(const struct packet *p)
 Test(fragments, become_a_datagram_in_whatever_order_they_come)
 {
     static const uint8_t orders[6][3] = {
-        {0,  1, 2},
-        { 0, 2, 1},
-        { 1, 0, 2},
-        { 1, 2, 0},
-        { 2, 0, 1},
-        { 2, 1, 0}
+        { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 }, { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 }
     };
     struct scene *s = scene_open(STREAMS);
     for (unsigned o = 0; o < 6; o++) {
@@ -371,7 +366,7 @@ static bool take_ipv6(struct fragments *f, uint32_t offset, uint32_t n, bool mor
     p.networks[0] = (struct network){ addresses, addresses + 16, addresses + 16, 16, 17 };
     p.layers[0].network = 1;
     p.fragment = (struct fragment){
-        .present = true, .more = more, .protocol = 17, .ident = 5, .offset = offset, .bytes = {bytes, n}
+        .present = true, .more = more, .protocol = 17, .ident = 5, .offset = offset, .bytes = { bytes, n }
     };
     fragments_begin(f);
     return fragments_take(f, &p, &whole, &protocol);

@@ -20,7 +20,7 @@ struct record {
     struct span bytes;    /* what was captured; valid until the next capture_next */
     uint32_t wire_length; /* how long the packet was on the wire; may be less than bytes.left in odd captures */
     uint32_t interface;   /* which interface of the capture, from 0, counted over all sections */
-    int64_t time;         /* nanoseconds since 1970-01-01 UTC; saturates; 0 if not timed */
+    int64_t time;         /* nanoseconds since 1970-01-01 UTC, may be negative; saturates; 0 if not timed */
     bool timed;           /* false: pcapng's simple packet block, which has no time */
     uint16_t link_type;   /* LINKTYPE_ number (tcpdump.org/linktypes.html), without the high bits of pcap's word */
     uint64_t offset;      /* of the record in the uncompressed input, bytes */

@@ -102,10 +102,12 @@ static int64_t saturate(__int128 value)
 static int64_t time_of(const struct pcapng_interface *interface, uint64_t ticks)
 {
     if (__builtin_expect(interface->plain, 1)) {
-        uint64_t nanoseconds;
-        if (__builtin_mul_overflow(ticks, interface->multiplier, &nanoseconds) || nanoseconds > INT64_MAX)
-            return INT64_MAX;
-        return (int64_t)nanoseconds;
+        /* Nobody captures so late that the highest bit is set; a writer whose clock stood before 1970 may. Read as
+         * negative, the times between its packets are right. */
+        int64_t nanoseconds;
+        if (__builtin_mul_overflow((int64_t)ticks, (int64_t)interface->multiplier, &nanoseconds))
+            return (int64_t)ticks < 0 ? INT64_MIN : INT64_MAX;
+        return nanoseconds;
     }
     unsigned __int128 value = (unsigned __int128)ticks * interface->multiplier / interface->divisor;
     value = value >> interface->shift;

@@ -20,7 +20,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { COUNT = 256, COLOR, FIELDS_MAX = 256, FILES_MAX = 4096, OUTPUT_BYTES = 256 << 10 };
+enum { COUNT = 256, COLOR, ANALYSIS, FIELDS_MAX = 256, FILES_MAX = 4096, OUTPUT_BYTES = 256 << 10 };
 enum format { FORMAT_TEXT, FORMAT_FIELDS, FORMAT_JSON };
 
 static const struct option_row rows[] = {
@@ -43,21 +43,23 @@ static const struct option_row rows[] = {
     { 'q',"quiet", NULL, N_("print no packets") },
     { COUNT,                                                         "count", NULL, N_("print only how many packets pass") },
     { COLOR,                                                                                                 "color", "auto|always|never", N_("colours; NO_COLOR in the environment turns auto off") },
-    { 0                                                                                        },
+    { ANALYSIS,                                                                                         "analysis", "auto|always|never",
+     N_("retransmissions, lost segments, windows in text lines; auto: on a terminal only") },
+    { 0                                                                                                  },
 };
 
 struct dump {
     /* asked for */
     const char *files[FILES_MAX], *names[FIELDS_MAX];
     unsigned file_count, name_count;
-    const char *write_path, *color;
+    const char *write_path, *color, *analysis;
     char *filter;
     unsigned long long most, snaplen;
     enum format format;
     enum time_format time_format;
     struct fields_options layout;
     unsigned hex;
-    bool tree, diagram, quiet, count_only, line_buffered;
+    bool tree, diagram, quiet, count_only, line_buffered, terminal;
     /* at work */
     struct style style;
     struct buffer out;
@@ -115,11 +117,11 @@ static int parse_time(struct dump *d, const char *word)
     return 0;
 }
 
-static int parse_color(struct dump *d, const char *word)
+static int parse_when(const char **when, const char *option, const char *word)
 {
     if (strcmp(word, "auto") && strcmp(word, "always") && strcmp(word, "never"))
-        return usage_error(_("dump: --color %s: not one of auto, always, never"), word);
-    d->color = word;
+        return usage_error(_("dump: --%s %s: not one of auto, always, never"), option, word);
+    *when = word;
     return 0;
 }
 
@@ -154,7 +156,9 @@ static int parse_option(struct dump *d, int letter, const char *argument)
     case 't':
         return parse_time(d, argument);
     case COLOR:
-        return parse_color(d, argument);
+        return parse_when(&d->color, "color", argument);
+    case ANALYSIS:
+        return parse_when(&d->analysis, "analysis", argument);
     case 'v':
         d->tree = true;
         return 0;
@@ -204,6 +208,7 @@ static int parse(struct dump *d, const struct command *command, int argc, char *
 static void choose_style(struct dump *d)
 {
     bool terminal = isatty(STDOUT_FILENO);
+    d->terminal = terminal;
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
     d->style.color = !strcmp(d->color, "always") || (!strcmp(d->color, "auto") && terminal &&
                                                      !(no_color && *no_color) && term && strcmp(term, "dumb"));
@@ -354,10 +359,18 @@ static int finish(struct dump *d, int code, struct error *error)
     return status;
 }
 
+/* Lines on a pipe go without analysis: it takes a seventh of their time again, and programs ask for fields. */
+static unsigned wanted_levels(const struct dump *d)
+{
+    bool lines = d->format == FORMAT_TEXT && !d->tree;
+    bool analysis = !strcmp(d->analysis, "always") || (!strcmp(d->analysis, "auto") && (!lines || d->terminal));
+    return TRACK_STREAMS | (analysis ? TRACK_ANALYSIS : 0);
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
     static struct dump d = {
-        .color = "auto", .layout = {.separator = '\t', .aggregator = ','}
+        .color = "auto", .analysis = "auto", .layout = {.separator = '\t', .aggregator = ','}
     };
     int status = parse(&d, command, argc, argv);
     if (status)
@@ -369,7 +382,7 @@ static int run(const struct command *command, int argc, char **argv)
     int code = tracker_open(&d.tracker, TRACK_FRAGMENTS, &error);
     if (!code && d.name_count)
         code = fields_open(&d.fields, d.names, d.name_count, &d.layout, &error);
-    d.tracker.levels |= d.fields ? tracker_levels(fields_notes(d.fields)) : TRACK_STREAMS;
+    d.tracker.levels |= d.fields ? tracker_levels(fields_notes(d.fields)) : wanted_levels(&d);
     code = code ? code : 1;
     for (unsigned i = 0; i < d.file_count && code > 0; i++)
         code = dump_file(&d, d.files[i], &error);

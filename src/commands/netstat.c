@@ -18,23 +18,23 @@ enum { AT = 256, TIME, STYLE, DIFF, MOST, FILES_MAX = 4096, OUTPUT_BYTES = 256 <
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_ZEEK };
 
 static const struct option_row rows[] = {
-    {'r',                                                   "read", "FILE",
-     N_("read a capture (pcap, pcapng, gzip, zstd); - is standard input; again: one after another") },
-    { 'a',                                               "all", NULL, N_("listening sockets, too: known by their answers") },
-    { 'l',                                                    "listening", NULL, N_("only listening sockets") },
-    { 't',  "tcp", NULL, N_("TCP") },
+    { 'r', "read", "FILE",
+      N_("read a capture (pcap, pcapng, gzip, zstd); - is standard input; again: one after another") },
+    { 'a', "all", NULL, N_("listening sockets, too: known by their answers") },
+    { 'l', "listening", NULL, N_("only listening sockets") },
+    { 't', "tcp", NULL, N_("TCP") },
     { 'u', "udp", NULL, N_("UDP") },
-    { 'n',                                                  "numeric", NULL, N_("no names for addresses and ports (the default)") },
-    { 'o',                                                 NULL, NULL, N_("the owning process, where it is known") },
-    { 'p',                                                    "program", NULL, N_("the same") },
-    { 'e',                                               "extend", NULL, N_("the long form: repetitions, segment sizes, windows, goodput") },
-    { AT,                                            "at", "ADDRESS", N_("the table that netstat on this host would have printed") },
-    { TIME,                                                  "time", "TIME", N_("as of then: epoch seconds, RFC 3339, +SECONDS, HH:MM[:SS]") },
-    { STYLE,                                                 "style", "linux|windows|macos", N_("columns and words of that system's netstat") },
-    { 'T',                                                    "format", "text|json|zeek", N_("how a row is printed") },
-    { DIFF,"diff", "T1 T2", N_("what changed between two instants, and the packets that did it") },
+    { 'n', "numeric", NULL, N_("no names for addresses and ports (the default)") },
+    { 'o', NULL, NULL, N_("the owning process, where it is known") },
+    { 'p', "program", NULL, N_("the same") },
+    { 'e', "extend", NULL, N_("the long form: repetitions, segment sizes, windows, goodput") },
+    { AT, "at", "ADDRESS", N_("the table that netstat on this host would have printed") },
+    { TIME, "time", "TIME", N_("as of then: epoch seconds, RFC 3339, +SECONDS, HH:MM[:SS]") },
+    { STYLE, "style", "linux|windows|macos", N_("columns and words of that system's netstat") },
+    { 'T', "format", "text|json|zeek", N_("how a row is printed") },
+    { DIFF, "diff", "T1 T2", N_("what changed between two instants, and the packets that did it") },
     { MOST, "max-connections", "N", N_("remember so many connections; half-open ones are forgotten first") },
-    { 0                                                 },
+    { 0 },
 };
 
 /* An instant as the user gave it. */

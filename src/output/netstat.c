@@ -184,9 +184,9 @@ static void macos_row(struct buffer *out, const struct socket *s, bool owners)
 }
 
 static const struct netstat_style styles[] = {
-    {"linux",    linux_header,   linux_row  },
-    { "windows", windows_header, windows_row},
-    { "macos",   macos_header,   macos_row  },
+    { "linux", linux_header, linux_row },
+    { "windows", windows_header, windows_row },
+    { "macos", macos_header, macos_row },
 };
 
 const struct netstat_style *netstat_style(const char *name)
@@ -279,7 +279,7 @@ static void human_bytes(char text[24], uint64_t bytes)
     memcpy(at, units[unit], sizeof units[unit]);
 }
 
-/* Nanoseconds as milliseconds, one decimal below a hundred. */
+/* Nanoseconds as milliseconds: two decimals below one, one below a hundred. */
 static void human_time(char text[32], int64_t ns, const char *unknown)
 {
     if (ns <= 0) {
@@ -287,10 +287,12 @@ static void human_time(char text[32], int64_t ns, const char *unknown)
         return;
     }
     char *at = write_decimal(text, (uint64_t)ns / 1000000);
-    if (ns < 100000000) {
+    if (ns < 100000000)
         *at++ = '.';
+    if (ns < 1000000)
+        at = write_digits(at, (uint64_t)ns / 10000, 2);
+    else if (ns < 100000000)
         at = write_decimal(at, (uint64_t)ns / 100000 % 10);
-    }
     memcpy(at, " ms", 4);
 }
 

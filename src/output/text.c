@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "dissectors/registry.h"
 #include "output/endpoints.h"
+#include "output/remarks.h"
 #include "protocol/protocol.h"
 
 void text_open(struct text *text, const struct style *style, enum time_format format, unsigned digits)
@@ -241,6 +242,8 @@ static void write_summary(const struct text *text, struct buffer *out, const str
         buffer_text(out, subject->protocol->title);
     if (subject->verdict | packet->layers[packet->layer_count - 1].flags)
         write_verdicts(text, out, packet, subject);
+    if (packet->note_count && packet->notes[packet->note_count - 1].have & remarks_notes)
+        remarks_write(out, &packet->notes[packet->note_count - 1], text->style.ascii); /* of tunnels the innermost */
 }
 
 /* Cuts the line that began at mark to the terminal's columns, with a sign that it was cut. */

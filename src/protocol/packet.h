@@ -100,10 +100,12 @@ enum note_bit {
     NOTE_RTO,
     NOTE_RTO_FRAME,
     /* peel's own */
+    NOTE_AGAIN, /* again and again_frame: which segment was sent again, if it is still remembered, how long ago */
     NOTE_STATES,
 };
 
-#define NOTES_ANALYSIS ((UINT64_C(1) << (NOTE_RTO_FRAME + 1)) - (UINT64_C(1) << NOTE_RETRANSMISSION))
+/* What TCP analysis fills. */
+#define NOTES_ANALYSIS ((UINT64_C(1) << (NOTE_AGAIN + 1)) - (UINT64_C(1) << NOTE_RETRANSMISSION))
 
 struct note {
     uint64_t have;
@@ -111,9 +113,9 @@ struct note {
     uint32_t seq, next_seq, ack; /* relative */
     uint32_t window;             /* scaled */
     int32_t scale;               /* the factor; -1 unknown: no SYN seen; -2: windows are not scaled */
-    uint32_t duplicate_ack_num, duplicate_ack_frame, acks_frame, rto_frame;
+    uint32_t duplicate_ack_num, duplicate_ack_frame, acks_frame, rto_frame, again_frame;
     uint32_t bytes_in_flight, push_bytes_sent;
-    int64_t ack_rtt, initial_rtt, rto, time_relative, time_delta;
+    int64_t ack_rtt, initial_rtt, rto, again, time_relative, time_delta;
     uint8_t state[2]; /* of the sender and the receiver after this segment, enum tcp_state */
 };
 

@@ -155,7 +155,7 @@ static void look_at_repetition(struct look *l)
     struct analysis_end *from = l->from, *to = l->to;
     if (!(from->flags & SIDE_ACK) || s->ack != from->ack) {
         from->ack_frame = s->frame;
-        from->duplicates = from->excused = 0;
+        from->duplicates = from->row = 0;
         from->flags &= ~(unsigned)SIDE_TOLD;
         return;
     }
@@ -172,7 +172,9 @@ static void look_at_repetition(struct look *l)
     } else if (s->window) {
         found(l, NOTE_DUPLICATE_ACK);
         from->flags |= SIDE_TOLD;
-        l->note->duplicate_ack_num = ++from->duplicates - from->excused;
+        l->note->duplicate_ack_num = ++from->duplicates;
+        if (from->row < from->duplicates)
+            from->row = from->duplicates;
         l->note->duplicate_ack_frame = from->ack_frame;
     }
 }
@@ -185,7 +187,7 @@ static void look_at_acknowledgement(struct look *l)
     if (!(s->flags & TCP_ACK) || !(to->flags & SIDE_EXPECTED) || seq_diff(s->ack, to->expected) <= 0)
         return;
     if (to->expected == to->next && to->flags & SIDE_TOLD) {
-        to->excused = to->duplicates;
+        to->duplicates = 0;
         l->remarkable = true;
         return;
     }
@@ -216,6 +218,20 @@ static void note_timeout(struct look *l)
     l->note->rto_frame = u ? u->frame : e->next_frame;
 }
 
+/* Which segment this one repeats: the first that began where it begins. */
+static void note_again(struct look *l)
+{
+    const struct unacked *u = l->analysis->segments;
+    uint32_t i = l->from->oldest;
+    while (i && u[i].seq != l->s->seq)
+        i = u[i].next;
+    if (!i)
+        return;
+    found(l, NOTE_AGAIN);
+    l->note->again = l->s->time - u[i].time;
+    l->note->again_frame = u[i].frame;
+}
+
 static void look_at_order(struct look *l)
 {
     const struct segment *s = l->s;
@@ -229,7 +245,7 @@ static void look_at_order(struct look *l)
         found(l, NOTE_SPURIOUS_RETRANSMISSION);
     } else if (!old) {
         return;
-    } else if (to->duplicates >= DUPLICATES_FAST && to->ack == s->seq && since < FAST_MS * MILLISECOND) {
+    } else if (to->row >= DUPLICATES_FAST && to->ack == s->seq && since < FAST_MS * MILLISECOND) {
         found(l, NOTE_FAST_RETRANSMISSION);
     } else if (s->time - from->next_time < out_of_order_limit(l) && l->end != from->next) {
         found(l, NOTE_OUT_OF_ORDER);
@@ -238,6 +254,7 @@ static void look_at_order(struct look *l)
         note_timeout(l);
     }
     found(l, NOTE_RETRANSMISSION);
+    note_again(l);
 }
 
 /* --- what waits for its acknowledgement --- */

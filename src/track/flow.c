@@ -11,7 +11,8 @@ enum {
     PAIR_CHUNK_BITS = 12,
     PAIR_CHUNK = 1 << PAIR_CHUNK_BITS,
     HUGE_PAGE = 2 << 20,
-    HUGE_FROM = 8, /* chunks: below a million conversations huge pages gain nothing */
+    HUGE_FROM = 64,        /* chunks: below a million conversations huge pages gain nothing */
+    HUGE_SLOTS = 16 << 20, /* bytes, the same */
 };
 
 /* --- the hash: a multiply of 64 by 64 bits, folded; seeded, so that nobody can choose what collides --- */
@@ -98,7 +99,7 @@ static struct flow_slot *new_slots(unsigned bits)
     struct flow_slot *slots = aligned_alloc(size < HUGE_PAGE ? 64 : HUGE_PAGE, size);
     if (!slots)
         return NULL;
-    if (size >= (size_t)HUGE_PAGE * HUGE_FROM)
+    if (size >= HUGE_SLOTS)
         madvise(slots, size, MADV_HUGEPAGE);
     memset(slots, 0xff, size);
     return slots;
@@ -240,12 +241,10 @@ uint32_t flow_add(struct flow_table *t, const struct flow_key *key)
     struct flow *f = flow_at(t, index);
     uint32_t hash = hash_key(t, key);
     struct flow_slot *slot = &t->slots[slot_of(t, key, hash)];
-    *f = (struct flow){
-        .previous = slot->index,
-        .port = {key->port[0],                key->port[1]              },
-        .protocol = key->protocol,
-        .end = { { .scale = SCALE_UNKNOWN }, { .scale = SCALE_UNKNOWN }}
-    };
+    *f = (struct flow){ .previous = slot->index,
+                        .port = { key->port[0], key->port[1] },
+                        .protocol = key->protocol,
+                        .end = { { .scale = SCALE_UNKNOWN }, { .scale = SCALE_UNKNOWN } } };
     if (key->size == 16) {
         f->flags = FLOW_IPV6;
         f->address[0] = pair;

@@ -66,10 +66,7 @@ static void changed(struct tcp_watch *watch, struct flow *f, unsigned end, enum 
 
 void sockets_open(struct sockets *s, struct tracker *tracker)
 {
-    *s = (struct sockets){
-        .watch = {changed, answered},
-          .flows = &tracker->flows
-    };
+    *s = (struct sockets){ .watch = { changed, answered }, .flows = &tracker->flows };
     tracker->watch = &s->watch;
 }
 

@@ -300,6 +300,8 @@ static void take_plain(const struct machine *m, unsigned end, const struct segme
     if (open && s->flags & TCP_FIN && synchronised(to) && to->flags & END_SPOKE && !(to->flags & END_FIN_SENT) &&
         s->ack == to->sent + 1) { /* answers a FIN that the capture missed */
         to->fin = to->sent;
+        if (to->flags & END_FIN_RECEIVED)
+            to->flags |= END_PASSIVE;
         set_flag(m, !end, END_FIN_SENT);
         reach(to, s->ack);
     }

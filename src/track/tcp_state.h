@@ -36,11 +36,11 @@ enum {
 
 /* A segment, host byte order. */
 struct segment {
-    const uint8_t *header;
     uint32_t frame;            /* the packet's number */
     uint32_t seq, ack, length; /* length: of the payload on the wire */
     uint16_t flags, window;
     uint16_t mss;    /* a SYN's option, 0: none */
+    uint32_t sacked; /* bytes in the blocks of its SACK options; only looked for where it is analysed */
     int64_t time;    /* nanoseconds since 1970 */
     int64_t since;   /* since the conversation's packet before this one, nanoseconds */
     bool measured;   /* length is known: no quote, no single fragment, header within the datagram */
@@ -48,7 +48,6 @@ struct segment {
     bool quoted;     /* in an ICMP error */
     bool anew;       /* a SYN that counts from elsewhere than its end did */
     bool copy;       /* the same packet once more: a bridge or two interfaces let the capture see it twice */
-    uint32_t sacked; /* bytes in the blocks of its SACK options; only looked for where it is analysed */
 };
 
 /* Who wants to know of each change. */

@@ -292,6 +292,18 @@ static uint32_t sacked_bytes(const struct tracker *t, struct span header)
     return bytes;
 }
 
+static void take_analysis(struct tracker *t, const struct layer *l, uint32_t index, unsigned end,
+                          const struct segment *s, struct note *note)
+{
+    struct flow *f = flow_at(&t->flows, index);
+    uint32_t older = f->side ? FLOW_NONE : flow_previous(&t->flows, index);
+    if (older != FLOW_NONE) /* no segment will belong to it any more */
+        analysis_drop(&t->analysis, flow_at(&t->flows, older));
+    analysis_take(&t->analysis, f, end, s, note);
+    if (l->verdict == VERDICT_CUT) /* nothing behind options that are cut short: tshark's way */
+        note->have &= ~NOTES_ANALYSIS;
+}
+
 static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
 {
     const struct network *network = layer_network(p, l);
@@ -329,9 +341,7 @@ static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
     if (t->levels & TRACK_ANALYSIS && s.measured && s.sound) {
         s.frame = (uint32_t)p->number;
         s.sacked = header.left > TCP_HEADER ? sacked_bytes(t, header) : 0;
-        analysis_take(&t->analysis, f, end, &s, note);
-        if (l->verdict == VERDICT_CUT) /* nothing behind options that are cut short: tshark's way */
-            note->have &= ~NOTES_ANALYSIS;
+        take_analysis(t, l, index, end, &s, note);
     }
     if (t->levels & TRACK_STATES && !(l->flags & LAYER_QUOTED))
         take_states(t, p, index, end, &s, note);

@@ -41,7 +41,7 @@ struct tracker {
 /* The levels that fill these bits of notes (1 << enum note_bit). */
 unsigned tracker_levels(uint64_t notes);
 
-/* registry_open() comes first. TRACK_STATES and TRACK_ANALYSIS need TRACK_STREAMS. Returns 0, ERROR_MEMORY or ERROR_SYSTEM. */
+/* registry_open() comes first. TRACK_ANALYSIS needs TRACK_STREAMS. Returns 0, ERROR_MEMORY or ERROR_SYSTEM. */
 int tracker_open(struct tracker *tracker, unsigned levels, struct error *error);
 void tracker_close(struct tracker *tracker);
 
