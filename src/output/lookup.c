@@ -89,7 +89,7 @@ void lookup_read(const struct field_ref *ref, const struct packet *packet, const
     struct place inside = place;
     inside.rows = ref->rows;
     while (tlv_next(ref->run->tlvs, &run.bytes, &option)) {
-        if (ref->tlv && (ref->tlv != option.tlv || !option_is_read(&option, layer)))
+        if (ref->tlv && (ref->tlv != option.tlv || !option_has_rows(&option, layer)))
             continue;
         inside.bytes = option.bytes;
         inside.start = (uint32_t)(option.bytes.at - place.bytes.at);

@@ -29,12 +29,11 @@ struct option {
     bool broken;           /* its length is less than its own head or reaches beyond the run; it is the last then */
 };
 
-/* Takes the next option off the run. False when the run is empty. After a broken or a last option the run is empty. */
-bool tlv_next(const struct tlv_set *set, struct span *run, struct option *option);
-
-/* Whether an option's own rows are read: of one that is broken only where the capture ends within it, so that what is
- * there of it can be believed. */
-static inline bool option_is_read(const struct option *option, const struct layer *layer)
+/* Whether the rows of its kind are read: of a broken one if it was the capture that cut it off. */
+static inline bool option_has_rows(const struct option *option, const struct layer *layer)
 {
     return option->tlv->fields && (!option->broken || layer->verdict == VERDICT_CUT);
 }
+
+/* Takes the next option off the run. False when the run is empty. After a broken or a last option the run is empty. */
+bool tlv_next(const struct tlv_set *set, struct span *run, struct option *option);

@@ -21,7 +21,7 @@ static void walk_options(const struct field *f, const struct place *place, const
             inside.rows = f->tlvs->common;
             walk_rows(&inside, sink);
         }
-        if (option_is_read(&option, place->layer)) {
+        if (option_has_rows(&option, place->layer)) {
             inside.rows = option.tlv->fields;
             walk_rows(&inside, sink);
         }
