@@ -10,22 +10,22 @@ static bool checksum_status(const struct place *place, struct value *value);
 static bool checksum_left_to_interface(const struct place *place, struct value *value);
 
 static const struct when has_ports[] = {
-    {BITS(0, 32), 0, UINT32_MAX },
-    { 0    },
+    { BITS(0, 32), 0, UINT32_MAX },
+    { 0 },
 };
 
 static const struct field fields[] = {
-    {"udp.srcport",           N_("Source Port"), FIELD_UINT, BYTE(0, 2), HOT(udp_srcport), .also = "udp.port",
-     .when = has_ports },
-    { "udp.dstport",             N_("Destination Port"), FIELD_UINT, BYTE(2, 2), HOT(udp_dstport), .also = "udp.port",
-     .when = has_ports },
-    { "udp.length",                     N_("Length"), FIELD_UINT, BYTE(4, 2), .role = ROLE_LENGTH, HOT(udp_length) },
-    { "udp.checksum",     N_("Checksum"), FIELD_UINT, BYTE(6, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
-    { "udp.checksum.status",                      N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
-     .names = checksum_status_names },
-    { "udp.checksum.offloaded",N_("Left to the interface"), FIELD_BOOL, .read = checksum_left_to_interface },
-    { "udp.stream",                 N_("Stream Index"), FIELD_UINT, NOTE(stream, NOTE_STREAM) },
-    { 0      },
+    { "udp.srcport", N_("Source Port"), FIELD_UINT, BYTE(0, 2), HOT(udp_srcport), .also = "udp.port",
+      .when = has_ports },
+    { "udp.dstport", N_("Destination Port"), FIELD_UINT, BYTE(2, 2), HOT(udp_dstport), .also = "udp.port",
+      .when = has_ports },
+    { "udp.length", N_("Length"), FIELD_UINT, BYTE(4, 2), .role = ROLE_LENGTH, HOT(udp_length) },
+    { "udp.checksum", N_("Checksum"), FIELD_UINT, BYTE(6, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
+    { "udp.checksum.status", N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
+      .names = checksum_status_names },
+    { "udp.checksum.offloaded", N_("Left to the interface"), FIELD_BOOL, .read = checksum_left_to_interface },
+    { "udp.stream", N_("Stream Index"), FIELD_UINT, NOTE(stream, NOTE_STREAM) },
+    { 0 },
 };
 
 /* Whether all of the datagram around it was captured. */
@@ -99,10 +99,7 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
     buffer_decimal(out, layer->verdict == VERDICT_BROKEN ? load_be16(h.at + 4) : layer_payload_length(layer));
 }
 
-static const struct key keys[] = {
-    {KEY_IP, 17, 0 },
-    { 0    }
-};
+static const struct key keys[] = { { KEY_IP, 17, 0 }, { 0 } };
 
 const struct protocol udp_protocol = {
     .name = "udp",

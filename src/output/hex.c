@@ -50,7 +50,8 @@ static size_t link_length(const struct packet *packet)
     if (!packet->layer_count)
         return 0;
     const struct protocol *first = packet->layers[0].protocol;
-    bool network = first == registry_lookup(KEY_ETHERTYPE, 0x0800, 0) || first == registry_lookup(KEY_ETHERTYPE, 0x86dd, 0);
+    bool network =
+        first == registry_lookup(KEY_ETHERTYPE, 0x0800, 0) || first == registry_lookup(KEY_ETHERTYPE, 0x86dd, 0);
     return network || first == &data_protocol ? 0 : packet->layers[0].length;
 }
 

@@ -1464,14 +1464,12 @@ static void walked_option_end(struct sink *sink)
 
 static char *put_walk(struct json *j, struct buffer *out, struct plan *plan, const struct place *place, char *at)
 {
-    struct walk_sink w = {
-        .sink = {.field = walked_field, .option = walked_option, .option_end = walked_option_end},
-        .json = j,
-        .out = out,
-        .plan = plan,
-        .place = place,
-        .at = at
-    };
+    struct walk_sink w = { .sink = { .field = walked_field, .option = walked_option, .option_end = walked_option_end },
+                           .json = j,
+                           .out = out,
+                           .plan = plan,
+                           .place = place,
+                           .at = at };
     plan->protocol->walk(place->packet, place->layer, &w.sink);
     return w.at;
 }

@@ -87,7 +87,7 @@ struct field {
     uint8_t stride;      /* repeats every so many bytes, to the end of the header */
     uint8_t times;       /* row + 1: but not oftener than that row's value says */
     uint8_t only, never; /* enum layer_flag: only in layers that have one of these; never in such */
-    uint8_t needs;              /* shown only where so many bytes of the header are there; 0: its own are enough */
+    uint8_t needs;       /* shown only where so many bytes of the header are there; 0: its own are enough */
     const struct when *when;
     const struct value_name *names;
     const struct tlv_set *tlvs; /* FIELD_TLVS */
