@@ -163,7 +163,8 @@ static struct key next_key(uint16_t flags, uint16_t type)
         return (struct key){ KEY_ETHERTYPE, 0x0800, 0 };
     if (type == ERSPAN && !(flags & SEQUENCE)) /* type I, which has no header: the frame itself */
         return (struct key){ KEY_LINK, LINK_ETHERNET, 0 };
-    return type < TYPE_MIN ? (struct key){ 0 } : (struct key){ KEY_ETHERTYPE, type, 0 };
+    struct key key = { type < TYPE_MIN ? KEY_NONE : KEY_ETHERTYPE, type, 0 };
+    return key;
 }
 
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
