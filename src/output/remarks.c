@@ -8,17 +8,17 @@ static const struct {
     enum note_bit note;
     const char *text;
 } words[] = {
-    {NOTE_REUSED_PORTS,           "ports used again"            },
-    { NOTE_LOST_SEGMENT,          "lost segment before this one"},
-    { NOTE_OUT_OF_ORDER,          "out of order"                },
-    { NOTE_KEEP_ALIVE,            "keep-alive"                  },
-    { NOTE_KEEP_ALIVE_ACK,        "ACK of a keep-alive"         },
-    { NOTE_ZERO_WINDOW,           "zero window"                 },
-    { NOTE_ZERO_WINDOW_PROBE,     "probe of a zero window"      },
-    { NOTE_ZERO_WINDOW_PROBE_ACK, "ACK of the probe"            },
-    { NOTE_WINDOW_UPDATE,         "window update"               },
-    { NOTE_WINDOW_FULL,           "window full"                 },
-    { NOTE_ACK_LOST_SEGMENT,      "ACK of a lost segment"       },
+    { NOTE_REUSED_PORTS, "ports used again" },
+    { NOTE_LOST_SEGMENT, "lost segment before this one" },
+    { NOTE_OUT_OF_ORDER, "out of order" },
+    { NOTE_KEEP_ALIVE, "keep-alive" },
+    { NOTE_KEEP_ALIVE_ACK, "ACK of a keep-alive" },
+    { NOTE_ZERO_WINDOW, "zero window" },
+    { NOTE_ZERO_WINDOW_PROBE, "probe of a zero window" },
+    { NOTE_ZERO_WINDOW_PROBE_ACK, "ACK of the probe" },
+    { NOTE_WINDOW_UPDATE, "window update" },
+    { NOTE_WINDOW_FULL, "window full" },
+    { NOTE_ACK_LOST_SEGMENT, "ACK of a lost segment" },
 };
 
 const uint64_t remarks_notes = AGAIN | BIT(NOTE_DUPLICATE_ACK) | BIT(NOTE_REUSED_PORTS) | BIT(NOTE_LOST_SEGMENT) |

@@ -153,7 +153,7 @@ static void look_at_repetition(struct look *l)
 {
     const struct segment *s = l->s;
     struct analysis_end *from = l->from, *to = l->to;
-    if (!(from->flags & SIDE_ACK) || s->ack != from->ack) {
+    if (s->ack != from->ack) {
         from->ack_frame = s->frame;
         from->duplicates = from->row = 0;
         from->flags &= ~(unsigned)SIDE_TOLD;
