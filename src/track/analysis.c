@@ -128,10 +128,12 @@ static void forget_unacked(struct analysis *a, struct analysis_end *e)
 
 /* --- what the window says --- */
 
+/* The window of a SYN is never scaled: RFC 7323, 2.2. */
 static uint64_t scaled(const struct look *l, unsigned side)
 {
+    const struct analysis_end *e = &l->talk->end[side];
     uint8_t scale = l->flow->end[side].scale;
-    return (uint64_t)l->talk->end[side].window << (scale <= SCALE_MOST ? scale : 0);
+    return (uint64_t)e->window << (scale <= SCALE_MOST && !(e->flags & SIDE_SYN) ? scale : 0);
 }
 
 static void look_at_windows(struct look *l)
@@ -302,12 +304,10 @@ static void settle(struct look *l)
         }
         if (seq_diff(u->seq, l->s->ack) < 0)
             u->seq = l->s->ack;
-        if (e->flags & SIDE_DISORDER) {
-            before = index;
-            index = u->next;
-        } else {
+        else if (!(e->flags & SIDE_DISORDER))
             break;
-        }
+        before = index;
+        index = u->next;
     }
     if (!e->oldest)
         e->flags &= ~(unsigned)SIDE_DISORDER;
@@ -382,9 +382,10 @@ static void remember(struct look *l)
     }
     if (!(e->flags & SIDE_EXPECTED) || (s->seq == e->expected && !is(l, NOTE_ZERO_WINDOW_PROBE)))
         e->expected = e->next;
-    e->flags &= ~(unsigned)(SIDE_ACK | SIDE_KEEP_ALIVE | SIDE_PROBE);
+    e->flags &= ~(unsigned)(SIDE_ACK | SIDE_KEEP_ALIVE | SIDE_PROBE | SIDE_SYN);
     e->flags |= (e->expected ? SIDE_EXPECTED : 0) | SIDE_WINDOW | (s->ack ? SIDE_ACK : 0) |
-                (is(l, NOTE_KEEP_ALIVE) ? SIDE_KEEP_ALIVE : 0) | (is(l, NOTE_ZERO_WINDOW_PROBE) ? SIDE_PROBE : 0);
+                (s->flags & TCP_SYN ? SIDE_SYN : 0) | (is(l, NOTE_KEEP_ALIVE) ? SIDE_KEEP_ALIVE : 0) |
+                (is(l, NOTE_ZERO_WINDOW_PROBE) ? SIDE_PROBE : 0);
     e->ack = s->ack;
     e->ack_time = s->time;
     e->window = s->window;

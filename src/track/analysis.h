@@ -27,6 +27,7 @@ enum analysis_end_flag {
     SIDE_PROBE = 64,      /* its last segment was a probe of a closed window */
     SIDE_GAP = 128,       /* something that it sent was not captured: what is in flight is not known */
     SIDE_DISORDER = 256,  /* its unacknowledged segments do not lie in order of their numbers */
+    SIDE_SYN = 1024,      /* its last segment was a SYN */
     SIDE_TOLD = 512,      /* that something was acknowledged to it which was not captured */
 };
 
