@@ -34,6 +34,7 @@ struct look {
     const struct segment *s;
     uint32_t end;    /* one beyond its last number: SYN and FIN take one each, RFC 9293, 3.4 */
     bool control;    /* SYN, FIN or RST */
+    bool unseen;     /* it acknowledges what was not captured, and that was told before */
     bool remarkable; /* tshark has something to say of it, even if it is not shown */
     struct note *note;
 };
@@ -157,7 +158,7 @@ static void look_at_repetition(struct look *l)
     struct analysis_end *from = l->from, *to = l->to;
     if (s->ack != from->ack) {
         from->ack_frame = s->frame;
-        from->duplicates = from->row = 0;
+        from->duplicates = 0;
         from->flags &= ~(unsigned)SIDE_TOLD;
         return;
     }
@@ -175,8 +176,6 @@ static void look_at_repetition(struct look *l)
         found(l, NOTE_DUPLICATE_ACK);
         from->flags |= SIDE_TOLD;
         l->note->duplicate_ack_num = ++from->duplicates;
-        if (from->row < from->duplicates)
-            from->row = from->duplicates;
         l->note->duplicate_ack_frame = from->ack_frame;
     }
 }
@@ -190,7 +189,7 @@ static void look_at_acknowledgement(struct look *l)
         return;
     if (to->expected == to->next && to->flags & SIDE_TOLD) {
         to->duplicates = 0;
-        l->remarkable = true;
+        l->remarkable = l->unseen = true;
         return;
     }
     found(l, NOTE_ACK_LOST_SEGMENT);
@@ -247,7 +246,7 @@ static void look_at_order(struct look *l)
         found(l, NOTE_SPURIOUS_RETRANSMISSION);
     } else if (!old) {
         return;
-    } else if (to->row >= DUPLICATES_FAST && to->ack == s->seq && since < FAST_MS * MILLISECOND) {
+    } else if ((to->duplicates >= DUPLICATES_FAST || l->unseen) && to->ack == s->seq && since < FAST_MS * MILLISECOND) {
         found(l, NOTE_FAST_RETRANSMISSION);
     } else if (s->time - from->next_time < out_of_order_limit(l) && l->end != from->next) {
         found(l, NOTE_OUT_OF_ORDER);
@@ -424,7 +423,8 @@ void analysis_take(struct analysis *a, struct flow *flow, unsigned end, const st
     if (l.end != s->seq)
         remember_segment(&l);
     settle(&l);
-    l.to->flags &= ~(unsigned)SIDE_GAP;
+    if (s->flags & TCP_ACK)
+        l.to->flags &= ~(unsigned)SIDE_GAP;
     count_flight(&l);
     time_handshake(&l);
     remember(&l);

@@ -40,7 +40,6 @@ struct analysis_end {
     uint32_t ack;                /* the last acknowledgement that it sent */
     uint32_t ack_frame;          /* the packet that was the first to send it */
     uint32_t duplicates;         /* how often it was repeated since, or since a segment that was not captured */
-    uint32_t row;                /* the longest such row of repetitions */
     uint32_t window;             /* as on the wire */
     uint32_t pushed;             /* bytes since the last push */
     uint32_t oldest, latest;     /* unacknowledged segments in the order captured, 0: none */
