@@ -114,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!ready)
         registry_open();
     ready = true;
-    must(!tracker_open(&t, TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_STATES, NULL));
+    must(!tracker_open(&t, TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_STATES | TRACK_ANALYSIS, NULL));
     t.max_connections = MOST;
     sockets_open(&s, &t);
     s.next = &watch;

@@ -314,6 +314,15 @@ Test(analysis, a_full_window_counts_with_its_scale)
     is_only(from_a(s, 501, 1, 500), NOTE_WINDOW_FULL);
 }
 
+Test(analysis, the_window_of_a_syn_is_not_scaled)
+{
+    struct scene *s = scene_open(LEVELS);
+    s->scale[A] = s->scale[B] = 1;
+    send_segment(s, A, SYN, 1000, 0, 0);
+    send_segment(s, B, SYN | ACK, 5000, 1001, 0);
+    is_only(from_a(s, 1, 1, 1000), NOTE_WINDOW_FULL);
+}
+
 Test(analysis, a_window_whose_scale_nobody_knows_is_never_full)
 {
     struct scene *s = scene_open(LEVELS);

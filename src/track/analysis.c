@@ -34,6 +34,7 @@ struct look {
     const struct segment *s;
     uint32_t end;    /* one beyond its last number: SYN and FIN take one each, RFC 9293, 3.4 */
     bool control;    /* SYN, FIN or RST */
+    bool unseen;     /* it acknowledges what was not captured, and that was told before */
     bool remarkable; /* tshark has something to say of it, even if it is not shown */
     struct note *note;
 };
@@ -128,10 +129,12 @@ static void forget_unacked(struct analysis *a, struct analysis_end *e)
 
 /* --- what the window says --- */
 
+/* The window of a SYN is never scaled: RFC 7323, 2.2. */
 static uint64_t scaled(const struct look *l, unsigned side)
 {
+    const struct analysis_end *e = &l->talk->end[side];
     uint8_t scale = l->flow->end[side].scale;
-    return (uint64_t)l->talk->end[side].window << (scale <= SCALE_MOST ? scale : 0);
+    return (uint64_t)e->window << (scale <= SCALE_MOST && !(e->flags & SIDE_SYN) ? scale : 0);
 }
 
 static void look_at_windows(struct look *l)
@@ -153,9 +156,9 @@ static void look_at_repetition(struct look *l)
 {
     const struct segment *s = l->s;
     struct analysis_end *from = l->from, *to = l->to;
-    if (!(from->flags & SIDE_ACK) || s->ack != from->ack) {
+    if (s->ack != from->ack) {
         from->ack_frame = s->frame;
-        from->duplicates = from->row = 0;
+        from->duplicates = 0;
         from->flags &= ~(unsigned)SIDE_TOLD;
         return;
     }
@@ -173,8 +176,6 @@ static void look_at_repetition(struct look *l)
         found(l, NOTE_DUPLICATE_ACK);
         from->flags |= SIDE_TOLD;
         l->note->duplicate_ack_num = ++from->duplicates;
-        if (from->row < from->duplicates)
-            from->row = from->duplicates;
         l->note->duplicate_ack_frame = from->ack_frame;
     }
 }
@@ -188,7 +189,7 @@ static void look_at_acknowledgement(struct look *l)
         return;
     if (to->expected == to->next && to->flags & SIDE_TOLD) {
         to->duplicates = 0;
-        l->remarkable = true;
+        l->remarkable = l->unseen = true;
         return;
     }
     found(l, NOTE_ACK_LOST_SEGMENT);
@@ -245,7 +246,7 @@ static void look_at_order(struct look *l)
         found(l, NOTE_SPURIOUS_RETRANSMISSION);
     } else if (!old) {
         return;
-    } else if (to->row >= DUPLICATES_FAST && to->ack == s->seq && since < FAST_MS * MILLISECOND) {
+    } else if ((to->duplicates >= DUPLICATES_FAST || l->unseen) && to->ack == s->seq && since < FAST_MS * MILLISECOND) {
         found(l, NOTE_FAST_RETRANSMISSION);
     } else if (s->time - from->next_time < out_of_order_limit(l) && l->end != from->next) {
         found(l, NOTE_OUT_OF_ORDER);
@@ -302,12 +303,10 @@ static void settle(struct look *l)
         }
         if (seq_diff(u->seq, l->s->ack) < 0)
             u->seq = l->s->ack;
-        if (e->flags & SIDE_DISORDER) {
-            before = index;
-            index = u->next;
-        } else {
+        else if (!(e->flags & SIDE_DISORDER))
             break;
-        }
+        before = index;
+        index = u->next;
     }
     if (!e->oldest)
         e->flags &= ~(unsigned)SIDE_DISORDER;
@@ -382,9 +381,10 @@ static void remember(struct look *l)
     }
     if (!(e->flags & SIDE_EXPECTED) || (s->seq == e->expected && !is(l, NOTE_ZERO_WINDOW_PROBE)))
         e->expected = e->next;
-    e->flags &= ~(unsigned)(SIDE_ACK | SIDE_KEEP_ALIVE | SIDE_PROBE);
+    e->flags &= ~(unsigned)(SIDE_ACK | SIDE_KEEP_ALIVE | SIDE_PROBE | SIDE_SYN);
     e->flags |= (e->expected ? SIDE_EXPECTED : 0) | SIDE_WINDOW | (s->ack ? SIDE_ACK : 0) |
-                (is(l, NOTE_KEEP_ALIVE) ? SIDE_KEEP_ALIVE : 0) | (is(l, NOTE_ZERO_WINDOW_PROBE) ? SIDE_PROBE : 0);
+                (s->flags & TCP_SYN ? SIDE_SYN : 0) | (is(l, NOTE_KEEP_ALIVE) ? SIDE_KEEP_ALIVE : 0) |
+                (is(l, NOTE_ZERO_WINDOW_PROBE) ? SIDE_PROBE : 0);
     e->ack = s->ack;
     e->ack_time = s->time;
     e->window = s->window;
@@ -423,7 +423,8 @@ void analysis_take(struct analysis *a, struct flow *flow, unsigned end, const st
     if (l.end != s->seq)
         remember_segment(&l);
     settle(&l);
-    l.to->flags &= ~(unsigned)SIDE_GAP;
+    if (s->flags & TCP_ACK)
+        l.to->flags &= ~(unsigned)SIDE_GAP;
     count_flight(&l);
     time_handshake(&l);
     remember(&l);

@@ -27,6 +27,7 @@ enum analysis_end_flag {
     SIDE_PROBE = 64,      /* its last segment was a probe of a closed window */
     SIDE_GAP = 128,       /* something that it sent was not captured: what is in flight is not known */
     SIDE_DISORDER = 256,  /* its unacknowledged segments do not lie in order of their numbers */
+    SIDE_SYN = 1024,      /* its last segment was a SYN */
     SIDE_TOLD = 512,      /* that something was acknowledged to it which was not captured */
 };
 
@@ -39,7 +40,6 @@ struct analysis_end {
     uint32_t ack;                /* the last acknowledgement that it sent */
     uint32_t ack_frame;          /* the packet that was the first to send it */
     uint32_t duplicates;         /* how often it was repeated since, or since a segment that was not captured */
-    uint32_t row;                /* the longest such row of repetitions */
     uint32_t window;             /* as on the wire */
     uint32_t pushed;             /* bytes since the last push */
     uint32_t oldest, latest;     /* unacknowledged segments in the order captured, 0: none */
