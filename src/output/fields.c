@@ -7,6 +7,7 @@
 #include "dissectors/registry.h"
 #include "output/lookup.h"
 #include "output/value.h"
+#include "protocol/sink.h"
 #include <stdlib.h>
 
 enum { REFS_MAX = 64 };
@@ -17,6 +18,7 @@ struct column {
     unsigned count;
     uint8_t hot_bit; /* not 0: refs[0] has a hot copy, good while this bit of `again` is clear */
     bool frame;      /* what is known of a packet before its first byte */
+    bool mixed;      /* several rows of one run of options: what comes first, only a walk knows */
     bool plain;      /* one row, no option's, at most once in a layer */
 };
 
@@ -50,6 +52,11 @@ static int unknown(const char *name, struct error *error)
     return error_set(error, ERROR_NOT_FOUND, _("fields: no field '%s'; 'peel fields' lists them"), name);
 }
 
+static const struct field *outermost(const struct field_ref *ref)
+{
+    return ref->outer_run ? ref->outer_run : ref->run;
+}
+
 static int open_column(struct column *column, const char *name, struct error *error)
 {
     struct field_ref refs[REFS_MAX];
@@ -67,6 +74,9 @@ static int open_column(struct column *column, const char *name, struct error *er
     if (n == 1 && refs[0].field->hot)
         column->hot_bit = refs[0].protocol->hot;
     column->frame = refs[0].protocol == &frame_protocol;
+    for (unsigned i = 0; i < n; i++)
+        for (unsigned k = 0; k < i; k++)
+            column->mixed |= refs[i].run && outermost(&refs[i]) == outermost(&refs[k]);
     column->plain = n == 1 && !refs[0].run && !refs[0].field->stride;
     return 0;
 }
@@ -139,6 +149,33 @@ static void read_plain(const struct field *field, const struct packet *packet, c
         add(cell, field, &value);
 }
 
+struct mixed {
+    struct sink sink;
+    const struct column *column;
+    struct cell *cell;
+};
+
+static void mixed_field(struct sink *sink, const struct field *field, const struct value *value)
+{
+    struct mixed *m = (struct mixed *)sink;
+    for (unsigned k = 0; k < m->column->count; k++)
+        if (m->column->refs[k].field == field) {
+            add(m->cell, field, value);
+            return;
+        }
+}
+
+static void write_mixed(const struct column *column, const struct packet *packet, const struct layer *layer,
+                        struct cell *cell)
+{
+    struct mixed m = { .sink = { .field = mixed_field }, .column = column, .cell = cell };
+    for (unsigned k = 0; k < column->count; k++)
+        if (layer->protocol == column->refs[k].protocol) {
+            walk_layer(packet, layer, &m.sink);
+            return;
+        }
+}
+
 static void write_walked(const struct column *column, const struct packet *packet, struct cell *cell)
 {
     static const struct layer frame = { .protocol = &frame_protocol };
@@ -151,6 +188,10 @@ static void write_walked(const struct column *column, const struct packet *packe
         if (column->plain) {
             if (layer->protocol == column->refs[0].protocol)
                 read_plain(column->refs[0].field, packet, layer, cell);
+            continue;
+        }
+        if (column->mixed) {
+            write_mixed(column, packet, layer, cell);
             continue;
         }
         for (unsigned k = 0; k < column->count; k++)
