@@ -40,6 +40,9 @@
     P(gtp) \
     P(teredo) \
     P(ayiya) \
+    P(dns) \
+    P(mdns) \
+    P(llmnr) \
     P(data)
 /* clang-format on */
 
