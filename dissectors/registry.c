@@ -43,6 +43,8 @@
     P(dns) \
     P(mdns) \
     P(llmnr) \
+    P(dhcp) \
+    P(ntp) \
     P(data)
 /* clang-format on */
 
