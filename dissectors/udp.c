@@ -84,7 +84,10 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     }
     if (length && self->offset + length < self->end) /* 0: a jumbogram, RFC 2675, 4 */
         self->end = self->offset + length;
-    *next = (struct key){ KEY_UDP_PORT, load_be16(h + 2), load_be16(h) };
+    /* The lower port is a server's more likely than the other, which was picked at random. */
+    uint16_t source = load_be16(h), destination = load_be16(h + 2);
+    bool down = destination <= source;
+    *next = (struct key){ KEY_UDP_PORT, down ? destination : source, down ? source : destination };
     return VERDICT_WHOLE;
 }
 

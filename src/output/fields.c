@@ -7,6 +7,7 @@
 #include "dissectors/registry.h"
 #include "output/lookup.h"
 #include "output/value.h"
+#include "protocol/sink.h"
 #include <stdlib.h>
 
 enum { REFS_MAX = 64 };

@@ -256,6 +256,8 @@ static bool note_row(struct json *j, struct plan *plan, const struct field *f, u
 }
 
 /* Keys of option rows are arrays. */
+static bool note_run(struct json *j, struct plan *plan, const struct tlv_set *set);
+
 static bool note_option_rows(struct json *j, struct plan *plan, const struct field *rows)
 {
     uint32_t key;
@@ -264,7 +266,19 @@ static bool note_option_rows(struct json *j, struct plan *plan, const struct fie
             return false;
         plan->keys[key].shared |= plan->keys[key].row != NULL;
         plan->keys[key].many = true;
+        if (f->type == FIELD_TLVS && !note_run(j, plan, f->tlvs))
+            return false;
     }
+    return true;
+}
+
+static bool note_run(struct json *j, struct plan *plan, const struct tlv_set *set)
+{
+    if (!note_option_rows(j, plan, set->common))
+        return false;
+    for (const struct tlv *tlv = set->kinds; tlv->title; tlv++)
+        if (!note_option_rows(j, plan, tlv->fields))
+            return false;
     return true;
 }
 
@@ -279,13 +293,8 @@ static bool note_rows(struct json *j, struct plan *plan, const struct field *row
         plan->keys[key].many |= (f->flags & FIELD_MANY) || f->stride;
     }
     for (const struct field *f = rows; f && f->abbrev; f++) {
-        if (f->type != FIELD_TLVS)
-            continue;
-        if (!note_option_rows(j, plan, f->tlvs->common))
+        if (f->type == FIELD_TLVS && !note_run(j, plan, f->tlvs))
             return false;
-        for (const struct tlv *tlv = f->tlvs->kinds; tlv->title; tlv++)
-            if (!note_option_rows(j, plan, tlv->fields))
-                return false;
     }
     return true;
 }
@@ -998,13 +1007,19 @@ static bool is_shapely(const struct field *f)
     return is_plain(&once) && !f->adjust && !f->when && !f->only && !f->never;
 }
 
+static void gather_options(struct json *j, struct plan *plan, const struct field *f, const struct place *place,
+                           const struct value *value);
+
 static void gather_rows(struct json *j, struct plan *plan, const struct place *place, uint32_t run)
 {
     struct value value;
     for (const struct field *f = place->rows; f && f->abbrev; f++) {
         uint32_t key = find_row(j, plan, f)->key, count = j->piece_count;
         for (unsigned turn = 0; field_read(f, place, turn, &value); turn++) {
-            gather(j, plan, key, f, &value);
+            if (f->type == FIELD_TLVS)
+                gather_options(j, plan, f, place, &value);
+            else
+                gather(j, plan, key, f, &value);
             if (j->recording && j->piece_count > count)
                 record_row(&j->making, f, value.bit / 8 - run, (uint32_t)value.bytes.left,
                            &j->pieces[j->piece_count - 1]);
@@ -1030,6 +1045,8 @@ static void gather_options(struct json *j, struct plan *plan, const struct field
         inside.rows = f->tlvs->common;
         gather_rows(j, plan, &inside, start);
         inside.rows = option.tlv->fields;
+        inside.bytes = span_part(option.bytes, option.head, option.bytes.left);
+        inside.start += (uint32_t)option.head;
         if (option_has_rows(&option, place->layer))
             gather_rows(j, plan, &inside, start);
     }
