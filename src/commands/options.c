@@ -8,19 +8,9 @@
 
 enum { HELP = 1000, VERSION };
 
-static unsigned count_rows(const struct option_row *rows)
-{
-    unsigned n = 0;
-    while (rows[n].letter)
-        n++;
-    return n;
-}
-
 void options_begin(struct options *o, const struct command *command, int argc, char **argv)
 {
     *o = (struct options){ .command = command, .argc = argc, .argv = argv };
-    unsigned n = count_rows(command->options);
-    o->rows = calloc(n + 3, sizeof *o->rows);
     char *letters = o->letters;
     *letters++ = ':';
     unsigned rows = 0;
@@ -30,16 +20,14 @@ void options_begin(struct options *o, const struct command *command, int argc, c
             if (row->argument)
                 *letters++ = ':';
         }
-        if (row->name && o->rows)
+        if (row->name && rows < OPTIONS_MAX)
             o->rows[rows++] =
                 (struct option){ row->name, row->argument ? required_argument : no_argument, NULL, row->letter };
     }
     *letters++ = 'h';
     *letters = 0;
-    if (o->rows) {
-        o->rows[rows++] = (struct option){ "help", no_argument, NULL, HELP };
-        o->rows[rows] = (struct option){ "version", no_argument, NULL, VERSION };
-    }
+    o->rows[rows++] = (struct option){ "help", no_argument, NULL, HELP };
+    o->rows[rows] = (struct option){ "version", no_argument, NULL, VERSION };
     optind = 0;
     opterr = 0;
 }
@@ -60,23 +48,14 @@ static void print_help(const struct command *command)
     printf("%-30s %s\n", "  -h, --help", _("this text"));
 }
 
-static void forget_rows(struct options *o)
-{
-    free(o->rows);
-    o->rows = NULL;
-}
-
 int options_next(struct options *o)
 {
-    if (!o->rows)
-        return usage_error("%s", _("no memory"));
     int letter = getopt_long(o->argc, o->argv, o->letters, o->rows, NULL);
     o->argument = optarg;
     const char *word = o->argv[optind > 0 ? optind - 1 : 0];
     switch (letter) {
     case -1:
         o->operand = optind;
-        forget_rows(o);
         return 0;
     case 'h':
     case HELP:
@@ -88,11 +67,9 @@ int options_next(struct options *o)
     case ':':
         usage_error(_("%s: option %s needs an argument; see 'peel %s --help'"), o->command->name, word,
                     o->command->name);
-        forget_rows(o);
         return -1;
     case '?':
         usage_error(_("%s: no option %s; see 'peel %s --help'"), o->command->name, word, o->command->name);
-        forget_rows(o);
         return -1;
     }
     return letter;

@@ -1,7 +1,10 @@
 /* Options of a command, read by its table with getopt_long, and what several commands share about them. */
 #pragma once
 #include "commands/command.h"
+#include <getopt.h>
 #include <stdbool.h>
+
+enum { OPTIONS_MAX = 64 };
 
 struct options {
     const struct command *command;
@@ -10,7 +13,7 @@ struct options {
     char *argument; /* of the option that options_next returned */
     int operand;    /* index of the first operand, once options_next has returned 0 */
     char letters[160];
-    struct option *rows; /* owned; freed at the end of the options */
+    struct option rows[OPTIONS_MAX + 3]; /* for getopt_long */
 };
 
 void options_begin(struct options *options, const struct command *command, int argc, char **argv);
