@@ -19,6 +19,10 @@ static struct tcp_watch watch = { must_be_allowed, NULL };
 static struct scene *begin(void)
 {
     struct scene *s = scene_open(TRACK_STREAMS | TRACK_STATES);
+    static bool open;
+    if (open)
+        sockets_close(&sockets);
+    open = true;
     sockets_open(&sockets, &s->tracker);
     sockets.next = &watch;
     return s;
