@@ -24,28 +24,28 @@ enum { COUNT = 256, COLOR, ANALYSIS, FIELDS_MAX = 256, FILES_MAX = 4096, OUTPUT_
 enum format { FORMAT_TEXT, FORMAT_FIELDS, FORMAT_JSON };
 
 static const struct option_row rows[] = {
-    {'r',                                                                                                  "read", "FILE",
-     N_("read a capture (pcap, pcapng, gzip, zstd); - is standard input; again: one after another") },
-    { 'w',                                                                                              "write", "FILE",
-     N_("write the packets that pass to FILE: pcapng, or pcap if it ends in .pcap; - is standard output") },
-    { 'c',                                                                                                   "max", "N", N_("stop after N packets that pass") },
-    { 's',"snaplen", "N", N_("keep N bytes of each packet") },
+    { 'r', "read", "FILE",
+      N_("read a capture (pcap, pcapng, gzip, zstd); - is standard input; again: one after another") },
+    { 'w', "write", "FILE",
+      N_("write the packets that pass to FILE: pcapng, or pcap if it ends in .pcap; - is standard output") },
+    { 'c', "max", "N", N_("stop after N packets that pass") },
+    { 's', "snaplen", "N", N_("keep N bytes of each packet") },
     { 'T', "format", "text|fields|json", N_("what a packet is printed as") },
-    { 'e',                                                                                                 "field", "FIELD", N_("a field for -T fields; again for more") },
-    { 'E',                                                                                                 "layout", "KEY=VALUE",
-     N_("of -T fields: header=y, separator=CHAR|/t|/s, aggregator=CHAR, occurrence=f|l|a, quote=d|s|n") },
-    { 't',                                                                                                   "time", "r|a|ad|d|dd|e|u|ud", N_("time format; -tt to -ttttt mean what they mean in tcpdump") },
-    { 'v',                                                                                            "tree", NULL, N_("each packet's layers and fields as a tree") },
-    { 'x',                                                                   "hex", NULL, N_("hex and ASCII from the network layer on; -xx with the link header") },
-    { 'd',                                                                                                 "diagram", NULL, N_("each header drawn as a bit diagram") },
-    { 'n',                                                                                  NULL, NULL, N_("no names for addresses and ports (the default)") },
-    { 'l',                                                                                                   "line-buffered", NULL, N_("write each line at once") },
-    { 'q',"quiet", NULL, N_("print no packets") },
-    { COUNT,                                                         "count", NULL, N_("print only how many packets pass") },
-    { COLOR,                                                                                                 "color", "auto|always|never", N_("colours; NO_COLOR in the environment turns auto off") },
-    { ANALYSIS,                                                                                         "analysis", "auto|always|never",
-     N_("retransmissions, lost segments, windows in text lines; auto: on a terminal only") },
-    { 0                                                                                                  },
+    { 'e', "field", "FIELD", N_("a field for -T fields; again for more") },
+    { 'E', "layout", "KEY=VALUE",
+      N_("of -T fields: header=y, separator=CHAR|/t|/s, aggregator=CHAR, occurrence=f|l|a, quote=d|s|n") },
+    { 't', "time", "r|a|ad|d|dd|e|u|ud", N_("time format; -tt to -ttttt mean what they mean in tcpdump") },
+    { 'v', "tree", NULL, N_("each packet's layers and fields as a tree") },
+    { 'x', "hex", NULL, N_("hex and ASCII from the network layer on; -xx with the link header") },
+    { 'd', "diagram", NULL, N_("each header drawn as a bit diagram") },
+    { 'n', NULL, NULL, N_("no names for addresses and ports (the default)") },
+    { 'l', "line-buffered", NULL, N_("write each line at once") },
+    { 'q', "quiet", NULL, N_("print no packets") },
+    { COUNT, "count", NULL, N_("print only how many packets pass") },
+    { COLOR, "color", "auto|always|never", N_("colours; NO_COLOR in the environment turns auto off") },
+    { ANALYSIS, "analysis", "auto|always|never",
+      N_("retransmissions, lost segments, windows in text lines; auto: on a terminal only") },
+    { 0 },
 };
 
 struct dump {
@@ -369,9 +369,7 @@ static unsigned wanted_levels(const struct dump *d)
 
 static int run(const struct command *command, int argc, char **argv)
 {
-    static struct dump d = {
-        .color = "auto", .analysis = "auto", .layout = {.separator = '\t', .aggregator = ','}
-    };
+    static struct dump d = { .color = "auto", .analysis = "auto", .layout = { .separator = '\t', .aggregator = ',' } };
     int status = parse(&d, command, argc, argv);
     if (status)
         return status;
