@@ -5,13 +5,13 @@
 enum { LEAST = 12 };
 
 static const struct field fields[] = {
-    {"ah.next_header",     N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT },
-    { "ah.length",          N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
-    { "ah.reserved",                  N_("Reserved"), FIELD_BYTES, BYTE(2, 2) },
-    { "ah.spi",                   N_("Security Parameters Index"), FIELD_UINT, BYTE(4, 4), .base = BASE_HEX },
-    { "ah.sequence",N_("Sequence"), FIELD_UINT, BYTE(8, 4) },
-    { "ah.icv",              N_("Integrity Check Value"), FIELD_BYTES, TO_END(12) },
-    { 0},
+    { "ah.next_header", N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT },
+    { "ah.length", N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
+    { "ah.reserved", N_("Reserved"), FIELD_BYTES, BYTE(2, 2) },
+    { "ah.spi", N_("Security Parameters Index"), FIELD_UINT, BYTE(4, 4), .base = BASE_HEX },
+    { "ah.sequence", N_("Sequence"), FIELD_UINT, BYTE(8, 4) },
+    { "ah.icv", N_("Integrity Check Value"), FIELD_BYTES, TO_END(12) },
+    { 0 },
 };
 
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
@@ -45,8 +45,8 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    {KEY_IP, 51, 0 },
-    { 0    },
+    { KEY_IP, 51, 0 },
+    { 0 },
 };
 
 const struct protocol ah_protocol = {

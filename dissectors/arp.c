@@ -10,73 +10,73 @@ static bool is_gratuitous(const struct place *place, struct value *value);
 
 /* IEEE 802 networks (6) write Ethernet's addresses (1). */
 static const struct when six_bytes[] = {
-    {BITS(32, 8), 6, 6 },
-    { 0     },
+    { BITS(32, 8), 6, 6 },
+    { 0 },
 };
 static const struct when is_mac[] = {
-    {BITS(0,     16), 1, 1, six_bytes },
-    { BITS(0,         16), 6, 6, six_bytes },
-    { 0},
+    { BITS(0, 16), 1, 1, six_bytes },
+    { BITS(0, 16), 6, 6, six_bytes },
+    { 0 },
 };
 static const struct when not_atm[] = {
-    {BITS(0, 16), 0, ATM - 1 },
-    { BITS(0,     16), ATM + 1, 0xffff },
-    { 0    },
+    { BITS(0, 16), 0, ATM - 1 },
+    { BITS(0, 16), ATM + 1, 0xffff },
+    { 0 },
 };
 static const struct when no_mac[] = {
-    {BITS(32,  8), 0, 5, not_atm },
-    { BITS(32,       8), 7, 255, not_atm },
+    { BITS(32, 8), 0, 5, not_atm },
+    { BITS(32, 8), 7, 255, not_atm },
     { BITS(0, 16), 0, 0 },
     { BITS(0, 16), 2, 5 },
-    { BITS(0,       16), 7, ATM - 1 },
+    { BITS(0, 16), 7, ATM - 1 },
     { BITS(0, 16), ATM + 1, 0xffff },
     { 0 },
 };
 static const struct when four_bytes[] = {
-    {BITS(40, 8), 4, 4, not_atm },
-    { 0     },
+    { BITS(40, 8), 4, 4, not_atm },
+    { 0 },
 };
 static const struct when is_ipv4[] = {
-    {BITS(16,     16), 0x0800, 0x0800, four_bytes },
-    { BITS(16,     16), 0x00cc, 0x00cc, four_bytes }, /* AX.25's number for IP */
-    { 0},
+    { BITS(16, 16), 0x0800, 0x0800, four_bytes },
+    { BITS(16, 16), 0x00cc, 0x00cc, four_bytes }, /* AX.25's number for IP */
+    { 0 },
 };
 static const struct when no_ipv4[] = {
-    {BITS(40,  8), 0, 3, not_atm },
-    { BITS(40,       8), 5, 255, not_atm },
+    { BITS(40, 8), 0, 3, not_atm },
+    { BITS(40, 8), 5, 255, not_atm },
     { BITS(16, 16), 0, 0x00cb, not_atm },
     { BITS(16, 16), 0x00cd, 0x07ff, not_atm },
-    { BITS(16,       16), 0x0801, 0xffff, not_atm },
-    { 0},
+    { BITS(16, 16), 0x0801, 0xffff, not_atm },
+    { 0 },
 };
 
 static const struct value_name hardware_types[] = {
-    {1,    "Ethernet"             },
-    { 2,   "Experimental Ethernet"},
-    { 3,   "AX.25"                },
-    { 6,   "IEEE 802"             },
-    { 7,   "ARCNET"               },
-    { 15,  "Frame Relay"          },
-    { 16,  "ATM"                  },
-    { 18,  "Fibre Channel"        },
-    { ATM, "ATM (RFC 2225)"       },
-    { 20,  "Serial line"          },
-    { 24,  "FireWire"             },
-    { 32,  "InfiniBand"           },
-    { 0,   NULL                   },
+    { 1, "Ethernet" },
+    { 2, "Experimental Ethernet" },
+    { 3, "AX.25" },
+    { 6, "IEEE 802" },
+    { 7, "ARCNET" },
+    { 15, "Frame Relay" },
+    { 16, "ATM" },
+    { 18, "Fibre Channel" },
+    { ATM, "ATM (RFC 2225)" },
+    { 20, "Serial line" },
+    { 24, "FireWire" },
+    { 32, "InfiniBand" },
+    { 0, NULL },
 };
 static const struct value_name opcodes[] = {
-    {REQUEST, "request"        },
-    { REPLY,  "reply"          },
-    { 3,      "reverse request"},
-    { 4,      "reverse reply"  },
-    { 5,      "DRARP request"  },
-    { 6,      "DRARP reply"    },
-    { 7,      "DRARP error"    },
-    { 8,      "InARP request"  },
-    { 9,      "InARP reply"    },
-    { 10,     "ARP NAK"        },
-    { 0,      NULL             },
+    { REQUEST, "request" },
+    { REPLY, "reply" },
+    { 3, "reverse request" },
+    { 4, "reverse reply" },
+    { 5, "DRARP request" },
+    { 6, "DRARP reply" },
+    { 7, "DRARP error" },
+    { 8, "InARP request" },
+    { 9, "InARP reply" },
+    { 10, "ARP NAK" },
+    { 0, NULL },
 };
 
 /* Of the two rows for an address one is absent and has no width, so that the next address begins after either. */
@@ -95,27 +95,27 @@ enum {
 };
 
 static const struct field fields[] = {
-    {"arp.hw.type",        N_("Hardware type"), FIELD_UINT, BYTE(0, 2), .names = hardware_types },
-    { "arp.proto.type",          N_("Protocol type"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX },
-    { "arp.hw.size",                  N_("Hardware size"), FIELD_UINT, BYTE(4, 1), .role = ROLE_LENGTH },
-    { "arp.proto.size",                   N_("Protocol size"), FIELD_UINT, BYTE(5, 1), .role = ROLE_LENGTH },
-    { "arp.opcode",N_("Opcode"), FIELD_UINT, BYTE(6, 2), .names = opcodes },
-    { "arp.isgratuitous",              N_("Gratuitous"), FIELD_BOOL, .read = is_gratuitous },
-    { "arp.src.hw",    N_("Sender hardware address"), FIELD_BYTES, BYTE(8, 0), .sized = HARDWARE_SIZE, .when = no_mac },
-    { "arp.src.hw_mac",       N_("Sender MAC address"), FIELD_MAC, BYTE(0, 6), .after = SENDER, .when = is_mac,
-     .role = ROLE_SOURCE },
-    { "arp.src.proto",          N_("Sender protocol address"), FIELD_BYTES, .after = SENDER_MAC, .sized = PROTOCOL_SIZE,
-     .when = no_ipv4 },
-    { "arp.src.proto_ipv4",                  N_("Sender IP address"), FIELD_IPV4, BYTE(0, 4), .after = SENDER_PROTOCOL, .when = is_ipv4,
-     .role = ROLE_SOURCE },
-    { "arp.dst.hw",                   N_("Target hardware address"), FIELD_BYTES, .after = SENDER_IPV4, .sized = HARDWARE_SIZE,
-     .when = no_mac },
-    { "arp.dst.hw_mac",N_("Target MAC address"), FIELD_MAC, BYTE(0, 6), .after = TARGET, .when = is_mac },
-    { "arp.dst.proto",              N_("Target protocol address"), FIELD_BYTES, .after = TARGET_MAC, .sized = PROTOCOL_SIZE,
-     .when = no_ipv4 },
+    { "arp.hw.type", N_("Hardware type"), FIELD_UINT, BYTE(0, 2), .names = hardware_types },
+    { "arp.proto.type", N_("Protocol type"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX },
+    { "arp.hw.size", N_("Hardware size"), FIELD_UINT, BYTE(4, 1), .role = ROLE_LENGTH },
+    { "arp.proto.size", N_("Protocol size"), FIELD_UINT, BYTE(5, 1), .role = ROLE_LENGTH },
+    { "arp.opcode", N_("Opcode"), FIELD_UINT, BYTE(6, 2), .names = opcodes },
+    { "arp.isgratuitous", N_("Gratuitous"), FIELD_BOOL, .read = is_gratuitous },
+    { "arp.src.hw", N_("Sender hardware address"), FIELD_BYTES, BYTE(8, 0), .sized = HARDWARE_SIZE, .when = no_mac },
+    { "arp.src.hw_mac", N_("Sender MAC address"), FIELD_MAC, BYTE(0, 6), .after = SENDER, .when = is_mac,
+      .role = ROLE_SOURCE },
+    { "arp.src.proto", N_("Sender protocol address"), FIELD_BYTES, .after = SENDER_MAC, .sized = PROTOCOL_SIZE,
+      .when = no_ipv4 },
+    { "arp.src.proto_ipv4", N_("Sender IP address"), FIELD_IPV4, BYTE(0, 4), .after = SENDER_PROTOCOL, .when = is_ipv4,
+      .role = ROLE_SOURCE },
+    { "arp.dst.hw", N_("Target hardware address"), FIELD_BYTES, .after = SENDER_IPV4, .sized = HARDWARE_SIZE,
+      .when = no_mac },
+    { "arp.dst.hw_mac", N_("Target MAC address"), FIELD_MAC, BYTE(0, 6), .after = TARGET, .when = is_mac },
+    { "arp.dst.proto", N_("Target protocol address"), FIELD_BYTES, .after = TARGET_MAC, .sized = PROTOCOL_SIZE,
+      .when = no_ipv4 },
     { "arp.dst.proto_ipv4", N_("Target IP address"), FIELD_IPV4, BYTE(0, 4), .after = TARGET_PROTOCOL,
-     .when = is_ipv4 },
-    { 0       },
+      .when = is_ipv4 },
+    { 0 },
 };
 
 /* The IPv4 addresses of a header that has them and is whole. */
@@ -234,9 +234,9 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    {KEY_ETHERTYPE,  0x0806, 0 },
-    { KEY_ETHERTYPE,             0x8035, 0 }, /* RARP */
-    { 0},
+    { KEY_ETHERTYPE, 0x0806, 0 },
+    { KEY_ETHERTYPE, 0x8035, 0 }, /* RARP */
+    { 0 },
 };
 
 const struct protocol arp_protocol = {

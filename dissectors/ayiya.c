@@ -8,30 +8,30 @@ static bool identity(const struct place *place, struct value *value);
 static bool signature(const struct place *place, struct value *value);
 
 static const struct value_name opcodes[] = {
-    {0,        "Heartbeat"              },
-    { FORWARD, "Forward"                },
-    { 2,       "Echo request"           },
-    { 3,       "Echo request, forwarded"},
-    { 4,       "Echo response"          },
-    { 5,       "Message of the day"     },
-    { 6,       "Query request"          },
-    { 7,       "Query response"         },
-    { 0,       NULL                     },
+    { 0, "Heartbeat" },
+    { FORWARD, "Forward" },
+    { 2, "Echo request" },
+    { 3, "Echo request, forwarded" },
+    { 4, "Echo response" },
+    { 5, "Message of the day" },
+    { 6, "Query request" },
+    { 7, "Query response" },
+    { 0, NULL },
 };
 
 enum { ROW_OPCODE = 5 };
 static const struct field fields[] = {
-    {"ayiya.idlen",           N_("Identity length, as a power of 2"), FIELD_UINT, BITS(0, 4), .role = ROLE_LENGTH },
-    { "ayiya.idtype",             N_("Identity type"), FIELD_UINT, BITS(4, 4) },
-    { "ayiya.siglen",                     N_("Signature length"), FIELD_UINT, BITS(8, 4), .unit = 4, .role = ROLE_LENGTH },
-    { "ayiya.hashmethod",                      N_("Hash method"), FIELD_UINT, BITS(12, 4) },
-    { "ayiya.authmethod",N_("Authentication method"), FIELD_UINT, BITS(16, 4) },
-    { "ayiya.opcode",                 N_("Operation Code"), FIELD_UINT, BITS(20, 4), .names = opcodes },
-    { "ayiya.nextheader",                      N_("Next Header"), FIELD_UINT, BYTE(3, 1), .role = ROLE_NEXT },
-    { "ayiya.epoch",N_("Epoch, seconds since 1970"), FIELD_UINT, BYTE(4, 4) },
-    { "ayiya.identity",                 N_("Identity"), FIELD_BYTES, .read = identity },
-    { "ayiya.signature",              N_("Signature"), FIELD_BYTES, .read = signature },
-    { 0                     },
+    { "ayiya.idlen", N_("Identity length, as a power of 2"), FIELD_UINT, BITS(0, 4), .role = ROLE_LENGTH },
+    { "ayiya.idtype", N_("Identity type"), FIELD_UINT, BITS(4, 4) },
+    { "ayiya.siglen", N_("Signature length"), FIELD_UINT, BITS(8, 4), .unit = 4, .role = ROLE_LENGTH },
+    { "ayiya.hashmethod", N_("Hash method"), FIELD_UINT, BITS(12, 4) },
+    { "ayiya.authmethod", N_("Authentication method"), FIELD_UINT, BITS(16, 4) },
+    { "ayiya.opcode", N_("Operation Code"), FIELD_UINT, BITS(20, 4), .names = opcodes },
+    { "ayiya.nextheader", N_("Next Header"), FIELD_UINT, BYTE(3, 1), .role = ROLE_NEXT },
+    { "ayiya.epoch", N_("Epoch, seconds since 1970"), FIELD_UINT, BYTE(4, 4) },
+    { "ayiya.identity", N_("Identity"), FIELD_BYTES, .read = identity },
+    { "ayiya.signature", N_("Signature"), FIELD_BYTES, .read = signature },
+    { 0 },
 };
 
 static size_t identity_length(const uint8_t *h)
@@ -94,8 +94,8 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    {KEY_UDP_PORT, 5072, 0 },
-    { 0          },
+    { KEY_UDP_PORT, 5072, 0 },
+    { 0 },
 };
 
 const struct protocol ayiya_protocol = {

@@ -10,9 +10,9 @@ static bool length(const struct place *place, struct value *value)
 }
 
 static const struct field fields[] = {
-    {"data.data",  N_("Data"), FIELD_BYTES, TO_END(0) },
+    { "data.data", N_("Data"), FIELD_BYTES, TO_END(0) },
     { "data.len", N_("Length"), FIELD_UINT, .read = length },
-    { 0          },
+    { 0 },
 };
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)

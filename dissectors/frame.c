@@ -59,16 +59,16 @@ static bool comment(const struct place *place, struct value *value)
 }
 
 static const struct field fields[] = {
-    {"frame.number",                N_("Frame Number"), FIELD_UINT, .read = number },
-    { "frame.time_epoch",                   N_("Epoch Time"), FIELD_TIME, .read = time_epoch },
-    { "frame.time_delta",                            N_("Time since previous frame"), FIELD_DURATION, .read = time_delta },
-    { "frame.time_relative",N_("Time since first frame"), FIELD_DURATION, .read = time_relative },
-    { "frame.len",           N_("Frame length on the wire"), FIELD_UINT, .read = wire_length },
-    { "frame.cap_len",           N_("Frame length stored in the capture"), FIELD_UINT, .read = captured_length },
-    { "frame.interface_id",               N_("Interface"), FIELD_UINT, .read = interface },
-    { "frame.link_type",                            N_("Link type"), FIELD_UINT, .read = link_type },
-    { "frame.comment",       N_("Comment"), FIELD_TEXT, .read = comment },
-    { 0       },
+    { "frame.number", N_("Frame Number"), FIELD_UINT, .read = number },
+    { "frame.time_epoch", N_("Epoch Time"), FIELD_TIME, .read = time_epoch },
+    { "frame.time_delta", N_("Time since previous frame"), FIELD_DURATION, .read = time_delta },
+    { "frame.time_relative", N_("Time since first frame"), FIELD_DURATION, .read = time_relative },
+    { "frame.len", N_("Frame length on the wire"), FIELD_UINT, .read = wire_length },
+    { "frame.cap_len", N_("Frame length stored in the capture"), FIELD_UINT, .read = captured_length },
+    { "frame.interface_id", N_("Interface"), FIELD_UINT, .read = interface },
+    { "frame.link_type", N_("Link type"), FIELD_UINT, .read = link_type },
+    { "frame.comment", N_("Comment"), FIELD_TEXT, .read = comment },
+    { 0 },
 };
 
 const struct protocol frame_protocol = {

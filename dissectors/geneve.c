@@ -8,36 +8,36 @@ enum { HEADER = 8, OPTION = 4, UNIT = 4, TYPE_MIN = 1536 };
 static size_t option_length(struct span run);
 
 static const struct field option_fields[] = {
-    {"geneve.option.class", N_("Class"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },
-    { "geneve.option.type",           N_("Type"), FIELD_UINT, BYTE(2, 1), .base = BASE_HEX },
-    { "geneve.option.type.critical",                   N_("Critical"), FIELD_BOOL, BITS(16, 1) },
-    { "geneve.option.length",                    N_("Length"), FIELD_UINT, BITS(27, 5), .plus = 1, .unit = UNIT, .role = ROLE_LENGTH },
-    { 0},
+    { "geneve.option.class", N_("Class"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },
+    { "geneve.option.type", N_("Type"), FIELD_UINT, BYTE(2, 1), .base = BASE_HEX },
+    { "geneve.option.type.critical", N_("Critical"), FIELD_BOOL, BITS(16, 1) },
+    { "geneve.option.length", N_("Length"), FIELD_UINT, BITS(27, 5), .plus = 1, .unit = UNIT, .role = ROLE_LENGTH },
+    { 0 },
 };
 static const struct field option_data[] = {
-    {"geneve.option.unknown.data", N_("Data"), FIELD_BYTES, TO_END(OPTION) },
-    { 0                },
+    { "geneve.option.unknown.data", N_("Data"), FIELD_BYTES, TO_END(OPTION) },
+    { 0 },
 };
 static const struct tlv options[] = {
-    {0xffff,       "Option", option_data },
-    { 0},
+    { 0xffff, "Option", option_data },
+    { 0 },
 };
 static const struct tlv_set option_set = {
     .kind_size = 2, .measure = option_length, .common = option_fields, .kinds = options
 };
 
 static const struct field fields[] = {
-    {"geneve.version",     N_("Version"), FIELD_UINT, BITS(0, 2) },
-    { "geneve.opt_len",          N_("Length of the options"), FIELD_UINT, BITS(2, 6), .unit = UNIT, .role = ROLE_LENGTH },
-    { "geneve.flags",                  N_("Flags"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX },
-    { "geneve.flags.oam",    N_("Control packet"), FIELD_BOOL, BITS(8, 1) },
-    { "geneve.flags.critical",          N_("Critical options present"), FIELD_BOOL, BITS(9, 1) },
-    { "geneve.flags.reserved",                  N_("Reserved"), FIELD_BOOL, BITS(10, 6) },
+    { "geneve.version", N_("Version"), FIELD_UINT, BITS(0, 2) },
+    { "geneve.opt_len", N_("Length of the options"), FIELD_UINT, BITS(2, 6), .unit = UNIT, .role = ROLE_LENGTH },
+    { "geneve.flags", N_("Flags"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX },
+    { "geneve.flags.oam", N_("Control packet"), FIELD_BOOL, BITS(8, 1) },
+    { "geneve.flags.critical", N_("Critical options present"), FIELD_BOOL, BITS(9, 1) },
+    { "geneve.flags.reserved", N_("Reserved"), FIELD_BOOL, BITS(10, 6) },
     { "geneve.proto_type", N_("Protocol Type"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_NEXT },
-    { "geneve.vni",      N_("Virtual Network Identifier"), FIELD_UINT, BYTE(4, 3), .base = BASE_HEX },
-    { "geneve.reserved",          N_("Reserved"), FIELD_UINT, BYTE(7, 1), .base = BASE_HEX },
-    { "geneve.options",                  N_("Options"), FIELD_TLVS, TO_END(HEADER), .tlvs = &option_set },
-    { 0                  },
+    { "geneve.vni", N_("Virtual Network Identifier"), FIELD_UINT, BYTE(4, 3), .base = BASE_HEX },
+    { "geneve.reserved", N_("Reserved"), FIELD_UINT, BYTE(7, 1), .base = BASE_HEX },
+    { "geneve.options", N_("Options"), FIELD_TLVS, TO_END(HEADER), .tlvs = &option_set },
+    { 0 },
 };
 
 static size_t option_length(struct span run)
@@ -89,8 +89,8 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    {KEY_UDP_PORT, 6081, 0 },
-    { 0          },
+    { KEY_UDP_PORT, 6081, 0 },
+    { 0 },
 };
 
 const struct protocol geneve_protocol = {

@@ -24,99 +24,91 @@ enum {
 static bool checksum_status(const struct place *place, struct value *value);
 
 static const struct when is_version0[] = {
-    {BITS(13, 3), 0, 0 },
-    { 0     },
+    { BITS(13, 3), 0, 0 },
+    { 0 },
 };
 static const struct when is_version1[] = {
-    {BITS(13, 3), 1, 1 },
-    { 0     },
+    { BITS(13, 3), 1, 1 },
+    { 0 },
 };
 static const struct when has_checksum[] = {
-    {BITS(0, 1), 1, 1 },
-    { BITS(1,     1), 1, 1 }, /* either bit brings both words */
-    { 0    },
+    { BITS(0, 1), 1, 1 },
+    { BITS(1, 1), 1, 1 }, /* either bit brings both words */
+    { 0 },
 };
 static const struct when is_checked[] = {
-    {BITS(0, 1), 1, 1 },
-    { 0    },
+    { BITS(0, 1), 1, 1 },
+    { 0 },
 };
 static const struct when has_key[] = {
-    {BITS(2, 1), 1, 1, is_version0 },
-    { 0    },
+    { BITS(2, 1), 1, 1, is_version0 },
+    { 0 },
 };
 static const struct when has_call[] = {
-    {BITS(2, 1), 1, 1, is_version1 },
-    { 0    },
+    { BITS(2, 1), 1, 1, is_version1 },
+    { 0 },
 };
 static const struct when has_sequence[] = {
-    {BITS(3, 1), 1, 1 },
-    { 0    },
+    { BITS(3, 1), 1, 1 },
+    { 0 },
 };
 static const struct when has_acknowledgment[] = {
-    {BITS(8, 1), 1, 1, is_version1 },
-    { 0    },
+    { BITS(8, 1), 1, 1, is_version1 },
+    { 0 },
 };
 static const struct when has_routing[] = {
-    {BITS(1, 1), 1, 1 },
-    { 0    },
+    { BITS(1, 1), 1, 1 },
+    { 0 },
 };
 static const struct when is_wccp[] = {
-    {BITS(16, 16), WCCP, WCCP },
-    { 0  },
+    { BITS(16, 16), WCCP, WCCP },
+    { 0 },
 };
 
 static const struct value_name types[] = {
-    {0x0000,  "Keepalive" },
-    { 0x0800, "IPv4"      },
-    { 0x2001, "NHRP"      },
-    { 0x22eb, "ERSPAN III"},
-    { 0x6558, "Ethernet"  },
-    { 0x86dd, "IPv6"      },
-    { 0x8847, "MPLS"      },
-    { PPP,    "PPP"       },
-    { WCCP,   "WCCP"      },
-    { ERSPAN, "ERSPAN"    },
-    { 0,      NULL        },
+    { 0x0000, "Keepalive" }, { 0x0800, "IPv4" },   { 0x2001, "NHRP" }, { 0x22eb, "ERSPAN III" },
+    { 0x6558, "Ethernet" },  { 0x86dd, "IPv6" },   { 0x8847, "MPLS" }, { PPP, "PPP" },
+    { WCCP, "WCCP" },        { ERSPAN, "ERSPAN" }, { 0, NULL },
 };
 
 /* Counted from 1, as .after does. A word that is absent has no width, so that the next one begins where it would. */
 enum { ROW_TYPE = 11, ROW_CHECKSUM, ROW_STATUS, ROW_OFFSET, ROW_KEY, ROW_LENGTH, ROW_CALL, ROW_SEQUENCE, ROW_ACK };
 
 static const struct field fields[] = {
-    {"gre.flags_and_version",    N_("Flags and Version"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },
-    { "gre.flags.checksum",                N_("Checksum"), FIELD_BOOL, BITS(0, 1) },
-    { "gre.flags.routing",                        N_("Routing"), FIELD_BOOL, BITS(1, 1) },
-    { "gre.flags.key",                         N_("Key"), FIELD_BOOL, BITS(2, 1) },
-    { "gre.flags.sequence_number",N_("Sequence number"), FIELD_BOOL, BITS(3, 1) },
-    { "gre.flags.strict_source_route",                    N_("Strict source route"), FIELD_BOOL, BITS(4, 1) },
-    { "gre.flags.recursion_control",                         N_("Recursion control"), FIELD_UINT, BITS(5, 3) },
-    { "gre.flags.ack",N_("Acknowledgment"), FIELD_BOOL, BITS(8, 1), .when = is_version1 },
-    { "gre.flags.reserved",                    N_("Reserved"), FIELD_UINT, BITS(8, 5), .when = is_version0 },
-    { "gre.flags.version",                         N_("Version"), FIELD_UINT, BITS(13, 3) },
-    { "gre.proto",N_("Protocol Type"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_NEXT, .names = types },
-    { "gre.checksum",                    N_("Checksum"), FIELD_UINT, BYTE(0, 2), .after = ROW_TYPE, .base = BASE_HEX,
-     .role = ROLE_CHECKSUM, .when = has_checksum },
-    { "gre.checksum.status",                         N_("Checksum Status"), FIELD_UINT, .read = checksum_status, .names = checksum_status_names,
-     .when = is_checked },
-    { "gre.offset",         N_("Offset"), FIELD_UINT, BYTE(0, 2), .after = ROW_CHECKSUM, .when = has_checksum },
-    { "gre.key",                    N_("Key"), FIELD_UINT, BYTE(0, 4), .after = ROW_OFFSET, .base = BASE_HEX, .when = has_key },
-    { "gre.key.payload_length",                         N_("Payload Length"), FIELD_UINT, BYTE(0, 2), .after = ROW_KEY, .when = has_call,
-     .role = ROLE_LENGTH },
-    { "gre.key.call_id",N_("Call ID"), FIELD_UINT, BYTE(0, 2), .after = ROW_LENGTH, .when = has_call },
-    { "gre.sequence_number",                    N_("Sequence Number"), FIELD_UINT, BYTE(0, 4), .after = ROW_CALL, .when = has_sequence },
-    { "gre.ack_number",                         N_("Acknowledgment Number"), FIELD_UINT, BYTE(0, 4), .after = ROW_SEQUENCE,
-     .when = has_acknowledgment },
-    { "gre.routing.information",N_("Routing"), FIELD_BYTES, TO_END(0), .after = ROW_ACK, .when = has_routing },
-    { "gre.wccp.dynamic_service",                    N_("Dynamic Service"), FIELD_BOOL, BITS(7, 1), .after = ROW_ACK, .when = is_wccp },
-    { "gre.wccp.alternative_bucket_used",                         N_("Alternative bucket used"), FIELD_BOOL, BITS(6, 1), .after = ROW_ACK,
-     .when = is_wccp },
-    { "gre.wccp.redirect_header_valid",                 N_("Redirect header is valid"), FIELD_BOOL, BITS(5, 1), .after = ROW_ACK,
-     .when = is_wccp },
-    { "gre.wccp.service_id",                    N_("Service ID"), FIELD_UINT, BYTE(1, 1), .after = ROW_ACK, .when = is_wccp },
-    { "gre.wccp.alternative_bucket",       N_("Alternative Bucket"), FIELD_UINT, BYTE(2, 1), .after = ROW_ACK,
-     .when = is_wccp },
-    { "gre.wccp.primary_bucket",      N_("Primary Bucket"), FIELD_UINT, BYTE(3, 1), .after = ROW_ACK, .when = is_wccp },
-    { 0               },
+    { "gre.flags_and_version", N_("Flags and Version"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },
+    { "gre.flags.checksum", N_("Checksum"), FIELD_BOOL, BITS(0, 1) },
+    { "gre.flags.routing", N_("Routing"), FIELD_BOOL, BITS(1, 1) },
+    { "gre.flags.key", N_("Key"), FIELD_BOOL, BITS(2, 1) },
+    { "gre.flags.sequence_number", N_("Sequence number"), FIELD_BOOL, BITS(3, 1) },
+    { "gre.flags.strict_source_route", N_("Strict source route"), FIELD_BOOL, BITS(4, 1) },
+    { "gre.flags.recursion_control", N_("Recursion control"), FIELD_UINT, BITS(5, 3) },
+    { "gre.flags.ack", N_("Acknowledgment"), FIELD_BOOL, BITS(8, 1), .when = is_version1 },
+    { "gre.flags.reserved", N_("Reserved"), FIELD_UINT, BITS(8, 5), .when = is_version0 },
+    { "gre.flags.version", N_("Version"), FIELD_UINT, BITS(13, 3) },
+    { "gre.proto", N_("Protocol Type"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_NEXT, .names = types },
+    { "gre.checksum", N_("Checksum"), FIELD_UINT, BYTE(0, 2), .after = ROW_TYPE, .base = BASE_HEX,
+      .role = ROLE_CHECKSUM, .when = has_checksum },
+    { "gre.checksum.status", N_("Checksum Status"), FIELD_UINT, .read = checksum_status, .names = checksum_status_names,
+      .when = is_checked },
+    { "gre.offset", N_("Offset"), FIELD_UINT, BYTE(0, 2), .after = ROW_CHECKSUM, .when = has_checksum },
+    { "gre.key", N_("Key"), FIELD_UINT, BYTE(0, 4), .after = ROW_OFFSET, .base = BASE_HEX, .when = has_key },
+    { "gre.key.payload_length", N_("Payload Length"), FIELD_UINT, BYTE(0, 2), .after = ROW_KEY, .when = has_call,
+      .role = ROLE_LENGTH },
+    { "gre.key.call_id", N_("Call ID"), FIELD_UINT, BYTE(0, 2), .after = ROW_LENGTH, .when = has_call },
+    { "gre.sequence_number", N_("Sequence Number"), FIELD_UINT, BYTE(0, 4), .after = ROW_CALL, .when = has_sequence },
+    { "gre.ack_number", N_("Acknowledgment Number"), FIELD_UINT, BYTE(0, 4), .after = ROW_SEQUENCE,
+      .when = has_acknowledgment },
+    { "gre.routing.information", N_("Routing"), FIELD_BYTES, TO_END(0), .after = ROW_ACK, .when = has_routing },
+    { "gre.wccp.dynamic_service", N_("Dynamic Service"), FIELD_BOOL, BITS(7, 1), .after = ROW_ACK, .when = is_wccp },
+    { "gre.wccp.alternative_bucket_used", N_("Alternative bucket used"), FIELD_BOOL, BITS(6, 1), .after = ROW_ACK,
+      .when = is_wccp },
+    { "gre.wccp.redirect_header_valid", N_("Redirect header is valid"), FIELD_BOOL, BITS(5, 1), .after = ROW_ACK,
+      .when = is_wccp },
+    { "gre.wccp.service_id", N_("Service ID"), FIELD_UINT, BYTE(1, 1), .after = ROW_ACK, .when = is_wccp },
+    { "gre.wccp.alternative_bucket", N_("Alternative Bucket"), FIELD_UINT, BYTE(2, 1), .after = ROW_ACK,
+      .when = is_wccp },
+    { "gre.wccp.primary_bucket", N_("Primary Bucket"), FIELD_UINT, BYTE(3, 1), .after = ROW_ACK, .when = is_wccp },
+    { 0 },
 };
 
 /* Over the header and all that it carries, without a pseudo-header: RFC 2784, 2.2 */
@@ -171,7 +163,8 @@ static struct key next_key(uint16_t flags, uint16_t type)
         return (struct key){ KEY_ETHERTYPE, 0x0800, 0 };
     if (type == ERSPAN && !(flags & SEQUENCE)) /* type I, which has no header: the frame itself */
         return (struct key){ KEY_LINK, LINK_ETHERNET, 0 };
-    return type < TYPE_MIN ? (struct key){ 0 } : (struct key){ KEY_ETHERTYPE, type, 0 };
+    struct key key = { type < TYPE_MIN ? KEY_NONE : KEY_ETHERTYPE, type, 0 };
+    return key;
 }
 
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
@@ -225,9 +218,9 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    {KEY_IP,        47, 0 },
-    { KEY_UDP_PORT,            4754, 0 }, /* RFC 8086, 8.2 */
-    { 0},
+    { KEY_IP, 47, 0 },
+    { KEY_UDP_PORT, 4754, 0 }, /* RFC 8086, 8.2 */
+    { 0 },
 };
 
 const struct protocol gre_protocol = {

@@ -18,71 +18,67 @@ static size_t extension_length(struct span run);
 static bool extension_next(const struct place *place, struct value *value);
 
 static const struct when has_more[] = {
-    {BITS(5, 3), 1, 7 },
-    { 0    },
+    { BITS(5, 3), 1, 7 },
+    { 0 },
 };
 static const struct when has_extensions[] = {
-    {BITS(5, 1), 1, 1 },
-    { 0    },
+    { BITS(5, 1), 1, 1 },
+    { 0 },
 };
 
 static const struct value_name messages[] = {
-    {1,     "Echo request"                            },
-    { 2,    "Echo response"                           },
-    { 26,   "Error indication"                        },
-    { 31,   "Supported extension headers notification"},
-    { 253,  "Tunnel status"                           },
-    { 254,  "End marker"                              },
-    { DATA, "T-PDU"                                   },
-    { 0,    NULL                                      },
+    { 1, "Echo request" },      { 2, "Echo response" },
+    { 26, "Error indication" }, { 31, "Supported extension headers notification" },
+    { 253, "Tunnel status" },   { 254, "End marker" },
+    { DATA, "T-PDU" },          { 0, NULL },
 };
 static const struct value_name extension_types[] = {
-    {0x00,  "None"                   },
-    { 0x03, "Long PDCP PDU number"   },
-    { 0x20, "Service class indicator"},
-    { 0x40, "UDP port"               },
-    { 0x81, "RAN container"          },
-    { 0x82, "Long PDCP PDU number"   },
-    { 0x83, "Xw RAN container"       },
-    { 0x84, "NR RAN container"       },
-    { 0x85, "PDU session container"  },
-    { 0xc0, "PDCP PDU number"        },
-    { 0,    NULL                     },
+    { 0x00, "None" },
+    { 0x03, "Long PDCP PDU number" },
+    { 0x20, "Service class indicator" },
+    { 0x40, "UDP port" },
+    { 0x81, "RAN container" },
+    { 0x82, "Long PDCP PDU number" },
+    { 0x83, "Xw RAN container" },
+    { 0x84, "NR RAN container" },
+    { 0x85, "PDU session container" },
+    { 0xc0, "PDCP PDU number" },
+    { 0, NULL },
 };
 
 enum { ROW_NEXT = 3 };
 static const struct field extension_fields[] = {
-    {"gtp.ext_hdr.length", N_("Length"), FIELD_UINT, BYTE(0, 1), .unit = EXTENSION, .role = ROLE_LENGTH },
-    { "gtp.ext_hdr.content",          N_("Content and next type"), FIELD_BYTES, TO_END(1) },
-    { "gtp.ext_hdr.next",                  N_("Next extension header"), FIELD_UINT, .base = BASE_HEX, .read = extension_next,
-     .names = extension_types },
-    { 0},
+    { "gtp.ext_hdr.length", N_("Length"), FIELD_UINT, BYTE(0, 1), .unit = EXTENSION, .role = ROLE_LENGTH },
+    { "gtp.ext_hdr.content", N_("Content and next type"), FIELD_BYTES, TO_END(1) },
+    { "gtp.ext_hdr.next", N_("Next extension header"), FIELD_UINT, .base = BASE_HEX, .read = extension_next,
+      .names = extension_types },
+    { 0 },
 };
 static const struct tlv extensions[] = {
-    {0xffff,            "Extension header", extension_fields },
-    { 0},
+    { 0xffff, "Extension header", extension_fields },
+    { 0 },
 };
 static const struct tlv_set extension_set = { .kind_size = 1, .measure = extension_length, .kinds = extensions };
 
 enum { ROW_MESSAGE = 7 };
 static const struct field fields[] = {
-    {"gtp.flags",                      N_("Flags"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX },
-    { "gtp.flags.version",                      N_("Version"), FIELD_UINT, BITS(0, 3) },
-    { "gtp.flags.payload",                              N_("Protocol type"), FIELD_UINT, BITS(3, 1) },
-    { "gtp.flags.reserved",                               N_("Reserved"), FIELD_UINT, BITS(4, 1) },
-    { "gtp.flags.e",N_("Extension header is there"), FIELD_BOOL, BITS(5, 1) },
-    { "gtp.flags.s",                          N_("Sequence number is there"), FIELD_BOOL, BITS(6, 1) },
-    { "gtp.flags.pn",                               N_("N-PDU number is there"), FIELD_BOOL, BITS(7, 1) },
-    { "gtp.message",N_("Message Type"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX, .names = messages },
-    { "gtp.length",                          N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH },
-    { "gtp.teid",                               N_("Tunnel Endpoint ID"), FIELD_UINT, BYTE(4, 4), .base = BASE_HEX },
-    { "gtp.seq_number",N_("Sequence Number"), FIELD_UINT, BYTE(8, 2), .base = BASE_HEX, .when = has_more },
-    { "gtp.npdu_number",                          N_("N-PDU Number"), FIELD_UINT, BYTE(10, 1), .base = BASE_HEX, .when = has_more },
-    { "gtp.ext_hdr.next",                               N_("Next extension header"), FIELD_UINT, BYTE(NEXT_EXTENSION, 1), .base = BASE_HEX,
-     .when = has_more, .names = extension_types },
-    { "gtp.ext_hdr",    N_("Extension headers"), FIELD_TLVS, TO_END(HEADER), .tlvs = &extension_set,
-     .when = has_extensions },
-    { 0                         },
+    { "gtp.flags", N_("Flags"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX },
+    { "gtp.flags.version", N_("Version"), FIELD_UINT, BITS(0, 3) },
+    { "gtp.flags.payload", N_("Protocol type"), FIELD_UINT, BITS(3, 1) },
+    { "gtp.flags.reserved", N_("Reserved"), FIELD_UINT, BITS(4, 1) },
+    { "gtp.flags.e", N_("Extension header is there"), FIELD_BOOL, BITS(5, 1) },
+    { "gtp.flags.s", N_("Sequence number is there"), FIELD_BOOL, BITS(6, 1) },
+    { "gtp.flags.pn", N_("N-PDU number is there"), FIELD_BOOL, BITS(7, 1) },
+    { "gtp.message", N_("Message Type"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX, .names = messages },
+    { "gtp.length", N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH },
+    { "gtp.teid", N_("Tunnel Endpoint ID"), FIELD_UINT, BYTE(4, 4), .base = BASE_HEX },
+    { "gtp.seq_number", N_("Sequence Number"), FIELD_UINT, BYTE(8, 2), .base = BASE_HEX, .when = has_more },
+    { "gtp.npdu_number", N_("N-PDU Number"), FIELD_UINT, BYTE(10, 1), .base = BASE_HEX, .when = has_more },
+    { "gtp.ext_hdr.next", N_("Next extension header"), FIELD_UINT, BYTE(NEXT_EXTENSION, 1), .base = BASE_HEX,
+      .when = has_more, .names = extension_types },
+    { "gtp.ext_hdr", N_("Extension headers"), FIELD_TLVS, TO_END(HEADER), .tlvs = &extension_set,
+      .when = has_extensions },
+    { 0 },
 };
 
 /* 5.2.1: the first byte counts units of four bytes, the last one is the type of the next. */
@@ -96,10 +92,9 @@ static bool extension_next(const struct place *place, struct value *value)
     size_t n = place->bytes.left;
     if (n < EXTENSION || n != extension_length(place->bytes))
         return false;
-    *value = (struct value){
-        .bytes = {place->bytes.at + n - 1, 1},
-          .bit = (place->start + (uint32_t)n - 1) * 8, .width = 8
-    };
+    *value = (struct value){ .bytes = { place->bytes.at + n - 1, 1 },
+                             .bit = (place->start + (uint32_t)n - 1) * 8,
+                             .width = 8 };
     value->u = value->bytes.at[0];
     return true;
 }
@@ -173,8 +168,8 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    {KEY_UDP_PORT, 2152, 0 },
-    { 0          },
+    { KEY_UDP_PORT, 2152, 0 },
+    { 0 },
 };
 
 const struct protocol gtp_protocol = {

@@ -29,127 +29,127 @@ enum {
 static bool checksum_status(const struct place *place, struct value *value);
 
 static const struct when has_ident[] = {
-    {BITS(0,      8), ECHO_REPLY, ECHO_REPLY },
+    { BITS(0, 8), ECHO_REPLY, ECHO_REPLY },
     { BITS(0, 8), ECHO, ECHO },
-    { BITS(0,          8), TIMESTAMP, MASK_REPLY },
-    { BITS(0,         8), EXTENDED_ECHO, EXTENDED_ECHO_REPLY },
-    { 0      },
+    { BITS(0, 8), TIMESTAMP, MASK_REPLY },
+    { BITS(0, 8), EXTENDED_ECHO, EXTENDED_ECHO_REPLY },
+    { 0 },
 };
 static const struct when has_seq[] = {
-    {BITS(0,      8), ECHO_REPLY, ECHO_REPLY },
+    { BITS(0, 8), ECHO_REPLY, ECHO_REPLY },
     { BITS(0, 8), ECHO, ECHO },
-    { BITS(0,          8), TIMESTAMP, MASK_REPLY },
-    { 0        },
+    { BITS(0, 8), TIMESTAMP, MASK_REPLY },
+    { 0 },
 };
 static const struct when is_extended_echo[] = {
-    {BITS(0,         8), EXTENDED_ECHO, EXTENDED_ECHO_REPLY },
-    { 0},
+    { BITS(0, 8), EXTENDED_ECHO, EXTENDED_ECHO_REPLY },
+    { 0 },
 };
 static const struct when is_extended_request[] = {
-    {BITS(0,         8), EXTENDED_ECHO, EXTENDED_ECHO },
-    { 0},
+    { BITS(0, 8), EXTENDED_ECHO, EXTENDED_ECHO },
+    { 0 },
 };
 static const struct when is_extended_reply[] = {
-    {BITS(0,               8), EXTENDED_ECHO_REPLY, EXTENDED_ECHO_REPLY },
-    { 0},
+    { BITS(0, 8), EXTENDED_ECHO_REPLY, EXTENDED_ECHO_REPLY },
+    { 0 },
 };
 static const struct when is_unreachable[] = {
-    {BITS(0,       8), UNREACHABLE, UNREACHABLE },
-    { 0},
+    { BITS(0, 8), UNREACHABLE, UNREACHABLE },
+    { 0 },
 };
 static const struct when is_too_big[] = {
-    {BITS(8,                8), FRAGMENTATION_NEEDED, FRAGMENTATION_NEEDED, is_unreachable },
-    { 0},
+    { BITS(8, 8), FRAGMENTATION_NEEDED, FRAGMENTATION_NEEDED, is_unreachable },
+    { 0 },
 };
 static const struct when has_length[] = {
-  /* RFC 4884, 4 */
-    {BITS(0,       8), UNREACHABLE, UNREACHABLE },
+    /* RFC 4884, 4 */
+    { BITS(0, 8), UNREACHABLE, UNREACHABLE },
     { BITS(0, 8), TIME_EXCEEDED, PARAMETER_PROBLEM },
-    { 0          },
+    { 0 },
 };
 static const struct when is_redirect[] = {
-    {BITS(0,    8), REDIRECT, REDIRECT },
-    { 0},
+    { BITS(0, 8), REDIRECT, REDIRECT },
+    { 0 },
 };
 static const struct when is_parameter_problem[] = {
-    {BITS(0,             8), PARAMETER_PROBLEM, PARAMETER_PROBLEM },
-    { 0},
+    { BITS(0, 8), PARAMETER_PROBLEM, PARAMETER_PROBLEM },
+    { 0 },
 };
 static const struct when is_advertisement[] = {
-    {BITS(0,                8), ROUTER_ADVERTISEMENT, ROUTER_ADVERTISEMENT },
-    { 0},
+    { BITS(0, 8), ROUTER_ADVERTISEMENT, ROUTER_ADVERTISEMENT },
+    { 0 },
 };
 static const struct when is_timestamp[] = {
-    {BITS(0,     8), TIMESTAMP, TIMESTAMP_REPLY },
-    { 0},
+    { BITS(0, 8), TIMESTAMP, TIMESTAMP_REPLY },
+    { 0 },
 };
 static const struct when is_mask[] = {
-    {BITS(0, 8), MASK, MASK_REPLY },
+    { BITS(0, 8), MASK, MASK_REPLY },
     { 0 },
 };
 
 static const struct value_name types[] = {
-    {ECHO_REPLY,            "Echo reply"             },
-    { UNREACHABLE,          "Destination unreachable"},
-    { SOURCE_QUENCH,        "Source quench"          },
-    { REDIRECT,             "Redirect"               },
-    { 6,                    "Alternate host address" },
-    { ECHO,                 "Echo request"           },
-    { ROUTER_ADVERTISEMENT, "Router advertisement"   },
-    { 10,                   "Router solicitation"    },
-    { TIME_EXCEEDED,        "Time exceeded"          },
-    { PARAMETER_PROBLEM,    "Parameter problem"      },
-    { TIMESTAMP,            "Timestamp request"      },
-    { TIMESTAMP_REPLY,      "Timestamp reply"        },
-    { INFORMATION,          "Information request"    },
-    { 16,                   "Information reply"      },
-    { MASK,                 "Address mask request"   },
-    { MASK_REPLY,           "Address mask reply"     },
-    { 30,                   "Traceroute"             },
-    { 40,                   "Security failure"       },
-    { EXTENDED_ECHO,        "Extended echo request"  },
-    { EXTENDED_ECHO_REPLY,  "Extended echo reply"    },
-    { 0,                    NULL                     },
+    { ECHO_REPLY, "Echo reply" },
+    { UNREACHABLE, "Destination unreachable" },
+    { SOURCE_QUENCH, "Source quench" },
+    { REDIRECT, "Redirect" },
+    { 6, "Alternate host address" },
+    { ECHO, "Echo request" },
+    { ROUTER_ADVERTISEMENT, "Router advertisement" },
+    { 10, "Router solicitation" },
+    { TIME_EXCEEDED, "Time exceeded" },
+    { PARAMETER_PROBLEM, "Parameter problem" },
+    { TIMESTAMP, "Timestamp request" },
+    { TIMESTAMP_REPLY, "Timestamp reply" },
+    { INFORMATION, "Information request" },
+    { 16, "Information reply" },
+    { MASK, "Address mask request" },
+    { MASK_REPLY, "Address mask reply" },
+    { 30, "Traceroute" },
+    { 40, "Security failure" },
+    { EXTENDED_ECHO, "Extended echo request" },
+    { EXTENDED_ECHO_REPLY, "Extended echo reply" },
+    { 0, NULL },
 };
 
 enum { ROW_ADDRESS_COUNT = 20 };
 
 static const struct field fields[] = {
-    {"icmp.type",                      N_("Type"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT, .names = types },
-    { "icmp.code",                      N_("Code"), FIELD_UINT, BYTE(1, 1) },
-    { "icmp.checksum",                              N_("Checksum"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
-    { "icmp.checksum.status",                  N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
-     .names = checksum_status_names },
-    { "icmp.ident",                     N_("Identifier"), FIELD_UINT, BYTE(4, 2), .when = has_ident },
-    { "icmp.ident_le",                      N_("Identifier, little-endian"), FIELD_UINT_LE, BYTE(4, 2), .when = has_seq,
-     .flags = FIELD_HIDDEN },
-    { "icmp.seq",                              N_("Sequence Number"), FIELD_UINT, BYTE(6, 2), .when = has_seq },
-    { "icmp.seq_le",                 N_("Sequence Number, little-endian"), FIELD_UINT_LE, BYTE(6, 2), .when = has_seq,
-     .flags = FIELD_HIDDEN },
-    { "icmp.ext.echo.seq",                      N_("Sequence Number"), FIELD_UINT, BYTE(6, 1), .when = is_extended_echo },
-    { "icmp.ext.echo.req.res",                              N_("Reserved"), FIELD_UINT, BITS(56, 7), .when = is_extended_request },
-    { "icmp.ext.echo.req.local",           N_("Local"), FIELD_BOOL, BITS(63, 1), .when = is_extended_request },
-    { "icmp.ext.echo.rsp.state",          N_("State"), FIELD_UINT, BITS(56, 3), .when = is_extended_reply },
-    { "icmp.ext.echo.rsp.res",                      N_("Reserved"), FIELD_UINT, BITS(59, 2), .when = is_extended_reply },
-    { "icmp.ext.echo.rsp.active",   N_("Active"), FIELD_BOOL, BITS(61, 1), .when = is_extended_reply },
-    { "icmp.ext.echo.rsp.ipv4",                    N_("IPv4"), FIELD_BOOL, BITS(62, 1), .when = is_extended_reply },
-    { "icmp.ext.echo.rsp.ipv6",                      N_("IPv6"), FIELD_BOOL, BITS(63, 1), .when = is_extended_reply },
-    { "icmp.pointer",                              N_("Pointer"), FIELD_UINT, BYTE(4, 1), .when = is_parameter_problem },
-    { "icmp.length",                               N_("Length of the quote, in words"), FIELD_UINT, BYTE(5, 1), .when = has_length },
-    { "icmp.mtu",N_("MTU of next hop"), FIELD_UINT, BYTE(6, 2), .when = is_too_big },
-    { "icmp.num_addrs",                          N_("Number of addresses"), FIELD_UINT, BYTE(4, 1), .when = is_advertisement },
-    { "icmp.addr_entry_size",                 N_("Address entry size"), FIELD_UINT, BYTE(5, 1), .when = is_advertisement },
-    { "icmp.lifetime",                               N_("Lifetime"), FIELD_UINT, BYTE(6, 2), .when = is_advertisement },
-    { "icmp.router_address",N_("Router address"), FIELD_IPV4, BYTE(8, 4), .stride = 8, .times = ROW_ADDRESS_COUNT,
-     .flags = FIELD_MANY, .when = is_advertisement },
-    { "icmp.pref_level",                          N_("Preference level"), FIELD_UINT, BYTE(12, 4), .stride = 8, .times = ROW_ADDRESS_COUNT,
-     .flags = FIELD_MANY, .when = is_advertisement },
-    { "icmp.redir_gw",                 N_("Gateway Address"), FIELD_IPV4, BYTE(4, 4), .when = is_redirect },
-    { "icmp.originate_timestamp",                   N_("Originate Timestamp"), FIELD_UINT, BYTE(8, 4), .when = is_timestamp },
-    { "icmp.receive_timestamp",                   N_("Receive Timestamp"), FIELD_UINT, BYTE(12, 4), .when = is_timestamp },
-    { "icmp.transmit_timestamp",                              N_("Transmit Timestamp"), FIELD_UINT, BYTE(16, 4), .when = is_timestamp },
-    { "icmp.address_mask",            N_("Address Mask"), FIELD_IPV4, BYTE(8, 4), .when = is_mask },
-    { 0            },
+    { "icmp.type", N_("Type"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT, .names = types },
+    { "icmp.code", N_("Code"), FIELD_UINT, BYTE(1, 1) },
+    { "icmp.checksum", N_("Checksum"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
+    { "icmp.checksum.status", N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
+      .names = checksum_status_names },
+    { "icmp.ident", N_("Identifier"), FIELD_UINT, BYTE(4, 2), .when = has_ident },
+    { "icmp.ident_le", N_("Identifier, little-endian"), FIELD_UINT_LE, BYTE(4, 2), .when = has_seq,
+      .flags = FIELD_HIDDEN },
+    { "icmp.seq", N_("Sequence Number"), FIELD_UINT, BYTE(6, 2), .when = has_seq },
+    { "icmp.seq_le", N_("Sequence Number, little-endian"), FIELD_UINT_LE, BYTE(6, 2), .when = has_seq,
+      .flags = FIELD_HIDDEN },
+    { "icmp.ext.echo.seq", N_("Sequence Number"), FIELD_UINT, BYTE(6, 1), .when = is_extended_echo },
+    { "icmp.ext.echo.req.res", N_("Reserved"), FIELD_UINT, BITS(56, 7), .when = is_extended_request },
+    { "icmp.ext.echo.req.local", N_("Local"), FIELD_BOOL, BITS(63, 1), .when = is_extended_request },
+    { "icmp.ext.echo.rsp.state", N_("State"), FIELD_UINT, BITS(56, 3), .when = is_extended_reply },
+    { "icmp.ext.echo.rsp.res", N_("Reserved"), FIELD_UINT, BITS(59, 2), .when = is_extended_reply },
+    { "icmp.ext.echo.rsp.active", N_("Active"), FIELD_BOOL, BITS(61, 1), .when = is_extended_reply },
+    { "icmp.ext.echo.rsp.ipv4", N_("IPv4"), FIELD_BOOL, BITS(62, 1), .when = is_extended_reply },
+    { "icmp.ext.echo.rsp.ipv6", N_("IPv6"), FIELD_BOOL, BITS(63, 1), .when = is_extended_reply },
+    { "icmp.pointer", N_("Pointer"), FIELD_UINT, BYTE(4, 1), .when = is_parameter_problem },
+    { "icmp.length", N_("Length of the quote, in words"), FIELD_UINT, BYTE(5, 1), .when = has_length },
+    { "icmp.mtu", N_("MTU of next hop"), FIELD_UINT, BYTE(6, 2), .when = is_too_big },
+    { "icmp.num_addrs", N_("Number of addresses"), FIELD_UINT, BYTE(4, 1), .when = is_advertisement },
+    { "icmp.addr_entry_size", N_("Address entry size"), FIELD_UINT, BYTE(5, 1), .when = is_advertisement },
+    { "icmp.lifetime", N_("Lifetime"), FIELD_UINT, BYTE(6, 2), .when = is_advertisement },
+    { "icmp.router_address", N_("Router address"), FIELD_IPV4, BYTE(8, 4), .stride = 8, .times = ROW_ADDRESS_COUNT,
+      .flags = FIELD_MANY, .when = is_advertisement },
+    { "icmp.pref_level", N_("Preference level"), FIELD_UINT, BYTE(12, 4), .stride = 8, .times = ROW_ADDRESS_COUNT,
+      .flags = FIELD_MANY, .when = is_advertisement },
+    { "icmp.redir_gw", N_("Gateway Address"), FIELD_IPV4, BYTE(4, 4), .when = is_redirect },
+    { "icmp.originate_timestamp", N_("Originate Timestamp"), FIELD_UINT, BYTE(8, 4), .when = is_timestamp },
+    { "icmp.receive_timestamp", N_("Receive Timestamp"), FIELD_UINT, BYTE(12, 4), .when = is_timestamp },
+    { "icmp.transmit_timestamp", N_("Transmit Timestamp"), FIELD_UINT, BYTE(16, 4), .when = is_timestamp },
+    { "icmp.address_mask", N_("Address Mask"), FIELD_IPV4, BYTE(8, 4), .when = is_mask },
+    { 0 },
 };
 
 static bool checksum_status(const struct place *place, struct value *value)
@@ -231,8 +231,8 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    {KEY_IP, 1, 0 },
-    { 0    },
+    { KEY_IP, 1, 0 },
+    { 0 },
 };
 
 const struct protocol icmp_protocol = {

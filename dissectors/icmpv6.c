@@ -39,8 +39,8 @@ static size_t record_length(struct span run);
 
 #define WHEN_TYPE(name, low, high)                                                                                     \
     static const struct when name[] = {                                                                                \
-        {BITS(0, 8), low, high },                                                                                     \
-        { 0  },                                                                                                         \
+        { BITS(0, 8), low, high },                                                                                     \
+        { 0 },                                                                                                         \
     }
 WHEN_TYPE(is_too_big, TOO_BIG, TOO_BIG);
 WHEN_TYPE(is_parameter_problem, PARAMETER_PROBLEM, PARAMETER_PROBLEM);
@@ -60,126 +60,126 @@ WHEN_TYPE(is_extended_request, EXTENDED_ECHO, EXTENDED_ECHO);
 WHEN_TYPE(is_extended_reply, EXTENDED_ECHO_REPLY, EXTENDED_ECHO_REPLY);
 
 static const struct value_name types[] = {
-    {UNREACHABLE,              "Destination unreachable"        },
-    { TOO_BIG,                 "Packet too big"                 },
-    { TIME_EXCEEDED,           "Time exceeded"                  },
-    { PARAMETER_PROBLEM,       "Parameter problem"              },
-    { ECHO,                    "Echo request"                   },
-    { ECHO_REPLY,              "Echo reply"                     },
-    { LISTENER_QUERY,          "Multicast listener query"       },
-    { LISTENER_REPORT,         "Multicast listener report"      },
-    { LISTENER_DONE,           "Multicast listener done"        },
-    { ROUTER_SOLICITATION,     "Router solicitation"            },
-    { ROUTER_ADVERTISEMENT,    "Router advertisement"           },
-    { NEIGHBOUR_SOLICITATION,  "Neighbour solicitation"         },
-    { NEIGHBOUR_ADVERTISEMENT, "Neighbour advertisement"        },
-    { REDIRECT,                "Redirect"                       },
-    { 138,                     "Router renumbering"             },
-    { 139,                     "Node information query"         },
-    { 140,                     "Node information reply"         },
-    { 141,                     "Inverse neighbour solicitation" },
-    { 142,                     "Inverse neighbour advertisement"},
-    { LISTENER_REPORT2,        "Multicast listener report v2"   },
-    { EXTENDED_ECHO,           "Extended echo request"          },
-    { EXTENDED_ECHO_REPLY,     "Extended echo reply"            },
-    { 0,                       NULL                             },
+    { UNREACHABLE, "Destination unreachable" },
+    { TOO_BIG, "Packet too big" },
+    { TIME_EXCEEDED, "Time exceeded" },
+    { PARAMETER_PROBLEM, "Parameter problem" },
+    { ECHO, "Echo request" },
+    { ECHO_REPLY, "Echo reply" },
+    { LISTENER_QUERY, "Multicast listener query" },
+    { LISTENER_REPORT, "Multicast listener report" },
+    { LISTENER_DONE, "Multicast listener done" },
+    { ROUTER_SOLICITATION, "Router solicitation" },
+    { ROUTER_ADVERTISEMENT, "Router advertisement" },
+    { NEIGHBOUR_SOLICITATION, "Neighbour solicitation" },
+    { NEIGHBOUR_ADVERTISEMENT, "Neighbour advertisement" },
+    { REDIRECT, "Redirect" },
+    { 138, "Router renumbering" },
+    { 139, "Node information query" },
+    { 140, "Node information reply" },
+    { 141, "Inverse neighbour solicitation" },
+    { 142, "Inverse neighbour advertisement" },
+    { LISTENER_REPORT2, "Multicast listener report v2" },
+    { EXTENDED_ECHO, "Extended echo request" },
+    { EXTENDED_ECHO_REPLY, "Extended echo reply" },
+    { 0, NULL },
 };
 
 /* Options: RFC 4861, 4.6. Their length counts units of eight bytes, kind and length included. */
 static const struct when has_head[] = {
-    {BITS(0, 16), 0, 0xffff },
-    { 0    },
+    { BITS(0, 16), 0, 0xffff },
+    { 0 },
 };
 static const struct field option_common[] = {
-    {"icmpv6.opt.type", N_("Type"), FIELD_UINT, BYTE(0, 1), .when = has_head },
-    { "icmpv6.opt.length",       N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
-    { 0              },
+    { "icmpv6.opt.type", N_("Type"), FIELD_UINT, BYTE(0, 1), .when = has_head },
+    { "icmpv6.opt.length", N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
+    { 0 },
 };
 static const struct field option_source[] = {
-    {"icmpv6.opt.src_linkaddr", N_("Source Link-layer address"), FIELD_BYTES, TO_END(2),
-     .also = "icmpv6.opt.linkaddr" },
-    { 0             },
+    { "icmpv6.opt.src_linkaddr", N_("Source Link-layer address"), FIELD_BYTES, TO_END(2),
+      .also = "icmpv6.opt.linkaddr" },
+    { 0 },
 };
 static const struct field option_target[] = {
-    {"icmpv6.opt.target_linkaddr", N_("Target Link-layer address"), FIELD_BYTES, TO_END(2),
-     .also = "icmpv6.opt.linkaddr" },
-    { 0                },
+    { "icmpv6.opt.target_linkaddr", N_("Target Link-layer address"), FIELD_BYTES, TO_END(2),
+      .also = "icmpv6.opt.linkaddr" },
+    { 0 },
 };
 static const struct field option_prefix[] = {
-    {"icmpv6.opt.prefix.length", N_("Prefix Length"), FIELD_UINT, BYTE(2, 1) },
-    { "icmpv6.opt.prefix.flag",                N_("Flags"), FIELD_UINT, BYTE(3, 1), .base = BASE_HEX },
-    { "icmpv6.opt.prefix.flag.l",                        N_("On-link"), FIELD_BOOL, BITS(24, 1) },
-    { "icmpv6.opt.prefix.flag.a",  N_("Autonomous configuration"), FIELD_BOOL, BITS(25, 1) },
-    { "icmpv6.opt.prefix.flag.r",                N_("Router address"), FIELD_BOOL, BITS(26, 1) },
-    { "icmpv6.opt.prefix.valid_lifetime",                        N_("Valid Lifetime"), FIELD_UINT, BYTE(4, 4) },
-    { "icmpv6.opt.prefix.preferred_lifetime",                         N_("Preferred Lifetime"), FIELD_UINT, BYTE(8, 4) },
-    { "icmpv6.opt.prefix",N_("Prefix"), FIELD_IPV6, BYTE(16, 16) },
-    { 0                  },
+    { "icmpv6.opt.prefix.length", N_("Prefix Length"), FIELD_UINT, BYTE(2, 1) },
+    { "icmpv6.opt.prefix.flag", N_("Flags"), FIELD_UINT, BYTE(3, 1), .base = BASE_HEX },
+    { "icmpv6.opt.prefix.flag.l", N_("On-link"), FIELD_BOOL, BITS(24, 1) },
+    { "icmpv6.opt.prefix.flag.a", N_("Autonomous configuration"), FIELD_BOOL, BITS(25, 1) },
+    { "icmpv6.opt.prefix.flag.r", N_("Router address"), FIELD_BOOL, BITS(26, 1) },
+    { "icmpv6.opt.prefix.valid_lifetime", N_("Valid Lifetime"), FIELD_UINT, BYTE(4, 4) },
+    { "icmpv6.opt.prefix.preferred_lifetime", N_("Preferred Lifetime"), FIELD_UINT, BYTE(8, 4) },
+    { "icmpv6.opt.prefix", N_("Prefix"), FIELD_IPV6, BYTE(16, 16) },
+    { 0 },
 };
 static const struct field option_redirected[] = {
-    {"icmpv6.opt.redirected_packet", N_("Redirected Packet"), FIELD_BYTES, TO_END(8) },
-    { 0                  },
+    { "icmpv6.opt.redirected_packet", N_("Redirected Packet"), FIELD_BYTES, TO_END(8) },
+    { 0 },
 };
 static const struct field option_mtu[] = {
-    {"icmpv6.opt.mtu", N_("MTU"), FIELD_UINT, BYTE(4, 4) },
-    { 0     },
+    { "icmpv6.opt.mtu", N_("MTU"), FIELD_UINT, BYTE(4, 4) },
+    { 0 },
 };
 static const struct field option_interval[] = {
-    {"icmpv6.opt.advertisement_interval", N_("Advertisement Interval"), FIELD_UINT, BYTE(4, 4) },
-    { 0                        },
+    { "icmpv6.opt.advertisement_interval", N_("Advertisement Interval"), FIELD_UINT, BYTE(4, 4) },
+    { 0 },
 };
 static const struct field option_home_agent[] = {
-    {"icmpv6.opt.home_agent_preference", N_("Home Agent Preference"), FIELD_UINT, BYTE(4, 2) },
-    { "icmpv6.opt.home_agent_lifetime",                        N_("Home Agent Lifetime"), FIELD_UINT, BYTE(6, 2) },
-    { 0                               },
+    { "icmpv6.opt.home_agent_preference", N_("Home Agent Preference"), FIELD_UINT, BYTE(4, 2) },
+    { "icmpv6.opt.home_agent_lifetime", N_("Home Agent Lifetime"), FIELD_UINT, BYTE(6, 2) },
+    { 0 },
 };
 static const struct field option_nonce[] = {
-    {"icmpv6.opt.nonce", N_("Nonce"), FIELD_BYTES, TO_END(2) },
-    { 0      },
+    { "icmpv6.opt.nonce", N_("Nonce"), FIELD_BYTES, TO_END(2) },
+    { 0 },
 };
 static const struct field option_route[] = {
-    {"icmpv6.opt.prefix.length",                     N_("Prefix Length"), FIELD_UINT, BYTE(2, 1) },
-    { "icmpv6.opt.route_info.flag.route_preference",                                    N_("Route Preference"), FIELD_UINT, BITS(27, 2) },
-    { "icmpv6.opt.route_lifetime",                                            N_("Route Lifetime"), FIELD_UINT, BYTE(4, 4) },
+    { "icmpv6.opt.prefix.length", N_("Prefix Length"), FIELD_UINT, BYTE(2, 1) },
+    { "icmpv6.opt.route_info.flag.route_preference", N_("Route Preference"), FIELD_UINT, BITS(27, 2) },
+    { "icmpv6.opt.route_lifetime", N_("Route Lifetime"), FIELD_UINT, BYTE(4, 4) },
     { "icmpv6.opt.prefix", N_("Prefix"), FIELD_IPV6, BYTE(8, 16) },
-    { 0                                   },
+    { 0 },
 };
 static const struct field option_servers[] = {
-    {"icmpv6.opt.rdnss.lifetime", N_("Lifetime"), FIELD_UINT, BYTE(4, 4) },
-    { "icmpv6.opt.rdnss",                 N_("Recursive DNS Server"), FIELD_IPV6, BYTE(8, 16), .stride = 16 },
-    { 0                        },
+    { "icmpv6.opt.rdnss.lifetime", N_("Lifetime"), FIELD_UINT, BYTE(4, 4) },
+    { "icmpv6.opt.rdnss", N_("Recursive DNS Server"), FIELD_IPV6, BYTE(8, 16), .stride = 16 },
+    { 0 },
 };
 static const struct field option_search[] = {
-    {"icmpv6.opt.dnssl.lifetime", N_("Lifetime"), FIELD_UINT, BYTE(4, 4) },
-    { "icmpv6.opt.dnssl",                 N_("Domain Names"), FIELD_BYTES, TO_END(8) },
-    { 0                        },
+    { "icmpv6.opt.dnssl.lifetime", N_("Lifetime"), FIELD_UINT, BYTE(4, 4) },
+    { "icmpv6.opt.dnssl", N_("Domain Names"), FIELD_BYTES, TO_END(8) },
+    { 0 },
 };
 static const struct field option_portal[] = {
-    {"icmpv6.opt.captive_portal", N_("Captive Portal"), FIELD_TEXT, TO_END(2) },
-    { 0                },
+    { "icmpv6.opt.captive_portal", N_("Captive Portal"), FIELD_TEXT, TO_END(2) },
+    { 0 },
 };
 static const struct field option_pref64[] = {
-    {"icmpv6.opt.pref64.scaled_lifetime", N_("Lifetime"), FIELD_UINT, BITS(16, 13), .unit = 8 },
-    { "icmpv6.opt.pref64.plc",                         N_("Prefix Length Code"), FIELD_UINT, BITS(29, 3) },
-    { "icmpv6.opt.pref64.prefix",                                N_("Prefix"), FIELD_BYTES, BYTE(4, 12) },
-    { 0                                 },
+    { "icmpv6.opt.pref64.scaled_lifetime", N_("Lifetime"), FIELD_UINT, BITS(16, 13), .unit = 8 },
+    { "icmpv6.opt.pref64.plc", N_("Prefix Length Code"), FIELD_UINT, BITS(29, 3) },
+    { "icmpv6.opt.pref64.prefix", N_("Prefix"), FIELD_BYTES, BYTE(4, 12) },
+    { 0 },
 };
 static const struct tlv options[] = {
-    {1,                  "Source Link-layer Address", option_source },
-    { 2,     "Target Link-layer Address", option_target },
-    { 3,                 "Prefix Information", option_prefix },
-    { 4,     "Redirected Header", option_redirected },
-    { 5,                 "MTU", option_mtu },
-    { 7,     "Advertisement Interval", option_interval }, /* RFC 6275, 7.3 */
-    { 8,                 "Home Agent Information", option_home_agent }, /* RFC 6275, 7.4 */
-    { 14, "Nonce", option_nonce }, /* RFC 3971, 5.3.2 */
-    { 24,                 "Route Information", option_route }, /* RFC 4191, 2.3 */
-    { 25,        "Recursive DNS Server", option_servers }, /* RFC 8106, 5.1 */
-    { 31,                 "DNS Search List", option_search }, /* RFC 8106, 5.2 */
-    { 37,   "Captive Portal", option_portal }, /* RFC 8910, 2.3 */
-    { 38,                 "PREF64", option_pref64 }, /* RFC 8781, 4 */
+    { 1, "Source Link-layer Address", option_source },
+    { 2, "Target Link-layer Address", option_target },
+    { 3, "Prefix Information", option_prefix },
+    { 4, "Redirected Header", option_redirected },
+    { 5, "MTU", option_mtu },
+    { 7, "Advertisement Interval", option_interval },   /* RFC 6275, 7.3 */
+    { 8, "Home Agent Information", option_home_agent }, /* RFC 6275, 7.4 */
+    { 14, "Nonce", option_nonce },                      /* RFC 3971, 5.3.2 */
+    { 24, "Route Information", option_route },          /* RFC 4191, 2.3 */
+    { 25, "Recursive DNS Server", option_servers },     /* RFC 8106, 5.1 */
+    { 31, "DNS Search List", option_search },           /* RFC 8106, 5.2 */
+    { 37, "Captive Portal", option_portal },            /* RFC 8910, 2.3 */
+    { 38, "PREF64", option_pref64 },                    /* RFC 8781, 4 */
     { 0xffff, "Unknown", NULL },
-    { 0               },
+    { 0 },
 };
 static const struct tlv_set option_set = {
     .kind_size = 1, .length_size = 1, .unit = 8, .included = 2, .common = option_common, .kinds = options
@@ -188,82 +188,78 @@ static const struct tlv_set option_set = {
 /* Multicast address records: RFC 3810, 5.2. */
 enum { ROW_RECORD_SOURCES = 3 };
 static const struct field record_fields[] = {
-    {"icmpv6.mldr.mar.record_type",   N_("Record Type"), FIELD_UINT, BYTE(0, 1) },
-    { "icmpv6.mldr.mar.aux_data_len",                     N_("Auxiliary data, in words"), FIELD_UINT, BYTE(1, 1) },
-    { "icmpv6.mldr.mar.nb_sources",                             N_("Number of Sources"), FIELD_UINT, BYTE(2, 2) },
+    { "icmpv6.mldr.mar.record_type", N_("Record Type"), FIELD_UINT, BYTE(0, 1) },
+    { "icmpv6.mldr.mar.aux_data_len", N_("Auxiliary data, in words"), FIELD_UINT, BYTE(1, 1) },
+    { "icmpv6.mldr.mar.nb_sources", N_("Number of Sources"), FIELD_UINT, BYTE(2, 2) },
     { "icmpv6.mldr.mar.multicast_address", N_("Multicast Address"), FIELD_IPV6, BYTE(4, 16) },
-    { "icmpv6.mldr.mar.source_address",                     N_("Source Address"), FIELD_IPV6, BYTE(RECORD, 16), .stride = 16,
-     .times = ROW_RECORD_SOURCES },
-    { 0                            },
+    { "icmpv6.mldr.mar.source_address", N_("Source Address"), FIELD_IPV6, BYTE(RECORD, 16), .stride = 16,
+      .times = ROW_RECORD_SOURCES },
+    { 0 },
 };
 static const struct tlv records[] = {
-    {1,              "Mode is include", record_fields },
-    { 2, "Mode is exclude", record_fields },
-    { 3,             "Changed to include", record_fields },
-    { 4, "Changed to exclude", record_fields },
-    { 5,             "Allow new sources", record_fields },
-    { 6, "Block old sources", record_fields },
-    { 0xffff,             "Unknown record", record_fields },
-    { 0},
+    { 1, "Mode is include", record_fields },     { 2, "Mode is exclude", record_fields },
+    { 3, "Changed to include", record_fields },  { 4, "Changed to exclude", record_fields },
+    { 5, "Allow new sources", record_fields },   { 6, "Block old sources", record_fields },
+    { 0xffff, "Unknown record", record_fields }, { 0 },
 };
 static const struct tlv_set record_set = { .kind_size = 1, .measure = record_length, .kinds = records };
 
 static const struct field fields[] = {
-    {"icmpv6.type",                  N_("Type"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT, .names = types },
-    { "icmpv6.code",                    N_("Code"), FIELD_UINT, BYTE(1, 1) },
-    { "icmpv6.checksum",                            N_("Checksum"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
-    { "icmpv6.checksum.status",                N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
-     .names = checksum_status_names },
-    { "icmpv6.mtu",                 N_("MTU"), FIELD_UINT, BYTE(4, 4), .when = is_too_big },
-    { "icmpv6.pointer",                    N_("Pointer"), FIELD_UINT, BYTE(4, 4), .when = is_parameter_problem },
-    { "icmpv6.echo.identifier",                            N_("Identifier"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX, .when = is_echo },
-    { "icmpv6.echo.sequence_number",             N_("Sequence"), FIELD_UINT, BYTE(6, 2), .when = is_echo },
-    { "icmpv6.echo.identifier",                    N_("Identifier"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX, .when = is_extended_echo },
-    { "icmpv6.ext.echo.seq",                            N_("Sequence number"), FIELD_UINT, BYTE(6, 1), .when = is_extended_echo },
-    { "icmpv6.ext.echo.req.local",         N_("Local"), FIELD_BOOL, BITS(63, 1), .when = is_extended_request },
-    { "icmpv6.ext.echo.rsp.state",      N_("State"), FIELD_UINT, BITS(56, 3), .when = is_extended_reply },
-    { "icmpv6.ext.echo.rsp.active",                    N_("Active"), FIELD_BOOL, BITS(61, 1), .when = is_extended_reply },
+    { "icmpv6.type", N_("Type"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT, .names = types },
+    { "icmpv6.code", N_("Code"), FIELD_UINT, BYTE(1, 1) },
+    { "icmpv6.checksum", N_("Checksum"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
+    { "icmpv6.checksum.status", N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
+      .names = checksum_status_names },
+    { "icmpv6.mtu", N_("MTU"), FIELD_UINT, BYTE(4, 4), .when = is_too_big },
+    { "icmpv6.pointer", N_("Pointer"), FIELD_UINT, BYTE(4, 4), .when = is_parameter_problem },
+    { "icmpv6.echo.identifier", N_("Identifier"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX, .when = is_echo },
+    { "icmpv6.echo.sequence_number", N_("Sequence"), FIELD_UINT, BYTE(6, 2), .when = is_echo },
+    { "icmpv6.echo.identifier", N_("Identifier"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX, .when = is_extended_echo },
+    { "icmpv6.ext.echo.seq", N_("Sequence number"), FIELD_UINT, BYTE(6, 1), .when = is_extended_echo },
+    { "icmpv6.ext.echo.req.local", N_("Local"), FIELD_BOOL, BITS(63, 1), .when = is_extended_request },
+    { "icmpv6.ext.echo.rsp.state", N_("State"), FIELD_UINT, BITS(56, 3), .when = is_extended_reply },
+    { "icmpv6.ext.echo.rsp.active", N_("Active"), FIELD_BOOL, BITS(61, 1), .when = is_extended_reply },
     { "icmpv6.ext.echo.rsp.ipv4", N_("IPv4"), FIELD_BOOL, BITS(62, 1), .when = is_extended_reply },
-    { "icmpv6.ext.echo.rsp.ipv6",                  N_("IPv6"), FIELD_BOOL, BITS(63, 1), .when = is_extended_reply },
-    { "icmpv6.mld.maximum_response_delay",                    N_("Maximum Response Delay"), FIELD_UINT, BYTE(4, 2), .when = is_listener1 },
-    { "icmpv6.mld.maximum_response_delay",                            N_("Maximum Response Delay"), FIELD_UINT, .when = is_query,
-     .read = query_delay },
-    { "icmpv6.mld.maximum_response_code",                             N_("Maximum Response Code"), FIELD_UINT, .when = is_query,
-     .read = query_code },
-    { "icmpv6.mld.multicast_address",N_("Multicast Address"), FIELD_IPV6, BYTE(8, 16), .when = is_listener },
-    { "icmpv6.mld.flag",                        N_("Flags"), FIELD_UINT, BYTE(24, 1), .base = BASE_HEX, .when = is_query },
-    { "icmpv6.mld.flag.s",  N_("Suppress router-side processing"), FIELD_BOOL, BITS(196, 1), .when = is_query },
-    { "icmpv6.mld.flag.qrv",      N_("Querier's robustness"), FIELD_UINT, BITS(197, 3), .when = is_query },
-    { "icmpv6.mld.qqi",                    N_("Querier's query interval code"), FIELD_UINT, BYTE(25, 1), .when = is_query },
-    { "icmpv6.mld.nb_sources",                            N_("Number of Sources"), FIELD_UINT, BYTE(26, 2), .when = is_query },
-    { "icmpv6.mld.source_address",               N_("Source Address"), FIELD_IPV6, BYTE(28, 16), .stride = 16, .flags = FIELD_MANY,
-     .when = is_query },
+    { "icmpv6.ext.echo.rsp.ipv6", N_("IPv6"), FIELD_BOOL, BITS(63, 1), .when = is_extended_reply },
+    { "icmpv6.mld.maximum_response_delay", N_("Maximum Response Delay"), FIELD_UINT, BYTE(4, 2), .when = is_listener1 },
+    { "icmpv6.mld.maximum_response_delay", N_("Maximum Response Delay"), FIELD_UINT, .when = is_query,
+      .read = query_delay },
+    { "icmpv6.mld.maximum_response_code", N_("Maximum Response Code"), FIELD_UINT, .when = is_query,
+      .read = query_code },
+    { "icmpv6.mld.multicast_address", N_("Multicast Address"), FIELD_IPV6, BYTE(8, 16), .when = is_listener },
+    { "icmpv6.mld.flag", N_("Flags"), FIELD_UINT, BYTE(24, 1), .base = BASE_HEX, .when = is_query },
+    { "icmpv6.mld.flag.s", N_("Suppress router-side processing"), FIELD_BOOL, BITS(196, 1), .when = is_query },
+    { "icmpv6.mld.flag.qrv", N_("Querier's robustness"), FIELD_UINT, BITS(197, 3), .when = is_query },
+    { "icmpv6.mld.qqi", N_("Querier's query interval code"), FIELD_UINT, BYTE(25, 1), .when = is_query },
+    { "icmpv6.mld.nb_sources", N_("Number of Sources"), FIELD_UINT, BYTE(26, 2), .when = is_query },
+    { "icmpv6.mld.source_address", N_("Source Address"), FIELD_IPV6, BYTE(28, 16), .stride = 16, .flags = FIELD_MANY,
+      .when = is_query },
     { "icmpv6.mldr.nb_mcast_records", N_("Number of records"), FIELD_UINT, BYTE(6, 2), .when = is_report2 },
-    { "icmpv6.mldr.mar",                    N_("Multicast Address Records"), FIELD_TLVS, TO_END(8), .tlvs = &record_set,
-     .when = is_report2 },
-    { "icmpv6.nd.ra.cur_hop_limit",                            N_("Cur hop limit"), FIELD_UINT, BYTE(4, 1), .when = is_router_advertisement },
-    { "icmpv6.nd.ra.flag",                             N_("Flags"), FIELD_UINT, BYTE(5, 1), .base = BASE_HEX, .when = is_router_advertisement },
-    { "icmpv6.nd.ra.flag.m",N_("Managed addresses"), FIELD_BOOL, BITS(40, 1), .when = is_router_advertisement },
-    { "icmpv6.nd.ra.flag.o",                        N_("Other configuration"), FIELD_BOOL, BITS(41, 1), .when = is_router_advertisement },
-    { "icmpv6.nd.ra.flag.h",              N_("Home Agent"), FIELD_BOOL, BITS(42, 1), .when = is_router_advertisement },
-    { "icmpv6.nd.ra.flag.prf",                             N_("Router preference"), FIELD_UINT, BITS(43, 2), .when = is_router_advertisement },
-    { "icmpv6.nd.ra.flag.p",N_("Proxy"), FIELD_BOOL, BITS(45, 1), .when = is_router_advertisement },
-    { "icmpv6.nd.ra.router_lifetime",                        N_("Router lifetime"), FIELD_UINT, BYTE(6, 2), .when = is_router_advertisement },
-    { "icmpv6.nd.ra.reachable_time",      N_("Reachable time"), FIELD_UINT, BYTE(8, 4), .when = is_router_advertisement },
-    { "icmpv6.nd.ra.retrans_timer",   N_("Retrans timer"), FIELD_UINT, BYTE(12, 4), .when = is_router_advertisement },
-    { "icmpv6.nd.na.flag",                    N_("Flags"), FIELD_UINT, BYTE(4, 4), .base = BASE_HEX, .when = is_advertisement },
-    { "icmpv6.nd.na.flag.r",                            N_("Router"), FIELD_BOOL, BITS(32, 1), .when = is_advertisement },
-    { "icmpv6.nd.na.flag.s",                             N_("Solicited"), FIELD_BOOL, BITS(33, 1), .when = is_advertisement },
-    { "icmpv6.nd.na.flag.o",              N_("Override"), FIELD_BOOL, BITS(34, 1), .when = is_advertisement },
-    { "icmpv6.nd.ns.target_address",                       N_("Target Address"), FIELD_IPV6, BYTE(8, 16), .when = is_solicitation },
-    { "icmpv6.nd.na.target_address",     N_("Target Address"), FIELD_IPV6, BYTE(8, 16), .when = is_advertisement },
-    { "icmpv6.nd.rd.target_address",  N_("Target Address"), FIELD_IPV6, BYTE(8, 16), .when = is_redirect },
-    { "icmpv6.rd.na.destination_address",                    N_("Destination Address"), FIELD_IPV6, BYTE(24, 16), .when = is_redirect },
-    { "icmpv6.options",                            N_("Options"), FIELD_TLVS, TO_END(8), .tlvs = &option_set, .when = is_router_solicitation },
-    { "icmpv6.options",                             N_("Options"), FIELD_TLVS, TO_END(16), .tlvs = &option_set, .when = is_router_advertisement },
-    { "icmpv6.options",                    N_("Options"), FIELD_TLVS, TO_END(24), .tlvs = &option_set, .when = is_neighbour },
-    { "icmpv6.options",                       N_("Options"), FIELD_TLVS, TO_END(40), .tlvs = &option_set, .when = is_redirect },
-    { 0    },
+    { "icmpv6.mldr.mar", N_("Multicast Address Records"), FIELD_TLVS, TO_END(8), .tlvs = &record_set,
+      .when = is_report2 },
+    { "icmpv6.nd.ra.cur_hop_limit", N_("Cur hop limit"), FIELD_UINT, BYTE(4, 1), .when = is_router_advertisement },
+    { "icmpv6.nd.ra.flag", N_("Flags"), FIELD_UINT, BYTE(5, 1), .base = BASE_HEX, .when = is_router_advertisement },
+    { "icmpv6.nd.ra.flag.m", N_("Managed addresses"), FIELD_BOOL, BITS(40, 1), .when = is_router_advertisement },
+    { "icmpv6.nd.ra.flag.o", N_("Other configuration"), FIELD_BOOL, BITS(41, 1), .when = is_router_advertisement },
+    { "icmpv6.nd.ra.flag.h", N_("Home Agent"), FIELD_BOOL, BITS(42, 1), .when = is_router_advertisement },
+    { "icmpv6.nd.ra.flag.prf", N_("Router preference"), FIELD_UINT, BITS(43, 2), .when = is_router_advertisement },
+    { "icmpv6.nd.ra.flag.p", N_("Proxy"), FIELD_BOOL, BITS(45, 1), .when = is_router_advertisement },
+    { "icmpv6.nd.ra.router_lifetime", N_("Router lifetime"), FIELD_UINT, BYTE(6, 2), .when = is_router_advertisement },
+    { "icmpv6.nd.ra.reachable_time", N_("Reachable time"), FIELD_UINT, BYTE(8, 4), .when = is_router_advertisement },
+    { "icmpv6.nd.ra.retrans_timer", N_("Retrans timer"), FIELD_UINT, BYTE(12, 4), .when = is_router_advertisement },
+    { "icmpv6.nd.na.flag", N_("Flags"), FIELD_UINT, BYTE(4, 4), .base = BASE_HEX, .when = is_advertisement },
+    { "icmpv6.nd.na.flag.r", N_("Router"), FIELD_BOOL, BITS(32, 1), .when = is_advertisement },
+    { "icmpv6.nd.na.flag.s", N_("Solicited"), FIELD_BOOL, BITS(33, 1), .when = is_advertisement },
+    { "icmpv6.nd.na.flag.o", N_("Override"), FIELD_BOOL, BITS(34, 1), .when = is_advertisement },
+    { "icmpv6.nd.ns.target_address", N_("Target Address"), FIELD_IPV6, BYTE(8, 16), .when = is_solicitation },
+    { "icmpv6.nd.na.target_address", N_("Target Address"), FIELD_IPV6, BYTE(8, 16), .when = is_advertisement },
+    { "icmpv6.nd.rd.target_address", N_("Target Address"), FIELD_IPV6, BYTE(8, 16), .when = is_redirect },
+    { "icmpv6.rd.na.destination_address", N_("Destination Address"), FIELD_IPV6, BYTE(24, 16), .when = is_redirect },
+    { "icmpv6.options", N_("Options"), FIELD_TLVS, TO_END(8), .tlvs = &option_set, .when = is_router_solicitation },
+    { "icmpv6.options", N_("Options"), FIELD_TLVS, TO_END(16), .tlvs = &option_set, .when = is_router_advertisement },
+    { "icmpv6.options", N_("Options"), FIELD_TLVS, TO_END(24), .tlvs = &option_set, .when = is_neighbour },
+    { "icmpv6.options", N_("Options"), FIELD_TLVS, TO_END(40), .tlvs = &option_set, .when = is_redirect },
+    { 0 },
 };
 
 static bool checksum_status(const struct place *place, struct value *value)
@@ -364,8 +360,8 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    {KEY_IP, 58, 0 },
-    { 0    },
+    { KEY_IP, 58, 0 },
+    { 0 },
 };
 
 const struct protocol icmpv6_protocol = {

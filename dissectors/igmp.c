@@ -22,80 +22,76 @@ static bool checksum_status(const struct place *place, struct value *value);
 static size_t record_length(struct span run);
 
 static const struct when is_query[] = {
-    {BITS(0, 8), QUERY, QUERY },
-    { 0},
+    { BITS(0, 8), QUERY, QUERY },
+    { 0 },
 };
 static const struct when has_response[] = {
-    {BITS(0, 8), QUERY, QUERY },
+    { BITS(0, 8), QUERY, QUERY },
     { BITS(0, 8), REPORT2, LEAVE },
-    { 0    },
+    { 0 },
 };
 static const struct when is_igmp[] = {
-  /* DVMRP and PIMv1 only borrow the number */
-    {BITS(0, 8), 0, 0x12 },
-    { BITS(0,     8), 0x15, 255 },
-    { 0    },
+    /* DVMRP and PIMv1 only borrow the number */
+    { BITS(0, 8), 0, 0x12 },
+    { BITS(0, 8), 0x15, 255 },
+    { 0 },
 };
 static const struct when has_group[] = {
-    {BITS(0, 8), 0x1e, 0x1f }, /* traceroutes */
-    { BITS(0,  8), QUERY, REPORT1 },
-    { BITS(0,     8), REPORT2, LEAVE },
-    { 0  },
+    { BITS(0, 8), 0x1e, 0x1f }, /* traceroutes */
+    { BITS(0, 8), QUERY, REPORT1 },
+    { BITS(0, 8), REPORT2, LEAVE },
+    { 0 },
 };
 static const struct when is_report3[] = {
-    {BITS(0,   8), REPORT3, REPORT3 },
-    { 0},
+    { BITS(0, 8), REPORT3, REPORT3 },
+    { 0 },
 };
 
 static const struct value_name types[] = {
-    {QUERY,    "Membership query"    },
-    { REPORT1, "Membership report v1"},
-    { 0x13,    "DVMRP"               },
-    { 0x14,    "PIMv1"               },
-    { REPORT2, "Membership report v2"},
-    { LEAVE,   "Leave group"         },
-    { REPORT3, "Membership report v3"},
-    { 0,       NULL                  },
+    { QUERY, "Membership query" },
+    { REPORT1, "Membership report v1" },
+    { 0x13, "DVMRP" },
+    { 0x14, "PIMv1" },
+    { REPORT2, "Membership report v2" },
+    { LEAVE, "Leave group" },
+    { REPORT3, "Membership report v3" },
+    { 0, NULL },
 };
 
 enum { ROW_RECORD_SOURCES = 3 };
 static const struct field record_fields[] = {
-    {"igmp.record_type",   N_("Record Type"), FIELD_UINT, BYTE(0, 1) },
-    { "igmp.aux_data_len",          N_("Auxiliary data, in words"), FIELD_UINT, BYTE(1, 1) },
-    { "igmp.num_src",                  N_("Number of Sources"), FIELD_UINT, BYTE(2, 2) },
+    { "igmp.record_type", N_("Record Type"), FIELD_UINT, BYTE(0, 1) },
+    { "igmp.aux_data_len", N_("Auxiliary data, in words"), FIELD_UINT, BYTE(1, 1) },
+    { "igmp.num_src", N_("Number of Sources"), FIELD_UINT, BYTE(2, 2) },
     { "igmp.maddr", N_("Multicast Address"), FIELD_IPV4, BYTE(4, 4) },
-    { "igmp.saddr",          N_("Source Address"), FIELD_IPV4, BYTE(8, 4), .stride = 4, .times = ROW_RECORD_SOURCES },
-    { 0                 },
+    { "igmp.saddr", N_("Source Address"), FIELD_IPV4, BYTE(8, 4), .stride = 4, .times = ROW_RECORD_SOURCES },
+    { 0 },
 };
 static const struct tlv records[] = {
-    {1,              "Mode is include", record_fields },
-    { 2, "Mode is exclude", record_fields },
-    { 3,             "Changed to include", record_fields },
-    { 4, "Changed to exclude", record_fields },
-    { 5,             "Allow new sources", record_fields },
-    { 6, "Block old sources", record_fields },
-    { 0xffff,             "Unknown record", record_fields },
-    { 0},
+    { 1, "Mode is include", record_fields },     { 2, "Mode is exclude", record_fields },
+    { 3, "Changed to include", record_fields },  { 4, "Changed to exclude", record_fields },
+    { 5, "Allow new sources", record_fields },   { 6, "Block old sources", record_fields },
+    { 0xffff, "Unknown record", record_fields }, { 0 },
 };
 static const struct tlv_set record_set = { .kind_size = 1, .measure = record_length, .kinds = records };
 
 static const struct field fields[] = {
-    {"igmp.version",    N_("Version"), FIELD_UINT, .read = version },
-    { "igmp.type",       N_("Type"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX, .names = types, .when = is_igmp },
-    { "igmp.max_resp",                N_("Maximum response time"), FIELD_UINT, BYTE(1, 1), .when = has_response },
+    { "igmp.version", N_("Version"), FIELD_UINT, .read = version },
+    { "igmp.type", N_("Type"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX, .names = types, .when = is_igmp },
+    { "igmp.max_resp", N_("Maximum response time"), FIELD_UINT, BYTE(1, 1), .when = has_response },
     { "igmp.checksum", N_("Checksum"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM,
-     .when = is_igmp },
-    { "igmp.checksum.status",           N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
-     .names = checksum_status_names, .when = is_igmp },
+      .when = is_igmp },
+    { "igmp.checksum.status", N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
+      .names = checksum_status_names, .when = is_igmp },
     { "igmp.maddr", N_("Multicast Address"), FIELD_IPV4, BYTE(4, 4), .when = has_group },
-    { "igmp.s",  N_("Suppress router-side processing"), FIELD_BOOL, BITS(68, 1), .when = is_query },
-    { "igmp.qrv",  N_("Querier's robustness"), FIELD_UINT, BITS(69, 3), .when = is_query },
-    { "igmp.qqic",       N_("Querier's query interval code"), FIELD_UINT, BYTE(9, 1), .when = is_query },
-    { "igmp.num_src",               N_("Number of Sources"), FIELD_UINT, BYTE(10, 2), .when = is_query },
-    { "igmp.saddr",                N_("Source Address"), FIELD_IPV4, BYTE(12, 4), .stride = 4, .flags = FIELD_MANY, .when = is_query },
-    { "igmp.num_grp_recs",   N_("Number of group records"), FIELD_UINT, BYTE(6, 2), .when = is_report3 },
-    { "igmp.records",           N_("Group records"), FIELD_TLVS, TO_END(8), .tlvs = &record_set, .when = is_report3 },
-    { 0},
+    { "igmp.s", N_("Suppress router-side processing"), FIELD_BOOL, BITS(68, 1), .when = is_query },
+    { "igmp.qrv", N_("Querier's robustness"), FIELD_UINT, BITS(69, 3), .when = is_query },
+    { "igmp.qqic", N_("Querier's query interval code"), FIELD_UINT, BYTE(9, 1), .when = is_query },
+    { "igmp.num_src", N_("Number of Sources"), FIELD_UINT, BYTE(10, 2), .when = is_query },
+    { "igmp.saddr", N_("Source Address"), FIELD_IPV4, BYTE(12, 4), .stride = 4, .flags = FIELD_MANY, .when = is_query },
+    { "igmp.num_grp_recs", N_("Number of group records"), FIELD_UINT, BYTE(6, 2), .when = is_report3 },
+    { "igmp.records", N_("Group records"), FIELD_TLVS, TO_END(8), .tlvs = &record_set, .when = is_report3 },
+    { 0 },
 };
 
 /* RFC 3376, 7.1: queries show their version by their length and by a response time that version 1 did not have. */
@@ -172,8 +168,8 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    {KEY_IP, 2, 0 },
-    { 0    },
+    { KEY_IP, 2, 0 },
+    { 0 },
 };
 
 const struct protocol igmp_protocol = {

@@ -14,94 +14,72 @@ static uint64_t destination(const struct place *place, uint64_t wire);
 static uint64_t total_length(const struct place *place, uint64_t wire);
 
 static const struct value_name dscps[] = {
-    {0,   "CS0" },
-    { 8,  "CS1" },
-    { 10, "AF11"},
-    { 12, "AF12"},
-    { 14, "AF13"},
-    { 16, "CS2" },
-    { 18, "AF21"},
-    { 20, "AF22"},
-    { 22, "AF23"},
-    { 24, "CS3" },
-    { 26, "AF31"},
-    { 28, "AF32"},
-    { 30, "AF33"},
-    { 32, "CS4" },
-    { 34, "AF41"},
-    { 36, "AF42"},
-    { 38, "AF43"},
-    { 40, "CS5" },
-    { 46, "EF"  },
-    { 48, "CS6" },
-    { 56, "CS7" },
-    { 0,  NULL  },
+    { 0, "CS0" },   { 8, "CS1" },   { 10, "AF11" }, { 12, "AF12" }, { 14, "AF13" }, { 16, "CS2" },
+    { 18, "AF21" }, { 20, "AF22" }, { 22, "AF23" }, { 24, "CS3" },  { 26, "AF31" }, { 28, "AF32" },
+    { 30, "AF33" }, { 32, "CS4" },  { 34, "AF41" }, { 36, "AF42" }, { 38, "AF43" }, { 40, "CS5" },
+    { 46, "EF" },   { 48, "CS6" },  { 56, "CS7" },  { 0, NULL },
 };
 static const struct value_name ecns[] = {
-    {0,  "Not-ECT"},
-    { 1, "ECT(1)" },
-    { 2, "ECT(0)" },
-    { 3, "CE"     },
-    { 0, NULL     }
+    { 0, "Not-ECT" }, { 1, "ECT(1)" }, { 2, "ECT(0)" }, { 3, "CE" }, { 0, NULL }
 };
 static const struct value_name protocol_names[] = {
-    {0,    "IPv6 Hop-by-Hop Option"},
-    { 1,   "ICMP"                  },
-    { 2,   "IGMP"                  },
-    { 4,   "IPIP"                  },
-    { 6,   "TCP"                   },
-    { 17,  "UDP"                   },
-    { 41,  "IPv6"                  },
-    { 43,  "IPv6-Route"            },
-    { 44,  "IPv6-Frag"             },
-    { 47,  "GRE"                   },
-    { 50,  "ESP"                   },
-    { 51,  "AH"                    },
-    { 58,  "ICMPv6"                },
-    { 59,  "No Next Header"        },
-    { 60,  "IPv6-Opts"             },
-    { 89,  "OSPF"                  },
-    { 103, "PIM"                   },
-    { 112, "VRRP"                  },
-    { 132, "SCTP"                  },
-    { 0,   NULL                    },
+    { 0, "IPv6 Hop-by-Hop Option" },
+    { 1, "ICMP" },
+    { 2, "IGMP" },
+    { 4, "IPIP" },
+    { 6, "TCP" },
+    { 17, "UDP" },
+    { 41, "IPv6" },
+    { 43, "IPv6-Route" },
+    { 44, "IPv6-Frag" },
+    { 47, "GRE" },
+    { 50, "ESP" },
+    { 51, "AH" },
+    { 58, "ICMPv6" },
+    { 59, "No Next Header" },
+    { 60, "IPv6-Opts" },
+    { 89, "OSPF" },
+    { 103, "PIM" },
+    { 112, "VRRP" },
+    { 132, "SCTP" },
+    { 0, NULL },
 };
 
 /* Options: RFC 791, 3.1; router alert RFC 2113. */
 static const struct field option_common[] = {
-    {"ip.opt.type", N_("Type"), FIELD_UINT, BYTE(0, 1) },
-    { "ip.opt.len",   N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
-    { 0          },
+    { "ip.opt.type", N_("Type"), FIELD_UINT, BYTE(0, 1) },
+    { "ip.opt.len", N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
+    { 0 },
 };
 static const struct field option_route[] = {
-    {"ip.opt.ptr", N_("Pointer"), FIELD_UINT, BYTE(2, 1) },
-    { "ip.rec_rt",  N_("Route"), FIELD_IPV4, BYTE(3, 4), .stride = 4 },
-    { 0         },
+    { "ip.opt.ptr", N_("Pointer"), FIELD_UINT, BYTE(2, 1) },
+    { "ip.rec_rt", N_("Route"), FIELD_IPV4, BYTE(3, 4), .stride = 4 },
+    { 0 },
 };
 static const struct field option_timestamp[] = {
-    {"ip.opt.ptr",       N_("Pointer"), FIELD_UINT, BYTE(2, 1) },
-    { "ip.opt.overflow",        N_("Overflow"), FIELD_UINT, BITS(24, 4) },
-    { "ip.opt.flag",                N_("Flag"), FIELD_UINT, BITS(28, 4), .base = BASE_HEX },
-    { 0},
+    { "ip.opt.ptr", N_("Pointer"), FIELD_UINT, BYTE(2, 1) },
+    { "ip.opt.overflow", N_("Overflow"), FIELD_UINT, BITS(24, 4) },
+    { "ip.opt.flag", N_("Flag"), FIELD_UINT, BITS(28, 4), .base = BASE_HEX },
+    { 0 },
 };
 static const struct field option_alert[] = {
-    {"ip.opt.ra", N_("Router Alert"), FIELD_UINT, BYTE(2, 2) },
-    { 0},
+    { "ip.opt.ra", N_("Router Alert"), FIELD_UINT, BYTE(2, 2) },
+    { 0 },
 };
 static const struct field option_other[] = {
-    {"ip.opt.data", N_("Data"), FIELD_BYTES, TO_END(2) },
+    { "ip.opt.data", N_("Data"), FIELD_BYTES, TO_END(2) },
     { 0 },
 };
 static const struct tlv options[] = {
-    {0,               "End of Options", .alone = true, .stop = true },
-    { 1,  "No-Operation", .alone = true },
-    { 7,              "Record Route", option_route },
-    { 68,"Time Stamp", option_timestamp },
-    { 131,              "Loose Source Route", option_route },
-    { 137,"Strict Source Route", option_route },
-    { 148,              "Router Alert", option_alert },
-    { 0xffff,    "Unknown", option_other },
-    { 0             },
+    { 0, "End of Options", .alone = true, .stop = true },
+    { 1, "No-Operation", .alone = true },
+    { 7, "Record Route", option_route },
+    { 68, "Time Stamp", option_timestamp },
+    { 131, "Loose Source Route", option_route },
+    { 137, "Strict Source Route", option_route },
+    { 148, "Router Alert", option_alert },
+    { 0xffff, "Unknown", option_other },
+    { 0 },
 };
 static const struct tlv_set option_set = {
     .kind_size = 1, .length_size = 1, .unit = 1, .included = 2, .common = option_common, .kinds = options
@@ -109,36 +87,36 @@ static const struct tlv_set option_set = {
 
 /* Rows that are there only with all of the word they are cut from. */
 static const struct when fragment_word[] = {
-    {BITS(48, 16), 0, 0xffff },
-    { 0     },
+    { BITS(48, 16), 0, 0xffff },
+    { 0 },
 };
 
 static const struct field fields[] = {
-    {"ip.version",                   N_("Version"), FIELD_UINT, BITS(0, 4) },
-    { "ip.version",                    N_("Version"), FIELD_UINT, .read = other_version },
-    { "ip.hdr_len",                            N_("Header Length"), FIELD_UINT, BITS(4, 4), .unit = 4, .role = ROLE_LENGTH },
-    { "ip.dsfield",                  N_("Differentiated Services"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX },
-    { "ip.dsfield.dscp",                    N_("DSCP"), FIELD_UINT, BITS(8, 6), .names = dscps },
-    { "ip.dsfield.ecn",                             N_("ECN"), FIELD_UINT, BITS(14, 2), .names = ecns },
-    { "ip.len",N_("Total Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH, HOT(ip_length),
-     .adjust = total_length },
-    { "ip.id",                        N_("Identification"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX, HOT(ip_id) },
-    { "ip.flags",                     N_("Flags"), FIELD_UINT, BITS(48, 3), .base = BASE_HEX, .when = fragment_word },
-    { "ip.flags.rb",                             N_("Reserved bit"), FIELD_BOOL, BITS(48, 1), .when = fragment_word },
-    { "ip.flags.df",N_("Don't fragment"), FIELD_BOOL, BITS(49, 1), .when = fragment_word },
-    { "ip.flags.mf",                        N_("More fragments"), FIELD_BOOL, BITS(50, 1), .when = fragment_word },
-    { "ip.frag_offset",              N_("Fragment Offset"), FIELD_UINT, BITS(51, 13), .when = fragment_word },
-    { "ip.ttl",             N_("Time to Live"), FIELD_UINT, BYTE(8, 1), HOT(ip_ttl) },
-    { "ip.proto",                    N_("Protocol"), FIELD_UINT, BYTE(9, 1), .role = ROLE_NEXT, HOT(ip_proto), .names = protocol_names },
-    { "ip.checksum",                            N_("Header Checksum"), FIELD_UINT, BYTE(10, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
-    { "ip.checksum.status",                             N_("Header Checksum Status"), FIELD_UINT, .read = checksum_status,
-     .names = checksum_status_names },
-    { "ip.src",N_("Source Address"), FIELD_IPV4, BYTE(12, 4), .role = ROLE_SOURCE, HOT(ip_src), .also = "ip.addr" },
-    { "ip.dst",                       N_("Destination Address"), FIELD_IPV4, BYTE(16, 4), .role = ROLE_DESTINATION, HOT(ip_dst),
-     .also = "ip.addr", .adjust = destination },
-    { "ip.cur_rt",                 N_("Current Route"), FIELD_IPV4, BYTE(16, 4), .only = LAYER_ROUTED },
-    { "ip.options",                      N_("Options"), FIELD_TLVS, TO_END(20), .tlvs = &option_set },
-    { 0                   },
+    { "ip.version", N_("Version"), FIELD_UINT, BITS(0, 4) },
+    { "ip.version", N_("Version"), FIELD_UINT, .read = other_version },
+    { "ip.hdr_len", N_("Header Length"), FIELD_UINT, BITS(4, 4), .unit = 4, .role = ROLE_LENGTH },
+    { "ip.dsfield", N_("Differentiated Services"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX },
+    { "ip.dsfield.dscp", N_("DSCP"), FIELD_UINT, BITS(8, 6), .names = dscps },
+    { "ip.dsfield.ecn", N_("ECN"), FIELD_UINT, BITS(14, 2), .names = ecns },
+    { "ip.len", N_("Total Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH, HOT(ip_length),
+      .adjust = total_length },
+    { "ip.id", N_("Identification"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX, HOT(ip_id) },
+    { "ip.flags", N_("Flags"), FIELD_UINT, BITS(48, 3), .base = BASE_HEX, .when = fragment_word },
+    { "ip.flags.rb", N_("Reserved bit"), FIELD_BOOL, BITS(48, 1), .when = fragment_word },
+    { "ip.flags.df", N_("Don't fragment"), FIELD_BOOL, BITS(49, 1), .when = fragment_word },
+    { "ip.flags.mf", N_("More fragments"), FIELD_BOOL, BITS(50, 1), .when = fragment_word },
+    { "ip.frag_offset", N_("Fragment Offset"), FIELD_UINT, BITS(51, 13), .when = fragment_word },
+    { "ip.ttl", N_("Time to Live"), FIELD_UINT, BYTE(8, 1), HOT(ip_ttl) },
+    { "ip.proto", N_("Protocol"), FIELD_UINT, BYTE(9, 1), .role = ROLE_NEXT, HOT(ip_proto), .names = protocol_names },
+    { "ip.checksum", N_("Header Checksum"), FIELD_UINT, BYTE(10, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
+    { "ip.checksum.status", N_("Header Checksum Status"), FIELD_UINT, .read = checksum_status,
+      .names = checksum_status_names },
+    { "ip.src", N_("Source Address"), FIELD_IPV4, BYTE(12, 4), .role = ROLE_SOURCE, HOT(ip_src), .also = "ip.addr" },
+    { "ip.dst", N_("Destination Address"), FIELD_IPV4, BYTE(16, 4), .role = ROLE_DESTINATION, HOT(ip_dst),
+      .also = "ip.addr", .adjust = destination },
+    { "ip.cur_rt", N_("Current Route"), FIELD_IPV4, BYTE(16, 4), .only = LAYER_ROUTED },
+    { "ip.options", N_("Options"), FIELD_TLVS, TO_END(20), .tlvs = &option_set },
+    { 0 },
 };
 
 static bool checksum_status(const struct place *place, struct value *value)
@@ -280,7 +258,7 @@ static bool note_fragment(struct packet *p, struct layer *self, struct span *in,
         .protocol = h[9],
         .ident = load_be16(h + 4),
         .offset = (word & 0x1fffu) * 8,
-        .bytes = {in->at, length},
+        .bytes = { in->at, length },
     };
     return true;
 }
@@ -350,14 +328,8 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
     buffer_decimal(out, layer_payload_length(layer));
 }
 
-static const struct key keys[] = {
-    {KEY_ETHERTYPE, 0x0800, 0 },
-    { KEY_LLC_SAP,            0x06, 0 },
-    { KEY_IP,  4, 0 },
-    { KEY_PPP,            0x0021, 0 },
-    { KEY_LINK,       228, 0 },
-    { 0           }
-};
+static const struct key keys[] = { { KEY_ETHERTYPE, 0x0800, 0 }, { KEY_LLC_SAP, 0x06, 0 }, { KEY_IP, 4, 0 },
+                                   { KEY_PPP, 0x0021, 0 },       { KEY_LINK, 228, 0 },     { 0 } };
 
 const struct protocol ip_protocol = {
     .name = "ip",

@@ -8,29 +8,29 @@ enum { HEADER = 40, HOP_BY_HOP = 0, JUMBO = 0xc2 };
 
 /* Rows that are there only with all of the words they are cut from, or that the next header is read with. */
 static const struct when first_word[] = {
-    {BITS(0, 32), 0, UINT32_MAX },
-    { 0    },
+    { BITS(0, 32), 0, UINT32_MAX },
+    { 0 },
 };
 static const struct when length_and_next[] = {
-    {BITS(32, 24), 0, UINT32_MAX },
-    { 0     },
+    { BITS(32, 24), 0, UINT32_MAX },
+    { 0 },
 };
 
 static const struct field fields[] = {
-    {"ip.version",         N_("Version"), FIELD_UINT, BITS(0, 4), .flags = FIELD_HIDDEN },
-    { "ipv6.version",          N_("Version"), FIELD_UINT, BITS(0, 4) },
-    { "ipv6.tclass",                  N_("Traffic Class"), FIELD_UINT, BITS(4, 8), .base = BASE_HEX, .when = first_word },
-    { "ipv6.tclass.dscp",                   N_("DSCP"), FIELD_UINT, BITS(4, 6), .when = first_word },
-    { "ipv6.tclass.ecn",N_("ECN"), FIELD_UINT, BITS(10, 2), .when = first_word },
-    { "ipv6.flow",              N_("Flow Label"), FIELD_UINT, BITS(12, 20), .base = BASE_HEX, .when = first_word },
-    { "ipv6.plen",                   N_("Payload Length"), FIELD_UINT, BYTE(4, 2), .role = ROLE_LENGTH, .when = length_and_next },
-    { "ipv6.nxt",N_("Next Header"), FIELD_UINT, BYTE(6, 1), .role = ROLE_NEXT },
-    { "ipv6.hlim",              N_("Hop Limit"), FIELD_UINT, BYTE(7, 1) },
-    { "ipv6.src",    N_("Source Address"), FIELD_IPV6, BYTE(8, 16), .role = ROLE_SOURCE, HOT(ipv6_src),
-     .also = "ipv6.addr" },
-    { "ipv6.dst",                   N_("Destination Address"), FIELD_IPV6, BYTE(24, 16), .role = ROLE_DESTINATION, HOT(ipv6_dst),
-     .also = "ipv6.addr" },
-    { 0},
+    { "ip.version", N_("Version"), FIELD_UINT, BITS(0, 4), .flags = FIELD_HIDDEN },
+    { "ipv6.version", N_("Version"), FIELD_UINT, BITS(0, 4) },
+    { "ipv6.tclass", N_("Traffic Class"), FIELD_UINT, BITS(4, 8), .base = BASE_HEX, .when = first_word },
+    { "ipv6.tclass.dscp", N_("DSCP"), FIELD_UINT, BITS(4, 6), .when = first_word },
+    { "ipv6.tclass.ecn", N_("ECN"), FIELD_UINT, BITS(10, 2), .when = first_word },
+    { "ipv6.flow", N_("Flow Label"), FIELD_UINT, BITS(12, 20), .base = BASE_HEX, .when = first_word },
+    { "ipv6.plen", N_("Payload Length"), FIELD_UINT, BYTE(4, 2), .role = ROLE_LENGTH, .when = length_and_next },
+    { "ipv6.nxt", N_("Next Header"), FIELD_UINT, BYTE(6, 1), .role = ROLE_NEXT },
+    { "ipv6.hlim", N_("Hop Limit"), FIELD_UINT, BYTE(7, 1) },
+    { "ipv6.src", N_("Source Address"), FIELD_IPV6, BYTE(8, 16), .role = ROLE_SOURCE, HOT(ipv6_src),
+      .also = "ipv6.addr" },
+    { "ipv6.dst", N_("Destination Address"), FIELD_IPV6, BYTE(24, 16), .role = ROLE_DESTINATION, HOT(ipv6_dst),
+      .also = "ipv6.addr" },
+    { 0 },
 };
 
 static void copy_hot(struct packet *p, const uint8_t *h)
@@ -101,11 +101,7 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    {KEY_ETHERTYPE, 0x86dd, 0 },
-    { KEY_IP,            41, 0 },
-    { KEY_LINK,       229, 0 },
-    { KEY_PPP,            0x0057, 0 },
-    { 0    },
+    { KEY_ETHERTYPE, 0x86dd, 0 }, { KEY_IP, 41, 0 }, { KEY_LINK, 229, 0 }, { KEY_PPP, 0x0057, 0 }, { 0 },
 };
 
 const struct protocol ipv6_protocol = {

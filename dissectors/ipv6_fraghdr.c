@@ -5,12 +5,12 @@
 enum { HEADER = 8 };
 
 static const struct field fields[] = {
-    {"ipv6.fraghdr.nxt", N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT },
-    { "ipv6.fraghdr.reserved_octet",        N_("Reserved"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX },
-    { "ipv6.fraghdr.offset",                N_("Fragment Offset"), FIELD_UINT, BITS(16, 13) },
-    { "ipv6.fraghdr.reserved_bits",                 N_("Reserved bits"), FIELD_UINT, BITS(29, 2) },
-    { "ipv6.fraghdr.more",N_("More Fragments"), FIELD_BOOL, BITS(31, 1) },
-    { "ipv6.fraghdr.ident",            N_("Identification"), FIELD_UINT, BYTE(4, 4), .base = BASE_HEX },
+    { "ipv6.fraghdr.nxt", N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT },
+    { "ipv6.fraghdr.reserved_octet", N_("Reserved"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX },
+    { "ipv6.fraghdr.offset", N_("Fragment Offset"), FIELD_UINT, BITS(16, 13) },
+    { "ipv6.fraghdr.reserved_bits", N_("Reserved bits"), FIELD_UINT, BITS(29, 2) },
+    { "ipv6.fraghdr.more", N_("More Fragments"), FIELD_BOOL, BITS(31, 1) },
+    { "ipv6.fraghdr.ident", N_("Identification"), FIELD_UINT, BYTE(4, 4), .base = BASE_HEX },
     { 0 },
 };
 
@@ -31,7 +31,7 @@ static bool note_fragment(struct packet *p, struct layer *self, const struct spa
         .protocol = h[0],
         .ident = load_be32(h + 4),
         .offset = load_be16(h + 2) & 0xfff8u,
-        .bytes = {in->at, length},
+        .bytes = { in->at, length },
     };
     return true;
 }
@@ -69,8 +69,8 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    {KEY_IP, 44, 0 },
-    { 0    },
+    { KEY_IP, 44, 0 },
+    { 0 },
 };
 
 const struct protocol ipv6_fraghdr_protocol = {

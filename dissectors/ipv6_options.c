@@ -6,66 +6,66 @@
 enum { LEAST = 8, UNIT = 8 };
 
 static const struct field option_common[] = {
-    {"ipv6.opt.type", N_("Type"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX },
-    { "ipv6.opt.type.action",     N_("Action"), FIELD_UINT, BITS(0, 2) },
-    { "ipv6.opt.type.change",             N_("May Change"), FIELD_BOOL, BITS(2, 1) },
-    { "ipv6.opt.type.rest",              N_("Low-Order Bits"), FIELD_UINT, BITS(3, 5), .base = BASE_HEX },
-    { "ipv6.opt.length",N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
-    { 0        },
+    { "ipv6.opt.type", N_("Type"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX },
+    { "ipv6.opt.type.action", N_("Action"), FIELD_UINT, BITS(0, 2) },
+    { "ipv6.opt.type.change", N_("May Change"), FIELD_BOOL, BITS(2, 1) },
+    { "ipv6.opt.type.rest", N_("Low-Order Bits"), FIELD_UINT, BITS(3, 5), .base = BASE_HEX },
+    { "ipv6.opt.length", N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
+    { 0 },
 };
 static const struct field option_padding[] = {
-    {"ipv6.opt.padn", N_("PadN"), FIELD_BYTES, TO_END(2) },
-    { 0   },
+    { "ipv6.opt.padn", N_("PadN"), FIELD_BYTES, TO_END(2) },
+    { 0 },
 };
 static const struct field option_jumbo[] = {
-    {"ipv6.opt.jumbo", N_("Payload Length"), FIELD_UINT, BYTE(2, 4) },
-    { 0     },
+    { "ipv6.opt.jumbo", N_("Payload Length"), FIELD_UINT, BYTE(2, 4) },
+    { 0 },
 };
 static const struct field option_limit[] = {
-    {"ipv6.opt.tel", N_("Tunnel Encapsulation Limit"), FIELD_UINT, BYTE(2, 1) },
-    { 0   },
+    { "ipv6.opt.tel", N_("Tunnel Encapsulation Limit"), FIELD_UINT, BYTE(2, 1) },
+    { 0 },
 };
 static const struct field option_alert[] = {
-    {"ipv6.opt.router_alert", N_("Router Alert"), FIELD_UINT, BYTE(2, 2) },
-    { 0            },
+    { "ipv6.opt.router_alert", N_("Router Alert"), FIELD_UINT, BYTE(2, 2) },
+    { 0 },
 };
 static const struct field option_home[] = {
-    {"ipv6.opt.mipv6.home_address", N_("Home Address"), FIELD_IPV6, BYTE(2, 16) },
-    { 0                  },
+    { "ipv6.opt.mipv6.home_address", N_("Home Address"), FIELD_IPV6, BYTE(2, 16) },
+    { 0 },
 };
 static const struct field option_other[] = {
-    {"ipv6.opt.unknown", N_("Data"), FIELD_BYTES, TO_END(2) },
-    { 0      },
+    { "ipv6.opt.unknown", N_("Data"), FIELD_BYTES, TO_END(2) },
+    { 0 },
 };
 static const struct tlv options[] = {
-    {0x00,            "Pad1", .alone = true },
-    { 0x01,  "PadN", option_padding },
-    { 0x04,           "Tunnel Encapsulation Limit", option_limit }, /* RFC 2473, 4.1.1 */
-    { 0x05, "Router Alert", option_alert }, /* RFC 2711 */
-    { 0xc2,           "Jumbo Payload", option_jumbo }, /* RFC 2675, 2 */
-    { 0xc9,   "Home Address", option_home }, /* RFC 6275, 6.3 */
-    { 0xffff,           "Unknown", option_other },
-    { 0  },
+    { 0x00, "Pad1", .alone = true },
+    { 0x01, "PadN", option_padding },
+    { 0x04, "Tunnel Encapsulation Limit", option_limit }, /* RFC 2473, 4.1.1 */
+    { 0x05, "Router Alert", option_alert },               /* RFC 2711 */
+    { 0xc2, "Jumbo Payload", option_jumbo },              /* RFC 2675, 2 */
+    { 0xc9, "Home Address", option_home },                /* RFC 6275, 6.3 */
+    { 0xffff, "Unknown", option_other },
+    { 0 },
 };
 static const struct tlv_set option_set = {
     .kind_size = 1, .length_size = 1, .unit = 1, .included = 0, .common = option_common, .kinds = options
 };
 
 static const struct field hop_fields[] = {
-    {"ipv6.hopopts.nxt", N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT },
-    { "ipv6.hopopts.len",        N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
-    { "ipv6.hopopts.len_oct",                N_("Length in bytes"), FIELD_UINT, BYTE(1, 1), .plus = 1, .unit = UNIT,
-     .flags = FIELD_HIDDEN },
-    { "ipv6.hopopts.options",                 N_("Options"), FIELD_TLVS, TO_END(2), .tlvs = &option_set },
-    { 0},
+    { "ipv6.hopopts.nxt", N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT },
+    { "ipv6.hopopts.len", N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
+    { "ipv6.hopopts.len_oct", N_("Length in bytes"), FIELD_UINT, BYTE(1, 1), .plus = 1, .unit = UNIT,
+      .flags = FIELD_HIDDEN },
+    { "ipv6.hopopts.options", N_("Options"), FIELD_TLVS, TO_END(2), .tlvs = &option_set },
+    { 0 },
 };
 static const struct field destination_fields[] = {
-    {"ipv6.dstopts.nxt", N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT },
-    { "ipv6.dstopts.len",        N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
-    { "ipv6.dstopts.len_oct",                N_("Length in bytes"), FIELD_UINT, BYTE(1, 1), .plus = 1, .unit = UNIT,
-     .flags = FIELD_HIDDEN },
-    { "ipv6.dstopts.options",                 N_("Options"), FIELD_TLVS, TO_END(2), .tlvs = &option_set },
-    { 0},
+    { "ipv6.dstopts.nxt", N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT },
+    { "ipv6.dstopts.len", N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
+    { "ipv6.dstopts.len_oct", N_("Length in bytes"), FIELD_UINT, BYTE(1, 1), .plus = 1, .unit = UNIT,
+      .flags = FIELD_HIDDEN },
+    { "ipv6.dstopts.options", N_("Options"), FIELD_TLVS, TO_END(2), .tlvs = &option_set },
+    { 0 },
 };
 
 /* Whether an option claims more than the packet has. One that only reaches beyond its header is bad, but harmless. */
@@ -107,12 +107,12 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key hop_keys[] = {
-    {KEY_IP, 0, 0 },
-    { 0    },
+    { KEY_IP, 0, 0 },
+    { 0 },
 };
 static const struct key destination_keys[] = {
-    {KEY_IP, 60, 0 },
-    { 0    },
+    { KEY_IP, 60, 0 },
+    { 0 },
 };
 
 const struct protocol ipv6_hopopts_protocol = {

@@ -7,66 +7,60 @@
 enum { LEAST = 8, UNIT = 8, SOURCE = 0, MOBILE = 2, RPL = 3, SEGMENTS = 4, ADDRESS = 16 };
 
 static const struct when is_source[] = {
-    {BITS(16, 8), SOURCE, SOURCE },
-    { 0},
+    { BITS(16, 8), SOURCE, SOURCE },
+    { 0 },
 };
 static const struct when is_mobile[] = {
-    {BITS(16, 8), MOBILE, MOBILE },
-    { 0},
+    { BITS(16, 8), MOBILE, MOBILE },
+    { 0 },
 };
 static const struct when is_rpl[] = {
-    {BITS(16, 8), RPL, RPL },
-    { 0   },
+    { BITS(16, 8), RPL, RPL },
+    { 0 },
 };
 static const struct when is_segments[] = {
-    {BITS(16,   8), SEGMENTS, SEGMENTS },
-    { 0},
+    { BITS(16, 8), SEGMENTS, SEGMENTS },
+    { 0 },
 };
 static const struct when is_other[] = {
-    {BITS(16, 8), 1, 1 },
-    { BITS(16,      8), 5, 255 },
-    { 0     },
+    { BITS(16, 8), 1, 1 },
+    { BITS(16, 8), 5, 255 },
+    { 0 },
 };
 
 static const struct value_name types[] = {
-    {SOURCE,    "Source Route"    },
-    { 1,        "Nimrod"          },
-    { MOBILE,   "Mobile IPv6"     },
-    { RPL,      "RPL Source Route"},
-    { SEGMENTS, "Segment Routing" },
-    { 5,        "CRH-16"          },
-    { 6,        "CRH-32"          },
-    { 0,        NULL              },
+    { SOURCE, "Source Route" },      { 1, "Nimrod" }, { MOBILE, "Mobile IPv6" }, { RPL, "RPL Source Route" },
+    { SEGMENTS, "Segment Routing" }, { 5, "CRH-16" }, { 6, "CRH-32" },           { 0, NULL },
 };
 
 enum { ROW_SEGMENT_COUNT = 11 };
 
 static const struct field fields[] = {
-    {"ipv6.routing.nxt",           N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT },
-    { "ipv6.routing.len",                  N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
-    { "ipv6.routing.len_oct",                          N_("Length in bytes"), FIELD_UINT, BYTE(1, 1), .plus = 1, .unit = UNIT,
-     .flags = FIELD_HIDDEN },
-    { "ipv6.routing.type",                           N_("Type"), FIELD_UINT, BYTE(2, 1), .names = types },
-    { "ipv6.routing.segleft",N_("Segments Left"), FIELD_UINT, BYTE(3, 1) },
-    { "ipv6.routing.src.reserved",                      N_("Reserved"), FIELD_BYTES, BYTE(4, 4), .when = is_source },
-    { "ipv6.routing.src.addr",         N_("Address"), FIELD_IPV6, BYTE(8, ADDRESS), .stride = ADDRESS, .flags = FIELD_MANY,
-     .when = is_source },
-    { "ipv6.routing.mipv6.reserved",      N_("Reserved"), FIELD_BYTES, BYTE(4, 4), .when = is_mobile },
-    { "ipv6.routing.mipv6.home_address",                  N_("Home Address"), FIELD_IPV6, BYTE(8, ADDRESS), .when = is_mobile },
-    { "ipv6.routing.srh.last_entry",                          N_("Last Entry"), FIELD_UINT, BYTE(4, 1), .when = is_segments },
-    { "ipv6.routing.srh.entries",                N_("Entries"), FIELD_UINT, BYTE(4, 1), .plus = 1, .unit = 1, .when = is_segments,
-     .flags = FIELD_HIDDEN },
-    { "ipv6.routing.srh.flags",                           N_("Flags"), FIELD_UINT, BYTE(5, 1), .base = BASE_HEX, .when = is_segments },
-    { "ipv6.routing.srh.tag",N_("Tag"), FIELD_BYTES, BYTE(6, 2), .when = is_segments },
-    { "ipv6.routing.srh.addr",                      N_("Segment"), FIELD_IPV6, BYTE(8, ADDRESS), .stride = ADDRESS,
-     .times = ROW_SEGMENT_COUNT, .flags = FIELD_MANY, .when = is_segments },
-    { "ipv6.routing.rpl.cmprI",              N_("Prefix bytes left out"), FIELD_UINT, BITS(32, 4), .when = is_rpl },
-    { "ipv6.routing.rpl.cmprE",      N_("Prefix bytes left out of the last"), FIELD_UINT, BITS(36, 4), .when = is_rpl },
-    { "ipv6.routing.rpl.pad",                  N_("Padding bytes"), FIELD_UINT, BITS(40, 4), .when = is_rpl },
-    { "ipv6.routing.rpl.reserved",                          N_("Reserved"), FIELD_UINT, BITS(44, 20), .when = is_rpl },
+    { "ipv6.routing.nxt", N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT },
+    { "ipv6.routing.len", N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
+    { "ipv6.routing.len_oct", N_("Length in bytes"), FIELD_UINT, BYTE(1, 1), .plus = 1, .unit = UNIT,
+      .flags = FIELD_HIDDEN },
+    { "ipv6.routing.type", N_("Type"), FIELD_UINT, BYTE(2, 1), .names = types },
+    { "ipv6.routing.segleft", N_("Segments Left"), FIELD_UINT, BYTE(3, 1) },
+    { "ipv6.routing.src.reserved", N_("Reserved"), FIELD_BYTES, BYTE(4, 4), .when = is_source },
+    { "ipv6.routing.src.addr", N_("Address"), FIELD_IPV6, BYTE(8, ADDRESS), .stride = ADDRESS, .flags = FIELD_MANY,
+      .when = is_source },
+    { "ipv6.routing.mipv6.reserved", N_("Reserved"), FIELD_BYTES, BYTE(4, 4), .when = is_mobile },
+    { "ipv6.routing.mipv6.home_address", N_("Home Address"), FIELD_IPV6, BYTE(8, ADDRESS), .when = is_mobile },
+    { "ipv6.routing.srh.last_entry", N_("Last Entry"), FIELD_UINT, BYTE(4, 1), .when = is_segments },
+    { "ipv6.routing.srh.entries", N_("Entries"), FIELD_UINT, BYTE(4, 1), .plus = 1, .unit = 1, .when = is_segments,
+      .flags = FIELD_HIDDEN },
+    { "ipv6.routing.srh.flags", N_("Flags"), FIELD_UINT, BYTE(5, 1), .base = BASE_HEX, .when = is_segments },
+    { "ipv6.routing.srh.tag", N_("Tag"), FIELD_BYTES, BYTE(6, 2), .when = is_segments },
+    { "ipv6.routing.srh.addr", N_("Segment"), FIELD_IPV6, BYTE(8, ADDRESS), .stride = ADDRESS,
+      .times = ROW_SEGMENT_COUNT, .flags = FIELD_MANY, .when = is_segments },
+    { "ipv6.routing.rpl.cmprI", N_("Prefix bytes left out"), FIELD_UINT, BITS(32, 4), .when = is_rpl },
+    { "ipv6.routing.rpl.cmprE", N_("Prefix bytes left out of the last"), FIELD_UINT, BITS(36, 4), .when = is_rpl },
+    { "ipv6.routing.rpl.pad", N_("Padding bytes"), FIELD_UINT, BITS(40, 4), .when = is_rpl },
+    { "ipv6.routing.rpl.reserved", N_("Reserved"), FIELD_UINT, BITS(44, 20), .when = is_rpl },
     { "ipv6.routing.unknown_data", N_("Addresses"), FIELD_BYTES, TO_END(8), .when = is_rpl },
-    { "ipv6.routing.unknown_data",                 N_("Type-specific data"), FIELD_BYTES, TO_END(4), .when = is_other },
-    { 0                         },
+    { "ipv6.routing.unknown_data", N_("Type-specific data"), FIELD_BYTES, TO_END(4), .when = is_other },
+    { 0 },
 };
 
 /* Where the packet goes in the end, which is what checksums count (RFC 8200, 8.1): the last address of a source route,
@@ -129,8 +123,8 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    {KEY_IP, 43, 0 },
-    { 0    },
+    { KEY_IP, 43, 0 },
+    { 0 },
 };
 
 const struct protocol ipv6_routing_protocol = {

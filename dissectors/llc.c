@@ -10,65 +10,59 @@ enum {
 };
 
 static const struct when is_snap[] = {
-    {BITS(0,    24), 0xaaaa03, 0xaaaa03 },
-    { 0},
+    { BITS(0, 24), 0xaaaa03, 0xaaaa03 },
+    { 0 },
 };
 /* Information and supervisory frames number themselves and take two bytes for it: IEEE 802.2, 5.2. */
 static const struct when is_information[] = {
-    {BITS(23, 1), 0, 0 },
-    { 0     },
+    { BITS(23, 1), 0, 0 },
+    { 0 },
 };
 static const struct when is_supervisory[] = {
-    {BITS(22, 2), 1, 1 },
-    { 0     },
+    { BITS(22, 2), 1, 1 },
+    { 0 },
 };
 static const struct when is_numbered[] = {
-    {BITS(22, 2), 0, 2 },
-    { 0     },
+    { BITS(22, 2), 0, 2 },
+    { 0 },
 };
 static const struct when is_unnumbered[] = {
-    {BITS(22, 2), 3, 3 },
-    { 0     },
+    { BITS(22, 2), 3, 3 },
+    { 0 },
 };
 static const struct when carries_ethertype[] = {
-  /* RFC 1042: 00-00-00; 00-00-f8 for bridges to Token Ring */
-    {BITS(24,  24), 0, 0, is_snap },
-    { BITS(24,       24), 0x0000f8, 0x0000f8, is_snap },
-    { 0},
+    /* RFC 1042: 00-00-00; 00-00-f8 for bridges to Token Ring */
+    { BITS(24, 24), 0, 0, is_snap },
+    { BITS(24, 24), 0x0000f8, 0x0000f8, is_snap },
+    { 0 },
 };
 static const struct when carries_private[] = {
-    {BITS(24,  24), 1, 0x0000f7, is_snap },
-    { BITS(24,       24), 0x0000f9, 0xffffff, is_snap },
-    { 0},
+    { BITS(24, 24), 1, 0x0000f7, is_snap },
+    { BITS(24, 24), 0x0000f9, 0xffffff, is_snap },
+    { 0 },
 };
 
 static const struct value_name saps[] = {
-    {0x00,  "NULL LSAP"               },
-    { 0x02, "LLC sub-layer management"},
-    { 0x06, "IP"                      },
-    { 0x42, "Spanning Tree BPDU"      },
-    { 0x7e, "X.25"                    },
-    { 0x98, "ARP"                     },
-    { 0xaa, "SNAP"                    },
-    { 0xe0, "NetWare"                 },
-    { 0xf0, "NetBIOS"                 },
-    { 0xfe, "ISO Network Layer"       },
-    { 0xff, "Global LSAP"             },
-    { 0,    NULL                      },
+    { 0x00, "NULL LSAP" },   { 0x02, "LLC sub-layer management" },
+    { 0x06, "IP" },          { 0x42, "Spanning Tree BPDU" },
+    { 0x7e, "X.25" },        { 0x98, "ARP" },
+    { 0xaa, "SNAP" },        { 0xe0, "NetWare" },
+    { 0xf0, "NetBIOS" },     { 0xfe, "ISO Network Layer" },
+    { 0xff, "Global LSAP" }, { 0, NULL },
 };
 
 static const struct field fields[] = {
-    {"llc.dsap",         N_("DSAP"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX, .role = ROLE_NEXT, .names = saps },
-    { "llc.ssap",        N_("SSAP"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX, .names = saps },
-    { "llc.control",                N_("Control"), FIELD_UINT, BYTE(2, 1), .base = BASE_HEX, .when = is_unnumbered },
+    { "llc.dsap", N_("DSAP"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX, .role = ROLE_NEXT, .names = saps },
+    { "llc.ssap", N_("SSAP"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX, .names = saps },
+    { "llc.control", N_("Control"), FIELD_UINT, BYTE(2, 1), .base = BASE_HEX, .when = is_unnumbered },
     { "llc.control", N_("Control"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .when = is_numbered },
-    { "llc.control.n_s",                 N_("N(S)"), FIELD_UINT, BITS(16, 7), .when = is_information },
+    { "llc.control.n_s", N_("N(S)"), FIELD_UINT, BITS(16, 7), .when = is_information },
     { "llc.control.s_ftype", N_("Supervisory type"), FIELD_UINT, BITS(20, 2), .when = is_supervisory },
-    { "llc.control.n_r",            N_("N(R)"), FIELD_UINT, BITS(24, 7), .when = is_numbered },
-    { "llc.control.p",  N_("Poll or final"), FIELD_BOOL, BITS(31, 1), .when = is_numbered },
-    { "llc.oui",                 N_("Organization Code"), FIELD_UINT, BYTE(3, 3), .base = BASE_HEX, .when = is_snap },
-    { "llc.type",N_("Type"), FIELD_UINT, BYTE(6, 2), .base = BASE_HEX, .when = carries_ethertype },
-    { "llc.pid",            N_("Protocol ID"), FIELD_UINT, BYTE(6, 2), .base = BASE_HEX, .when = carries_private },
+    { "llc.control.n_r", N_("N(R)"), FIELD_UINT, BITS(24, 7), .when = is_numbered },
+    { "llc.control.p", N_("Poll or final"), FIELD_BOOL, BITS(31, 1), .when = is_numbered },
+    { "llc.oui", N_("Organization Code"), FIELD_UINT, BYTE(3, 3), .base = BASE_HEX, .when = is_snap },
+    { "llc.type", N_("Type"), FIELD_UINT, BYTE(6, 2), .base = BASE_HEX, .when = carries_ethertype },
+    { "llc.pid", N_("Protocol ID"), FIELD_UINT, BYTE(6, 2), .base = BASE_HEX, .when = carries_private },
     { 0 },
 };
 
@@ -123,8 +117,8 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    {KEY_ETHERTYPE, TYPE_LLC, 0 },
-    { 0           },
+    { KEY_ETHERTYPE, TYPE_LLC, 0 },
+    { 0 },
 };
 
 const struct protocol llc_protocol = {

@@ -9,35 +9,35 @@ enum { ENTRY = 4, BOTTOM = 0x100, CONTROL_WORD = 4, LINK_ETHERNET = 1, TYPES = 1
 static size_t entry_length(struct span run);
 
 static const struct value_name labels[] = {
-    {0,   "IPv4 Explicit Null"        },
-    { 1,  "Router Alert"              },
-    { 2,  "IPv6 Explicit Null"        },
-    { 3,  "Implicit Null"             },
-    { 7,  "Entropy Label Indicator"   },
-    { 13, "Generic Associated Channel"},
-    { 14, "OAM Alert"                 },
-    { 0,  NULL                        },
+    { 0, "IPv4 Explicit Null" },
+    { 1, "Router Alert" },
+    { 2, "IPv6 Explicit Null" },
+    { 3, "Implicit Null" },
+    { 7, "Entropy Label Indicator" },
+    { 13, "Generic Associated Channel" },
+    { 14, "OAM Alert" },
+    { 0, NULL },
 };
 static const struct field entry_fields[] = {
-    {"mpls.label",         N_("Label"), FIELD_UINT, BITS(0, 20), .names = labels },
-    { "mpls.exp",          N_("Traffic Class"), FIELD_UINT, BITS(20, 3) },
-    { "mpls.bottom",                 N_("Bottom of Stack"), FIELD_UINT, BITS(23, 1) },
-    { "mpls.ttl",                   N_("Time to Live"), FIELD_UINT, BYTE(3, 1) },
-    { 0},
+    { "mpls.label", N_("Label"), FIELD_UINT, BITS(0, 20), .names = labels },
+    { "mpls.exp", N_("Traffic Class"), FIELD_UINT, BITS(20, 3) },
+    { "mpls.bottom", N_("Bottom of Stack"), FIELD_UINT, BITS(23, 1) },
+    { "mpls.ttl", N_("Time to Live"), FIELD_UINT, BYTE(3, 1) },
+    { 0 },
 };
 static const struct tlv entries[] = {
-    {0xffff,        "Label stack entry", entry_fields },
-    { 0},
+    { 0xffff, "Label stack entry", entry_fields },
+    { 0 },
 };
 static const struct tlv_set entry_set = { .kind_size = 1, .measure = entry_length, .kinds = entries };
 
 static const struct field fields[] = {
-    {"mpls.stack", N_("Label stack"), FIELD_TLVS, TO_END(0), .tlvs = &entry_set },
+    { "mpls.stack", N_("Label stack"), FIELD_TLVS, TO_END(0), .tlvs = &entry_set },
     { 0 },
 };
 static const struct field word_fields[] = {
-    {"pweth.cw.sequence_number", N_("Sequence Number"), FIELD_UINT, BYTE(2, 2) },
-    { 0               },
+    { "pweth.cw.sequence_number", N_("Sequence Number"), FIELD_UINT, BYTE(2, 2) },
+    { 0 },
 };
 
 static size_t entry_length(struct span run)
@@ -122,17 +122,17 @@ static void summary_word(const struct packet *packet, const struct layer *layer,
 }
 
 static const struct key keys[] = {
-    {KEY_ETHERTYPE,  0x8847, 0 },
-    { KEY_ETHERTYPE,             0x8848, 0 }, /* multicast; upstream-assigned labels: RFC 5332 */
+    { KEY_ETHERTYPE, 0x8847, 0 },
+    { KEY_ETHERTYPE, 0x8848, 0 }, /* multicast; upstream-assigned labels: RFC 5332 */
     { KEY_PPP, 0x0281, 0 },
-    { KEY_PPP,             0x0283, 0 },
-    { KEY_UDP_PORT,       6635, 0 }, /* RFC 7510 */
-    { KEY_IP,             137, 0 }, /* RFC 4023 */
-    { 0      },
+    { KEY_PPP, 0x0283, 0 },
+    { KEY_UDP_PORT, 6635, 0 }, /* RFC 7510 */
+    { KEY_IP, 137, 0 },        /* RFC 4023 */
+    { 0 },
 };
 static const struct key word_keys[] = {
-    {KEY_PSEUDOWIRE, 0, 0 },
-    { 0            },
+    { KEY_PSEUDOWIRE, 0, 0 },
+    { 0 },
 };
 
 const struct protocol mpls_protocol = {

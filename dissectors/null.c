@@ -40,20 +40,14 @@ static bool type(const struct place *place, struct value *value)
 }
 
 static const struct value_name families[] = {
-    {2,   "IPv4"         },
-    { 7,  "OSI"          },
-    { 16, "AppleTalk"    },
-    { 23, "IPX"          },
-    { 24, "IPv6, NetBSD" },
-    { 28, "IPv6, FreeBSD"},
-    { 30, "IPv6, Darwin" },
-    { 0,  NULL           },
+    { 2, "IPv4" },           { 7, "OSI" },           { 16, "AppleTalk" }, { 23, "IPX" }, { 24, "IPv6, NetBSD" },
+    { 28, "IPv6, FreeBSD" }, { 30, "IPv6, Darwin" }, { 0, NULL },
 };
 
 static const struct field fields[] = {
-    {"null.family",      N_("Family"), FIELD_UINT, .read = family, .names = families },
-    { "null.type",        N_("Type"), FIELD_UINT, .base = BASE_HEX, .read = type },
-    { 0},
+    { "null.family", N_("Family"), FIELD_UINT, .read = family, .names = families },
+    { "null.type", N_("Type"), FIELD_UINT, .base = BASE_HEX, .read = type },
+    { 0 },
 };
 
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
@@ -86,9 +80,9 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    {KEY_LINK,  0, 0 },
-    { KEY_LINK,        LOOP, 0 },
-    { 0},
+    { KEY_LINK, 0, 0 },
+    { KEY_LINK, LOOP, 0 },
+    { 0 },
 };
 
 const struct protocol null_protocol = {

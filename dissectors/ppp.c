@@ -6,51 +6,51 @@
 enum { ALL_STATIONS = 0xff, UNNUMBERED = 3, LINK_PPP = 9 };
 
 static const struct when has_address[] = {
-    {BITS(0,                          16), ALL_STATIONS << 8 | UNNUMBERED, ALL_STATIONS << 8 | UNNUMBERED },
-    { 0},
+    { BITS(0, 16), ALL_STATIONS << 8 | UNNUMBERED, ALL_STATIONS << 8 | UNNUMBERED },
+    { 0 },
 };
 static const struct when has_none[] = {
-    {BITS(0, 16), 0, (ALL_STATIONS << 8 | UNNUMBERED) - 1 },
-    { BITS(0,     16), (ALL_STATIONS << 8 | UNNUMBERED) + 1, 0xffff },
-    { 0    },
+    { BITS(0, 16), 0, (ALL_STATIONS << 8 | UNNUMBERED) - 1 },
+    { BITS(0, 16), (ALL_STATIONS << 8 | UNNUMBERED) + 1, 0xffff },
+    { 0 },
 };
 static const struct when is_short[] = {
-    {BITS(7, 1), 1, 1, has_none },
-    { 0    },
+    { BITS(7, 1), 1, 1, has_none },
+    { 0 },
 };
 static const struct when is_long[] = {
-    {BITS(7, 1), 0, 0, has_none },
-    { 0    },
+    { BITS(7, 1), 0, 0, has_none },
+    { 0 },
 };
 static const struct when is_short_behind[] = {
-    {BITS(23, 1), 1, 1, has_address },
-    { 0     },
+    { BITS(23, 1), 1, 1, has_address },
+    { 0 },
 };
 static const struct when is_long_behind[] = {
-    {BITS(23, 1), 0, 0, has_address },
-    { 0     },
+    { BITS(23, 1), 0, 0, has_address },
+    { 0 },
 };
 
 static const struct value_name protocol_numbers[] = {
-    {0x0021,  "IPv4"                            },
-    { 0x0023, "OSI"                             },
-    { 0x002d, "Van Jacobson compressed TCP/IP"  },
-    { 0x002f, "Van Jacobson uncompressed TCP/IP"},
-    { 0x003d, "Multilink"                       },
-    { 0x0057, "IPv6"                            },
-    { 0x00fd, "Compressed datagram"             },
-    { 0x0281, "MPLS unicast"                    },
-    { 0x0283, "MPLS multicast"                  },
-    { 0x8021, "IPCP"                            },
-    { 0x8057, "IPv6CP"                          },
-    { 0x80fd, "CCP"                             },
-    { 0x8281, "MPLSCP"                          },
-    { 0xc021, "LCP"                             },
-    { 0xc023, "PAP"                             },
-    { 0xc025, "Link Quality Report"             },
-    { 0xc223, "CHAP"                            },
-    { 0xc227, "EAP"                             },
-    { 0,      NULL                              },
+    { 0x0021, "IPv4" },
+    { 0x0023, "OSI" },
+    { 0x002d, "Van Jacobson compressed TCP/IP" },
+    { 0x002f, "Van Jacobson uncompressed TCP/IP" },
+    { 0x003d, "Multilink" },
+    { 0x0057, "IPv6" },
+    { 0x00fd, "Compressed datagram" },
+    { 0x0281, "MPLS unicast" },
+    { 0x0283, "MPLS multicast" },
+    { 0x8021, "IPCP" },
+    { 0x8057, "IPv6CP" },
+    { 0x80fd, "CCP" },
+    { 0x8281, "MPLSCP" },
+    { 0xc021, "LCP" },
+    { 0xc023, "PAP" },
+    { 0xc025, "Link Quality Report" },
+    { 0xc223, "CHAP" },
+    { 0xc227, "EAP" },
+    { 0, NULL },
 };
 
 enum { FIRST_PROTOCOL = 2 };
@@ -62,23 +62,23 @@ enum { FIRST_PROTOCOL = 2 };
     }
 
 static const struct field fields[] = {
-    {"ppp.address", N_("Address"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX, .when = has_address },
-    { "ppp.control",   N_("Control"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX, .when = has_address },
+    { "ppp.address", N_("Address"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX, .when = has_address },
+    { "ppp.control", N_("Control"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX, .when = has_address },
     PROTOCOL(BYTE(2, 2), is_long_behind),
     PROTOCOL(BYTE(2, 1), is_short_behind),
     PROTOCOL(BYTE(0, 2), is_long),
     PROTOCOL(BYTE(0, 1), is_short),
-    { 0          },
+    { 0 },
 };
 
 static const struct value_name directions[] = {
-    {0,  "received"},
-    { 1, "sent"    },
-    { 0, NULL      },
+    { 0, "received" },
+    { 1, "sent" },
+    { 0, NULL },
 };
 static const struct field direction_fields[] = {
-    {"ppp.direction", N_("Direction"), FIELD_UINT, BYTE(0, 1), .names = directions },
-    { 0    },
+    { "ppp.direction", N_("Direction"), FIELD_UINT, BYTE(0, 1), .names = directions },
+    { 0 },
 };
 
 /* Where the protocol begins and how long it is. False where that is cut off. */
@@ -138,14 +138,14 @@ static void summary_direction(const struct packet *packet, const struct layer *l
 }
 
 static const struct key keys[] = {
-    {KEY_LINK,  LINK_PPP, 0 },
-    { KEY_LINK,        50, 0 }, /* LINKTYPE_PPP_HDLC */
+    { KEY_LINK, LINK_PPP, 0 },
+    { KEY_LINK, 50, 0 },  /* LINKTYPE_PPP_HDLC */
     { KEY_LINK, 166, 0 }, /* LINKTYPE_PPP_PPPD: its direction stands where the address does */
-    { 0       },
+    { 0 },
 };
 static const struct key direction_keys[] = {
-    {KEY_LINK, 204, 0 }, /* LINKTYPE_PPP_WITH_DIR */
-    { 0      },
+    { KEY_LINK, 204, 0 }, /* LINKTYPE_PPP_WITH_DIR */
+    { 0 },
 };
 
 const struct protocol ppp_protocol = {

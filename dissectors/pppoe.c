@@ -7,80 +7,80 @@
 enum { HEADER = 6, TAG = 4, LINK_PPP = 9 };
 
 static const struct value_name codes[] = {
-    {0x00,  "Session data"        },
-    { 0x07, "Offer"               },
-    { 0x09, "Initiation"          },
-    { 0x19, "Request"             },
-    { 0x65, "Session confirmation"},
-    { 0xa7, "Terminate"           },
-    { 0,    NULL                  },
+    { 0x00, "Session data" },
+    { 0x07, "Offer" },
+    { 0x09, "Initiation" },
+    { 0x19, "Request" },
+    { 0x65, "Session confirmation" },
+    { 0xa7, "Terminate" },
+    { 0, NULL },
 };
 
 static const struct field tag_common[] = {
-    {"pppoed.tag", N_("Tag"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },
-    { "pppoed.tag_length",  N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH },
-    { 0         },
+    { "pppoed.tag", N_("Tag"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },
+    { "pppoed.tag_length", N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH },
+    { 0 },
 };
 static const struct field tag_service[] = {
-    {"pppoed.tags.service_name", N_("Service-Name"), FIELD_TEXT, TO_END(TAG) },
-    { 0               },
+    { "pppoed.tags.service_name", N_("Service-Name"), FIELD_TEXT, TO_END(TAG) },
+    { 0 },
 };
 static const struct field tag_concentrator[] = {
-    {"pppoed.tags.ac_name", N_("AC-Name"), FIELD_TEXT, TO_END(TAG) },
-    { 0          },
+    { "pppoed.tags.ac_name", N_("AC-Name"), FIELD_TEXT, TO_END(TAG) },
+    { 0 },
 };
 static const struct field tag_host[] = {
-    {"pppoed.tags.host_uniq", N_("Host-Uniq"), FIELD_BYTES, TO_END(TAG) },
-    { 0           },
+    { "pppoed.tags.host_uniq", N_("Host-Uniq"), FIELD_BYTES, TO_END(TAG) },
+    { 0 },
 };
 static const struct field tag_cookie[] = {
-    {"pppoed.tags.ac_cookie", N_("AC-Cookie"), FIELD_BYTES, TO_END(TAG) },
-    { 0           },
+    { "pppoed.tags.ac_cookie", N_("AC-Cookie"), FIELD_BYTES, TO_END(TAG) },
+    { 0 },
 };
 static const struct field tag_vendor[] = {
-    {"pppoed.tags.vendor_id", N_("Vendor ID"), FIELD_UINT, BYTE(TAG, 4) },
-    { "pppoed.tags.vendor_unspecified",             N_("Data"), FIELD_BYTES, TO_END(TAG + 4) },
-    { 0                    },
+    { "pppoed.tags.vendor_id", N_("Vendor ID"), FIELD_UINT, BYTE(TAG, 4) },
+    { "pppoed.tags.vendor_unspecified", N_("Data"), FIELD_BYTES, TO_END(TAG + 4) },
+    { 0 },
 };
 static const struct field tag_relay[] = {
-    {"pppoed.tags.relay_session_id", N_("Relay-Session-Id"), FIELD_BYTES, TO_END(TAG) },
-    { 0                  },
+    { "pppoed.tags.relay_session_id", N_("Relay-Session-Id"), FIELD_BYTES, TO_END(TAG) },
+    { 0 },
 };
 static const struct field tag_payload[] = {
-  /* RFC 4638 */
-    {"pppoed.tags.max_payload", N_("Max-Payload"), FIELD_BYTES, TO_END(TAG) },
-    { 0             },
+    /* RFC 4638 */
+    { "pppoed.tags.max_payload", N_("Max-Payload"), FIELD_BYTES, TO_END(TAG) },
+    { 0 },
 };
 static const struct field tag_service_error[] = {
-    {"pppoed.tags.service_name_error", N_("Service-Name-Error"), FIELD_TEXT, TO_END(TAG) },
-    { 0                     },
+    { "pppoed.tags.service_name_error", N_("Service-Name-Error"), FIELD_TEXT, TO_END(TAG) },
+    { 0 },
 };
 static const struct field tag_system_error[] = {
-    {"pppoed.tags.ac_system_error", N_("AC-System-Error"), FIELD_TEXT, TO_END(TAG) },
-    { 0                  },
+    { "pppoed.tags.ac_system_error", N_("AC-System-Error"), FIELD_TEXT, TO_END(TAG) },
+    { 0 },
 };
 static const struct field tag_generic_error[] = {
-    {"pppoed.tags.generic_error", N_("Generic-Error"), FIELD_TEXT, TO_END(TAG) },
-    { 0                },
+    { "pppoed.tags.generic_error", N_("Generic-Error"), FIELD_TEXT, TO_END(TAG) },
+    { 0 },
 };
 static const struct field tag_other[] = {
-    {"pppoed.tag.unknown_data", N_("Data"), FIELD_BYTES, TO_END(TAG) },
-    { 0             },
+    { "pppoed.tag.unknown_data", N_("Data"), FIELD_BYTES, TO_END(TAG) },
+    { 0 },
 };
 static const struct tlv tags[] = {
-    {0x0000,            "End-Of-List", .stop = true },
-    { 0x0101,     "Service-Name", tag_service },
-    { 0x0102,           "AC-Name", tag_concentrator },
-    { 0x0103,      "Host-Uniq", tag_host },
-    { 0x0104,           "AC-Cookie", tag_cookie },
+    { 0x0000, "End-Of-List", .stop = true },
+    { 0x0101, "Service-Name", tag_service },
+    { 0x0102, "AC-Name", tag_concentrator },
+    { 0x0103, "Host-Uniq", tag_host },
+    { 0x0104, "AC-Cookie", tag_cookie },
     { 0x0105, "Vendor-Specific", tag_vendor },
-    { 0x0110,           "Relay-Session-Id", tag_relay },
-    { 0x0120,         "PPP-Max-Payload", tag_payload },
-    { 0x0201,           "Service-Name-Error", tag_service_error },
-    { 0x0202,       "AC-System-Error", tag_system_error },
-    { 0x0203,           "Generic-Error", tag_generic_error },
-    { 0xffff,       "Unknown", tag_other },
-    { 0          },
+    { 0x0110, "Relay-Session-Id", tag_relay },
+    { 0x0120, "PPP-Max-Payload", tag_payload },
+    { 0x0201, "Service-Name-Error", tag_service_error },
+    { 0x0202, "AC-System-Error", tag_system_error },
+    { 0x0203, "Generic-Error", tag_generic_error },
+    { 0xffff, "Unknown", tag_other },
+    { 0 },
 };
 static const struct tlv_set tag_set = {
     .kind_size = 2, .length_size = 2, .unit = 1, .included = 0, .common = tag_common, .kinds = tags
@@ -96,8 +96,8 @@ static const struct tlv_set tag_set = {
 
 static const struct field discovery_fields[] = {
     COMMON_ROWS,
-    {"pppoed.tags", N_("Tags"), FIELD_TLVS, TO_END(HEADER), .tlvs = &tag_set },
-    { 0  },
+    { "pppoed.tags", N_("Tags"), FIELD_TLVS, TO_END(HEADER), .tlvs = &tag_set },
+    { 0 },
 };
 static const struct field session_fields[] = {
     COMMON_ROWS,
@@ -169,13 +169,13 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key discovery_keys[] = {
-    {KEY_ETHERTYPE, 0x8863, 0 },
-    { 0           },
+    { KEY_ETHERTYPE, 0x8863, 0 },
+    { 0 },
 };
 static const struct key session_keys[] = {
-    {KEY_ETHERTYPE, 0x8864, 0 },
-    { KEY_LINK,            51, 0 }, /* LINKTYPE_PPP_ETHER */
-    { 0    },
+    { KEY_ETHERTYPE, 0x8864, 0 },
+    { KEY_LINK, 51, 0 }, /* LINKTYPE_PPP_ETHER */
+    { 0 },
 };
 
 const struct protocol pppoed_protocol = {

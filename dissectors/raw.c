@@ -21,8 +21,8 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 }
 
 static const struct key keys[] = {
-    {KEY_LINK, 101, 0 },
-    { 0      },
+    { KEY_LINK, 101, 0 },
+    { 0 },
 };
 
 const struct protocol raw_protocol = {

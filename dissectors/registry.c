@@ -40,6 +40,11 @@
     P(gtp) \
     P(teredo) \
     P(ayiya) \
+    P(dns) \
+    P(mdns) \
+    P(llmnr) \
+    P(dhcp) \
+    P(ntp) \
     P(data)
 /* clang-format on */
 

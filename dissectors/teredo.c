@@ -13,30 +13,30 @@ static uint64_t reveal_address(const struct place *place, uint64_t wire);
 
 enum { ROW_ID_LENGTH = 1, ROW_VALUE_LENGTH, ROW_ID, ROW_VALUE, ROW_NONCE };
 static const struct field authentication_fields[] = {
-    {"teredo.auth.idlen",                N_("Client identifier length"), FIELD_UINT, BYTE(2, 1), .role = ROLE_LENGTH },
-    { "teredo.auth.aulen",                        N_("Authentication value length"), FIELD_UINT, BYTE(3, 1), .role = ROLE_LENGTH },
-    { "teredo.auth.id",                                N_("Client identifier"), FIELD_BYTES, .after = ROW_VALUE_LENGTH, .sized = ROW_ID_LENGTH },
-    { "teredo.auth.value",                                 N_("Authentication value"), FIELD_BYTES, .after = ROW_ID, .sized = ROW_VALUE_LENGTH },
-    { "teredo.auth.nonce",N_("Nonce"), FIELD_BYTES, BYTE(0, 8), .after = ROW_VALUE },
-    { "teredo.auth.conf",                            N_("Confirmation"), FIELD_BYTES, BYTE(0, 1), .after = ROW_NONCE },
-    { 0              },
+    { "teredo.auth.idlen", N_("Client identifier length"), FIELD_UINT, BYTE(2, 1), .role = ROLE_LENGTH },
+    { "teredo.auth.aulen", N_("Authentication value length"), FIELD_UINT, BYTE(3, 1), .role = ROLE_LENGTH },
+    { "teredo.auth.id", N_("Client identifier"), FIELD_BYTES, .after = ROW_VALUE_LENGTH, .sized = ROW_ID_LENGTH },
+    { "teredo.auth.value", N_("Authentication value"), FIELD_BYTES, .after = ROW_ID, .sized = ROW_VALUE_LENGTH },
+    { "teredo.auth.nonce", N_("Nonce"), FIELD_BYTES, BYTE(0, 8), .after = ROW_VALUE },
+    { "teredo.auth.conf", N_("Confirmation"), FIELD_BYTES, BYTE(0, 1), .after = ROW_NONCE },
+    { 0 },
 };
 static const struct field origin_fields[] = {
-    {"teredo.orig.port", N_("Origin UDP port"), FIELD_UINT, BYTE(PORT, 2), .adjust = reveal_port },
-    { "teredo.orig.addr",        N_("Origin IPv4 address"), FIELD_IPV4, BYTE(ADDRESS, 4), .adjust = reveal_address },
-    { 0               },
+    { "teredo.orig.port", N_("Origin UDP port"), FIELD_UINT, BYTE(PORT, 2), .adjust = reveal_port },
+    { "teredo.orig.addr", N_("Origin IPv4 address"), FIELD_IPV4, BYTE(ADDRESS, 4), .adjust = reveal_address },
+    { 0 },
 };
 static const struct tlv indications[] = {
-    {ORIGIN,                 "Origin indication", origin_fields },
-    { AUTHENTICATION,         "Authentication", authentication_fields },
-    { 0xffff,        "Unknown" },
-    { 0},
+    { ORIGIN, "Origin indication", origin_fields },
+    { AUTHENTICATION, "Authentication", authentication_fields },
+    { 0xffff, "Unknown" },
+    { 0 },
 };
 static const struct tlv_set indication_set = { .kind_size = 2, .measure = indication_length, .kinds = indications };
 
 static const struct field fields[] = {
-    {"teredo.indications", N_("Indications"), FIELD_TLVS, TO_END(0), .tlvs = &indication_set },
-    { 0         },
+    { "teredo.indications", N_("Indications"), FIELD_TLVS, TO_END(0), .tlvs = &indication_set },
+    { 0 },
 };
 
 /* So that no translator takes them for addresses to translate, they stand there with every bit turned. */
@@ -105,8 +105,8 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    {KEY_UDP_PORT, 3544, 0 },
-    { 0          },
+    { KEY_UDP_PORT, 3544, 0 },
+    { 0 },
 };
 
 const struct protocol teredo_protocol = {

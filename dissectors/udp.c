@@ -10,22 +10,22 @@ static bool checksum_status(const struct place *place, struct value *value);
 static bool checksum_left_to_interface(const struct place *place, struct value *value);
 
 static const struct when has_ports[] = {
-    {BITS(0, 32), 0, UINT32_MAX },
-    { 0    },
+    { BITS(0, 32), 0, UINT32_MAX },
+    { 0 },
 };
 
 static const struct field fields[] = {
-    {"udp.srcport",           N_("Source Port"), FIELD_UINT, BYTE(0, 2), HOT(udp_srcport), .also = "udp.port",
-     .when = has_ports },
-    { "udp.dstport",             N_("Destination Port"), FIELD_UINT, BYTE(2, 2), HOT(udp_dstport), .also = "udp.port",
-     .when = has_ports },
-    { "udp.length",                     N_("Length"), FIELD_UINT, BYTE(4, 2), .role = ROLE_LENGTH, HOT(udp_length) },
-    { "udp.checksum",     N_("Checksum"), FIELD_UINT, BYTE(6, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
-    { "udp.checksum.status",                      N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
-     .names = checksum_status_names },
-    { "udp.checksum.offloaded",N_("Left to the interface"), FIELD_BOOL, .read = checksum_left_to_interface },
-    { "udp.stream",                 N_("Stream Index"), FIELD_UINT, NOTE(stream, NOTE_STREAM) },
-    { 0      },
+    { "udp.srcport", N_("Source Port"), FIELD_UINT, BYTE(0, 2), HOT(udp_srcport), .also = "udp.port",
+      .when = has_ports },
+    { "udp.dstport", N_("Destination Port"), FIELD_UINT, BYTE(2, 2), HOT(udp_dstport), .also = "udp.port",
+      .when = has_ports },
+    { "udp.length", N_("Length"), FIELD_UINT, BYTE(4, 2), .role = ROLE_LENGTH, HOT(udp_length) },
+    { "udp.checksum", N_("Checksum"), FIELD_UINT, BYTE(6, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
+    { "udp.checksum.status", N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
+      .names = checksum_status_names },
+    { "udp.checksum.offloaded", N_("Left to the interface"), FIELD_BOOL, .read = checksum_left_to_interface },
+    { "udp.stream", N_("Stream Index"), FIELD_UINT, NOTE(stream, NOTE_STREAM) },
+    { 0 },
 };
 
 /* Whether all of the datagram around it was captured. */
@@ -84,7 +84,10 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     }
     if (length && self->offset + length < self->end) /* 0: a jumbogram, RFC 2675, 4 */
         self->end = self->offset + length;
-    *next = (struct key){ KEY_UDP_PORT, load_be16(h + 2), load_be16(h) };
+    /* The lower port is a server's more likely than the other, which was picked at random. */
+    uint16_t source = load_be16(h), destination = load_be16(h + 2);
+    bool down = destination <= source;
+    *next = (struct key){ KEY_UDP_PORT, down ? destination : source, down ? source : destination };
     return VERDICT_WHOLE;
 }
 
@@ -99,10 +102,7 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
     buffer_decimal(out, layer->verdict == VERDICT_BROKEN ? load_be16(h.at + 4) : layer_payload_length(layer));
 }
 
-static const struct key keys[] = {
-    {KEY_IP, 17, 0 },
-    { 0    }
-};
+static const struct key keys[] = { { KEY_IP, 17, 0 }, { 0 } };
 
 const struct protocol udp_protocol = {
     .name = "udp",

@@ -6,56 +6,50 @@
 enum { TAG = 4, LENGTH_MAX = 1500, TYPE_LLC = 4 }; /* as in Ethernet; 4: what the registry calls 802.2 */
 
 static const struct when is_length[] = {
-    {BITS(16, 16), 0, LENGTH_MAX },
-    { 0     },
+    { BITS(16, 16), 0, LENGTH_MAX },
+    { 0 },
 };
 static const struct when is_type[] = {
-    {BITS(16,         16), LENGTH_MAX + 1, 0xffff },
-    { 0},
+    { BITS(16, 16), LENGTH_MAX + 1, 0xffff },
+    { 0 },
 };
 static const struct when is_service_tag[] = {
-    {BITS(16, 16), 0x88a8, 0x88a8 },
-    { 0},
+    { BITS(16, 16), 0x88a8, 0x88a8 },
+    { 0 },
 };
 static const struct when is_no_service_tag[] = {
-    {BITS(16, 16), 0, 0x88a7 },
-    { BITS(16,      16), 0x88a9, 0xffff },
-    { 0     },
+    { BITS(16, 16), 0, 0x88a7 },
+    { BITS(16, 16), 0x88a9, 0xffff },
+    { 0 },
 };
 
 static const struct when is_whole[] = {
-    {BITS(0, 16), 0, 0xffff },
-    { 0    },
+    { BITS(0, 16), 0, 0xffff },
+    { 0 },
 };
 
 static const struct value_name priorities[] = {
-  /* IEEE 802.1Q, table I-2 */
-    {0,  "Best Effort"          },
-    { 1, "Background"           },
-    { 2, "Excellent Effort"     },
-    { 3, "Critical Applications"},
-    { 4, "Video"                },
-    { 5, "Voice"                },
-    { 6, "Internetwork Control" },
-    { 7, "Network Control"      },
-    { 0, NULL                   },
+    /* IEEE 802.1Q, table I-2 */
+    { 0, "Best Effort" },           { 1, "Background" },      { 2, "Excellent Effort" },
+    { 3, "Critical Applications" }, { 4, "Video" },           { 5, "Voice" },
+    { 6, "Internetwork Control" },  { 7, "Network Control" }, { 0, NULL },
 };
 
 static const struct field customer_fields[] = {
-    {"vlan.priority",   N_("Priority"), FIELD_UINT, BITS(0, 3), .names = priorities, .when = is_whole },
-    { "vlan.dei",       N_("Drop eligible"), FIELD_BOOL, BITS(3, 1), .when = is_whole },
-    { "vlan.id",               N_("ID"), FIELD_UINT, BITS(4, 12) },
+    { "vlan.priority", N_("Priority"), FIELD_UINT, BITS(0, 3), .names = priorities, .when = is_whole },
+    { "vlan.dei", N_("Drop eligible"), FIELD_BOOL, BITS(3, 1), .when = is_whole },
+    { "vlan.id", N_("ID"), FIELD_UINT, BITS(4, 12) },
     { "vlan.etype", N_("Type"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_NEXT, .when = is_type },
-    { "vlan.len",       N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH, .when = is_length },
-    { 0      },
+    { "vlan.len", N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH, .when = is_length },
+    { 0 },
 };
 static const struct field service_fields[] = {
-    {"ieee8021ad.priority", N_("Priority"), FIELD_UINT, BITS(0, 3), .names = priorities, .when = is_whole },
-    { "ieee8021ad.dei",           N_("Drop eligible"), FIELD_BOOL, BITS(3, 1), .when = is_whole },
-    { "ieee8021ad.svid",                   N_("Service VLAN ID"), FIELD_UINT, BITS(4, 12), .when = is_service_tag },
-    { "ieee8021ad.id",     N_("ID"), FIELD_UINT, BITS(4, 12), .when = is_no_service_tag },
-    { "ieee8021ah.etype",     N_("Type"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_NEXT },
-    { 0          },
+    { "ieee8021ad.priority", N_("Priority"), FIELD_UINT, BITS(0, 3), .names = priorities, .when = is_whole },
+    { "ieee8021ad.dei", N_("Drop eligible"), FIELD_BOOL, BITS(3, 1), .when = is_whole },
+    { "ieee8021ad.svid", N_("Service VLAN ID"), FIELD_UINT, BITS(4, 12), .when = is_service_tag },
+    { "ieee8021ad.id", N_("ID"), FIELD_UINT, BITS(4, 12), .when = is_no_service_tag },
+    { "ieee8021ah.etype", N_("Type"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_NEXT },
+    { 0 },
 };
 
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
@@ -93,14 +87,14 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key customer_keys[] = {
-    {KEY_ETHERTYPE,  0x8100, 0 },
-    { KEY_ETHERTYPE,             0x9100, 0 }, /* what others sent before 802.1ad had a type */
+    { KEY_ETHERTYPE, 0x8100, 0 },
+    { KEY_ETHERTYPE, 0x9100, 0 }, /* what others sent before 802.1ad had a type */
     { KEY_ETHERTYPE, 0x9200, 0 },
-    { 0            },
+    { 0 },
 };
 static const struct key service_keys[] = {
-    {KEY_ETHERTYPE, 0x88a8, 0 },
-    { 0           },
+    { KEY_ETHERTYPE, 0x88a8, 0 },
+    { 0 },
 };
 
 const struct protocol vlan_protocol = {

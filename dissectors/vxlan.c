@@ -5,15 +5,15 @@
 enum { HEADER = 8, LINK_ETHERNET = 1 };
 
 static const struct field fields[] = {
-    {"vxlan.flags",                      N_("Flags"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },
-    { "vxlan.flag_g",                        N_("Group policy"), FIELD_BOOL, BITS(0, 1) },
-    { "vxlan.flag_i",                                N_("Network identifier is there"), FIELD_BOOL, BITS(4, 1) },
-    { "vxlan.flag_d",                                 N_("Don't learn"), FIELD_BOOL, BITS(9, 1) },
-    { "vxlan.flag_a",N_("Policy applied"), FIELD_BOOL, BITS(12, 1) },
-    { "vxlan.gbp",                            N_("Group Policy ID"), FIELD_UINT, BYTE(2, 2) },
-    { "vxlan.vni",                                 N_("VXLAN Network Identifier"), FIELD_UINT, BYTE(4, 3) },
-    { "vxlan.reserved8",N_("Reserved"), FIELD_UINT, BYTE(7, 1) },
-    { 0                           },
+    { "vxlan.flags", N_("Flags"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },
+    { "vxlan.flag_g", N_("Group policy"), FIELD_BOOL, BITS(0, 1) },
+    { "vxlan.flag_i", N_("Network identifier is there"), FIELD_BOOL, BITS(4, 1) },
+    { "vxlan.flag_d", N_("Don't learn"), FIELD_BOOL, BITS(9, 1) },
+    { "vxlan.flag_a", N_("Policy applied"), FIELD_BOOL, BITS(12, 1) },
+    { "vxlan.gbp", N_("Group Policy ID"), FIELD_UINT, BYTE(2, 2) },
+    { "vxlan.vni", N_("VXLAN Network Identifier"), FIELD_UINT, BYTE(4, 3) },
+    { "vxlan.reserved8", N_("Reserved"), FIELD_UINT, BYTE(7, 1) },
+    { 0 },
 };
 
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
@@ -41,8 +41,8 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    {KEY_UDP_PORT, 4789, 0 },
-    { 0          },
+    { KEY_UDP_PORT, 4789, 0 },
+    { 0 },
 };
 
 const struct protocol vxlan_protocol = {

@@ -389,9 +389,9 @@ Test(draw, damaged_packets_are_drawn_as_far_as_they_go)
 {
     static const uint16_t links[] = { ETHERNET, RAW, 0, 113, 276, 228 };
     static const struct span sound[] = {
-        {syn,  sizeof syn},
-        { arp, sizeof arp},
-        { udp, sizeof udp},
+        { syn, sizeof syn },
+        { arp, sizeof arp },
+        { udp, sizeof udp },
     };
     for (unsigned turn = 0; turn < 6000; turn++) {
         struct span from = sound[dice(3)];

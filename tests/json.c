@@ -1,10 +1,12 @@
 /* -T json: what is written is JSON, and says what the tables say. The checker here is stricter than JSON asks for: no
  * key twice in an object, no white space, no byte below a space. */
 #include "output/json.h"
+#include "capture/capture.h"
 #include "output/lookup.h"
 #include "output/value.h"
 #include "protocol/checksum.h"
 #include "segments.h"
+#include <glob.h>
 #include <stdlib.h>
 
 /* --- a JSON checker --- */
@@ -18,7 +20,7 @@ struct entry {
     size_t key_length, value_length;
 };
 
-enum { ENTRIES_MAX = 512 };
+enum { ENTRIES_MAX = 512, NOBODYS_LINK = 9999 };
 
 static void value_of(struct text *t);
 
@@ -420,30 +422,30 @@ static const struct {
     uint16_t link;
     uint8_t size, bytes[44];
 } starts[] = {
-    {1,    14, { 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 8, 0 }                  },
-    { 1,   20, { 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4 }},
-    { 1,   18, { 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0x81, 0, 0, 5, 8, 0 }   },
-    { 1,   14, { 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0, 40 }                 },
-    { 228, 10, { 0x45, 0, 0, 60, 0, 0, 0, 0, 64, 1 }                         },
-    { 228, 10, { 0x45, 0, 0, 60, 0, 0, 0, 0, 64, 2 }                         },
-    { 228, 10, { 0x4a, 0, 0, 90, 0, 0, 0, 0, 64, 6 }                         },
-    { 228, 10, { 0x45, 0, 0, 60, 0, 0, 0, 0, 64, 17 }                        },
-    { 228, 10, { 0x45, 0, 0, 60, 0, 0, 0, 0, 64, 4 }                         },
-    { 228, 10, { 0x45, 0, 0, 60, 0, 0, 0, 0, 64, 51 }                        },
-    { 229, 7,  { 0x60, 0, 0, 0, 0, 60, 0 }                                   },
-    { 229, 7,  { 0x60, 0, 0, 0, 0, 60, 6 }                                   },
-    { 229, 7,  { 0x60, 0, 0, 0, 0, 60, 43 }                                  },
-    { 229, 7,  { 0x60, 0, 0, 0, 0, 60, 44 }                                  },
-    { 229, 7,  { 0x60, 0, 0, 0, 0, 60, 60 }                                  },
-    { 229, 41, { 0x60, 0, 0, 0, 0, 60, 58, 255, [40] = 134 }                 },
-    { 229, 41, { 0x60, 0, 0, 0, 0, 60, 58, 255, [40] = 143 }                 },
-    { 229, 41, { 0x60, 0, 0, 0, 0, 60, 58, 255, [40] = 130 }                 },
-    { 229, 41, { 0x60, 0, 0, 0, 0, 60, 58, 255, [40] = 3 }                   },
-    { 113, 16, { 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0 }            },
-    { 276, 2,  { 8, 0 }                                                      },
-    { 0,   4,  { 2, 0, 0, 0 }                                                },
-    { 12,  1,  { 0x45 }                                                      },
-    { 77,  0,  { 0 }                                                         },
+    { 1, 14, { 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 8, 0 } },
+    { 1, 20, { 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4 } },
+    { 1, 18, { 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0x81, 0, 0, 5, 8, 0 } },
+    { 1, 14, { 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0, 40 } },
+    { 228, 10, { 0x45, 0, 0, 60, 0, 0, 0, 0, 64, 1 } },
+    { 228, 10, { 0x45, 0, 0, 60, 0, 0, 0, 0, 64, 2 } },
+    { 228, 10, { 0x4a, 0, 0, 90, 0, 0, 0, 0, 64, 6 } },
+    { 228, 10, { 0x45, 0, 0, 60, 0, 0, 0, 0, 64, 17 } },
+    { 228, 10, { 0x45, 0, 0, 60, 0, 0, 0, 0, 64, 4 } },
+    { 228, 10, { 0x45, 0, 0, 60, 0, 0, 0, 0, 64, 51 } },
+    { 229, 7, { 0x60, 0, 0, 0, 0, 60, 0 } },
+    { 229, 7, { 0x60, 0, 0, 0, 0, 60, 6 } },
+    { 229, 7, { 0x60, 0, 0, 0, 0, 60, 43 } },
+    { 229, 7, { 0x60, 0, 0, 0, 0, 60, 44 } },
+    { 229, 7, { 0x60, 0, 0, 0, 0, 60, 60 } },
+    { 229, 41, { 0x60, 0, 0, 0, 0, 60, 58, 255, [40] = 134 } },
+    { 229, 41, { 0x60, 0, 0, 0, 0, 60, 58, 255, [40] = 143 } },
+    { 229, 41, { 0x60, 0, 0, 0, 0, 60, 58, 255, [40] = 130 } },
+    { 229, 41, { 0x60, 0, 0, 0, 0, 60, 58, 255, [40] = 3 } },
+    { 113, 16, { 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0 } },
+    { 276, 2, { 8, 0 } },
+    { 0, 4, { 2, 0, 0, 0 } },
+    { 12, 1, { 0x45 } },
+    { 77, 0, { 0 } },
 };
 
 Test(json, random_packets_agree_with_the_tables)
@@ -460,6 +462,85 @@ Test(json, random_packets_agree_with_the_tables)
             bytes[20] = (uint8_t)any(18);
         check_bytes(&b, bytes, n, starts[which].link);
     }
+    close_bench(&b);
+}
+
+/* A header of each protocol, whatever lies in it and whatever is known about it. */
+Test(json, every_table_agrees_with_itself)
+{
+    struct bench b = open_bench();
+    for (const struct protocol *const *protocol = protocols; *protocol; protocol++)
+        for (unsigned turn = 0; turn < 400; turn++) {
+            size_t n = any(turn % 4 ? 64 : 400);
+            uint8_t *bytes = malloc(n ? n : 1);
+            for (size_t i = 0; i < n; i++)
+                bytes[i] = (uint8_t)any(any(3) ? 256 : 12);
+            struct packet *p = dissected(&b, bytes, n, NOBODYS_LINK, true);
+            p->layer_count = p->note_count = 1;
+            p->layers[0] = (struct layer){ .protocol = *protocol,
+                                           .length = (uint32_t)n,
+                                           .end = (uint32_t)n + any(3),
+                                           .verdict = (uint8_t)any(3),
+                                           .flags = (uint8_t)any(16),
+                                           .note = (uint8_t)any(2) };
+            for (size_t i = 0; i < sizeof p->notes[0]; i++)
+                ((uint8_t *)p->notes)[i] = (uint8_t)any(256);
+            check_line(b.json, &b.out, p);
+            free(bytes);
+        }
+    close_bench(&b);
+}
+
+/* The edges of SACK blocks are relative to what is known of the other end: the same bytes say another thing in another
+ * packet. */
+Test(json, options_that_depend_on_more_than_their_bytes_are_read_anew)
+{
+    struct bench b = open_bench();
+    uint8_t bytes[60] = { 0x45, 0,    0, 60, 0, 1, 0x40, 0, 64, 6, 0,    0, 10,   0,  0,    1, 10, 0, 0,    2,
+                          0x03, 0xe8, 0, 80, 0, 0, 1,    0, 0,  0, 0,    1, 0xa0, 16, 1,    0, 0,  0, 0,    0,
+                          1,    1,    5, 18, 0, 0, 0x20, 0, 0,  0, 0x28, 0, 0,    0,  0x30, 0, 0,  0, 0x38, 0 };
+    for (unsigned turn = 0; turn < 200; turn++) {
+        bytes[28 + any(4)] = (uint8_t)any(256);
+        bytes[44 + any(16)] = (uint8_t)any(256);
+        struct packet *p = dissected(&b, bytes, sizeof bytes, 228, true);
+        check_line(b.json, &b.out, p);
+        for (unsigned i = 0; i < p->note_count; i++)
+            p->notes[i].ack = any(UINT32_MAX);
+        check_line(b.json, &b.out, p);
+    }
+    close_bench(&b);
+}
+
+static void check_capture(struct bench *b, const char *path)
+{
+    struct capture *capture;
+    struct error error;
+    struct record record;
+    cr_assert_eq(capture_open(&capture, path, &error), 0, "%s", error.text);
+    while (capture_next(capture, &record, &error) > 0) {
+        size_t n = record.bytes.left;
+        check_bytes(b, record.bytes.at, n, record.link_type);
+        uint8_t *bytes = malloc(n + 1); /* the same, damaged and cut */
+        memcpy(bytes, record.bytes.at, n);
+        for (unsigned i = any(6); n && i > 0; i--)
+            bytes[any(n < 100 ? (uint32_t)n : 100)] = (uint8_t)any(any(2) ? 256 : 16);
+        check_bytes(b, bytes, any(2) ? n : any((uint32_t)n + 1), record.link_type);
+        free(bytes);
+    }
+    capture_close(capture);
+}
+
+/* PEEL_TEST_CAPTURES: other captures than those of testdata, a pattern of the shell. */
+Test(json, captures_whole_and_damaged_agree_with_the_tables)
+{
+    struct bench b = open_bench();
+    const char *pattern = getenv("PEEL_TEST_CAPTURES");
+    glob_t files;
+    cr_assert_eq(glob(pattern ? pattern : TESTDATA "/*.pcapng", GLOB_BRACE, NULL, &files), 0);
+    for (unsigned turn = 0; turn < (pattern ? 1 : 40); turn++)
+        for (size_t i = 0; i < files.gl_pathc; i++)
+            check_capture(&b, files.gl_pathv[i]);
+    globfree(&files);
     close_bench(&b);
 }
 

@@ -12,18 +12,10 @@ int time_format_parse(const char *word)
         const char *word;
         enum time_format format;
     } words[] = {
-        {"r",     FORMAT_RELATIVE     },
-        { "a",    FORMAT_ABSOLUTE     },
-        { "ad",   FORMAT_ABSOLUTE_DATE},
-        { "d",    FORMAT_DELTA        },
-        { "dd",   FORMAT_DELTA_SHOWN  },
-        { "e",    FORMAT_EPOCH        },
-        { "u",    FORMAT_UTC          },
-        { "ud",   FORMAT_UTC_DATE     },
-        { "t",    FORMAT_EPOCH        },
-        { "tt",   FORMAT_DELTA_SHOWN  },
-        { "ttt",  FORMAT_ABSOLUTE_DATE},
-        { "tttt", FORMAT_RELATIVE     },
+        { "r", FORMAT_RELATIVE },     { "a", FORMAT_ABSOLUTE },        { "ad", FORMAT_ABSOLUTE_DATE },
+        { "d", FORMAT_DELTA },        { "dd", FORMAT_DELTA_SHOWN },    { "e", FORMAT_EPOCH },
+        { "u", FORMAT_UTC },          { "ud", FORMAT_UTC_DATE },       { "t", FORMAT_EPOCH },
+        { "tt", FORMAT_DELTA_SHOWN }, { "ttt", FORMAT_ABSOLUTE_DATE }, { "tttt", FORMAT_RELATIVE },
     };
     for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
         if (!strcmp(words[i].word, word))

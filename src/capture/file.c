@@ -208,12 +208,8 @@ int capture_dlt(uint16_t link_type)
         uint16_t link_type;
         int dlt;
     } differing[] = {
-        {100,           DLT_ATM_RFC1483},
-        { LINKTYPE_RAW, DLT_RAW        },
-        { 102,          DLT_SLIP_BSDOS },
-        { 103,          DLT_PPP_BSDOS  },
-        { 106,          DLT_ATM_CLIP   },
-        { 246,          DLT_PFSYNC     },
+        { 100, DLT_ATM_RFC1483 }, { LINKTYPE_RAW, DLT_RAW }, { 102, DLT_SLIP_BSDOS },
+        { 103, DLT_PPP_BSDOS },   { 106, DLT_ATM_CLIP },     { 246, DLT_PFSYNC },
     };
     for (size_t i = 0; i < sizeof differing / sizeof *differing; i++)
         if (differing[i].link_type == link_type)

@@ -68,7 +68,7 @@ static int next(struct capture *c, struct record *record, struct error *error)
     if (result != 1)
         return capture_damaged(c, offset, error, "%s", pcap_geterr(c->libpcap));
     *record = (struct record){
-        .bytes = {bytes, header->caplen},
+        .bytes = { bytes, header->caplen },
         .wire_length = header->len,
         .time = (int64_t)header->ts.tv_sec * 1000000000 + header->ts.tv_usec, /* nanoseconds, as asked for */
         .timed = true,

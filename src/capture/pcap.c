@@ -94,7 +94,7 @@ static int next(struct capture *c, struct record *record, struct error *error)
     int64_t seconds = capture_load32(header, c->swapped);
     int64_t fraction = capture_load32(header + 4, c->swapped);
     *record = (struct record){
-        .bytes = {header + RECORD_HEADER, captured},
+        .bytes = { header + RECORD_HEADER, captured },
         .wire_length = wire_length,
         .time = seconds * 1000000000 + fraction * c->pcap.fraction,
         .timed = true,

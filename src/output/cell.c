@@ -10,60 +10,26 @@ struct shape {
     uint8_t title, name; /* enum form */
 };
 static const struct shape shapes[] = {
-    {FULL,      FULL   },
-    { SHORT,    FULL   },
-    { FULL,     SHORT  },
-    { SHORT,    SHORT  },
-    { FULL,     NOTHING},
-    { SHORT,    NOTHING},
-    { INITIALS, NOTHING},
-    { NOTHING,  NOTHING},
+    { FULL, FULL },    { SHORT, FULL },    { FULL, SHORT },       { SHORT, SHORT },
+    { FULL, NOTHING }, { SHORT, NOTHING }, { INITIALS, NOTHING }, { NOTHING, NOTHING },
 };
 static const struct shape kind_shapes[] = {
-    {FULL,     FULL    },
-    { NOTHING, FULL    },
-    { NOTHING, SHORT   },
-    { FULL,    INITIALS},
-    { FULL,    NOTHING },
-    { SHORT,   NOTHING },
-    { NOTHING, NOTHING },
+    { FULL, FULL },    { NOTHING, FULL },  { NOTHING, SHORT },   { FULL, INITIALS },
+    { FULL, NOTHING }, { SHORT, NOTHING }, { NOTHING, NOTHING },
 };
 
 /* How the words of headers are shortened, in the usual way. */
 static const struct {
     const char *word, *brief;
 } abbreviations[] = {
-    {"Acknowledgment",  "Ack"  },
-    { "Address",        "Addr" },
-    { "Autonomous",     "Auto" },
-    { "Checksum",       "Cksum"},
-    { "Code",           "Code" },
-    { "Configuration",  "Conf" },
-    { "Destination",    "Dst"  },
-    { "Differentiated", "Diff" },
-    { "Extended",       "Ext"  },
-    { "Fragment",       "Frag" },
-    { "Hardware",       "HW"   },
-    { "Header",         "Hdr"  },
-    { "Identification", "ID"   },
-    { "Identifier",     "ID"   },
-    { "Information",    "Info" },
-    { "Length",         "Len"  },
-    { "Maximum",        "Max"  },
-    { "Multicast",      "Mcast"},
-    { "Number",         "No"   },
-    { "Option",         "Opt"  },
-    { "Options",        "Opts" },
-    { "Permitted",      "Perm" },
-    { "Preference",     "Pref" },
-    { "Preferred",      "Pref" },
-    { "Priority",       "Prio" },
-    { "Protocol",       "Proto"},
-    { "Reserved",       "Res"  },
-    { "Response",       "Resp" },
-    { "Sequence",       "Seq"  },
-    { "Source",         "Src"  },
-    { "Version",        "Ver"  },
+    { "Acknowledgment", "Ack" }, { "Address", "Addr" },       { "Autonomous", "Auto" },  { "Checksum", "Cksum" },
+    { "Code", "Code" },          { "Configuration", "Conf" }, { "Destination", "Dst" },  { "Differentiated", "Diff" },
+    { "Extended", "Ext" },       { "Fragment", "Frag" },      { "Hardware", "HW" },      { "Header", "Hdr" },
+    { "Identification", "ID" },  { "Identifier", "ID" },      { "Information", "Info" }, { "Length", "Len" },
+    { "Maximum", "Max" },        { "Multicast", "Mcast" },    { "Number", "No" },        { "Option", "Opt" },
+    { "Options", "Opts" },       { "Permitted", "Perm" },     { "Preference", "Pref" },  { "Preferred", "Pref" },
+    { "Priority", "Prio" },      { "Protocol", "Proto" },     { "Reserved", "Res" },     { "Response", "Resp" },
+    { "Sequence", "Seq" },       { "Source", "Src" },         { "Version", "Ver" },
 };
 
 static const char *abbreviate(const char *word, size_t n)

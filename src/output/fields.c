@@ -7,6 +7,7 @@
 #include "dissectors/registry.h"
 #include "output/lookup.h"
 #include "output/value.h"
+#include "protocol/sink.h"
 #include <stdlib.h>
 
 enum { REFS_MAX = 64 };
@@ -18,6 +19,7 @@ struct column {
     uint8_t hot_bit; /* not 0: refs[0] has a hot copy, good while this bit of `again` is clear */
     bool frame;      /* what is known of a packet before its first byte */
     bool plain;      /* one row, no option's, at most once in a layer */
+    bool mixed;      /* rows of several kinds of options, or rows that repeat: their order needs a walk */
 };
 
 struct fields {
@@ -50,6 +52,15 @@ static int unknown(const char *name, struct error *error)
     return error_set(error, ERROR_NOT_FOUND, _("fields: no field '%s'; 'peel fields' lists them"), name);
 }
 
+static bool is_mixed(const struct field_ref *refs, unsigned count)
+{
+    for (unsigned i = 0; i + 1 < count; i++)
+        for (unsigned k = i + 1; k < count; k++)
+            if (refs[i].protocol == refs[k].protocol && (refs[i].run || refs[i].field->stride))
+                return true;
+    return false;
+}
+
 static int open_column(struct column *column, const char *name, struct error *error)
 {
     struct field_ref refs[REFS_MAX];
@@ -67,6 +78,7 @@ static int open_column(struct column *column, const char *name, struct error *er
     if (n == 1 && refs[0].field->hot)
         column->hot_bit = refs[0].protocol->hot;
     column->frame = refs[0].protocol == &frame_protocol;
+    column->mixed = is_mixed(refs, n);
     column->plain = n == 1 && !refs[0].run && !refs[0].field->stride;
     return 0;
 }
@@ -142,6 +154,23 @@ static void read_plain(const struct field *field, const struct packet *packet, c
         add(cell, field, &value);
 }
 
+/* A walk that keeps to a column's rows. */
+struct column_sink {
+    struct sink sink;
+    const struct column *column;
+    struct cell *cell;
+};
+
+static void add_if_asked(struct sink *sink, const struct field *field, const struct value *value)
+{
+    struct column_sink *s = (struct column_sink *)sink;
+    for (unsigned i = 0; i < s->column->count; i++)
+        if (s->column->refs[i].field == field) {
+            add(s->cell, field, value);
+            return;
+        }
+}
+
 static void write_walked(const struct column *column, const struct packet *packet, struct cell *cell)
 {
     static const struct layer frame = { .protocol = &frame_protocol };
@@ -154,6 +183,11 @@ static void write_walked(const struct column *column, const struct packet *packe
         if (column->plain) {
             if (layer->protocol == column->refs[0].protocol)
                 read_plain(column->refs[0].field, packet, layer, cell);
+            continue;
+        }
+        if (column->mixed) {
+            struct column_sink s = { .sink.field = add_if_asked, .column = column, .cell = cell };
+            walk_layer(packet, layer, &s.sink);
             continue;
         }
         for (unsigned k = 0; k < column->count; k++)

@@ -9,10 +9,10 @@ enum mark { MARK_DOT, MARK_ARROW, MARK_CUT, MARK_TIMES };
 static inline const char *mark(const struct style *style, enum mark which)
 {
     static const char *const signs[][2] = {
-        {"·",   "-" },
-        { "→", "->"},
+        { "·", "-" },
+        { "→", "->" },
         { "…", "~" },
-        { "·",  "*" },
+        { "·", "*" },
     };
     return signs[which][style->ascii];
 }

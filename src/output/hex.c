@@ -1,5 +1,6 @@
 #include "output/hex.h"
 #include "base/text.h"
+#include "dissectors/registry.h"
 #include "output/heading.h"
 #include "protocol/protocol.h"
 
@@ -43,18 +44,15 @@ static void write_bytes(struct buffer *out, struct span bytes, size_t from, cons
     }
 }
 
-/* The link header is a first layer that is no ethertype's payload as well: raw IP is the network layer already. */
+/* The link header is the first layer, unless that is IP itself. */
 static size_t link_length(const struct packet *packet)
 {
     if (!packet->layer_count)
         return 0;
-    bool link = false;
-    for (const struct key *key = packet->layers[0].protocol->keys; key && key->space; key++) {
-        if (key->space == KEY_ETHERTYPE)
-            return 0;
-        link |= key->space == KEY_LINK;
-    }
-    return link ? packet->layers[0].length : 0;
+    const struct protocol *first = packet->layers[0].protocol;
+    bool network =
+        first == registry_lookup(KEY_ETHERTYPE, 0x0800, 0) || first == registry_lookup(KEY_ETHERTYPE, 0x86dd, 0);
+    return network || first == &data_protocol ? 0 : packet->layers[0].length;
 }
 
 void hex_write(struct buffer *out, const struct packet *packet, bool link, const struct style *style)

@@ -40,6 +40,7 @@ enum op_kind {
     OP_GUARD,       /* skips the next op unless the layer's flags are right */
     OP_BE16,        /* numbers of whole bytes, */
     OP_BE32,        /* big-endian */
+    OP_ADJUSTED,    /* the same, where the row makes another number of it */
     OP_KEPT,        /* a segment of up to 8 bytes, */
     OP_KEPT_WIDE,   /* longer */
     OP_KEPT_HEADER, /* rows that depend on all of the header, if it is short */
@@ -87,8 +88,9 @@ struct segment {
     uint32_t size, room; /* bytes it is read from; bytes its text takes at most */
     uint64_t mask[4];    /* which bits the rows read, loaded as the bytes are */
     uint32_t stride, slots;
-    int32_t vain; /* how many texts more were kept than found again, for headers */
-    char *kept;   /* slots, made when first used */
+    bool adjusted; /* a row may make another value of its bytes */
+    int32_t vain;  /* how many texts more were kept than found again, for headers */
+    char *kept;    /* slots, made when first used */
     const struct plan *plan;
     uint32_t key; /* of the first row */
 };
@@ -254,6 +256,8 @@ static bool note_row(struct json *j, struct plan *plan, const struct field *f, u
 }
 
 /* Keys of option rows are arrays. */
+static bool note_run(struct json *j, struct plan *plan, const struct tlv_set *set);
+
 static bool note_option_rows(struct json *j, struct plan *plan, const struct field *rows)
 {
     uint32_t key;
@@ -262,7 +266,19 @@ static bool note_option_rows(struct json *j, struct plan *plan, const struct fie
             return false;
         plan->keys[key].shared |= plan->keys[key].row != NULL;
         plan->keys[key].many = true;
+        if (f->type == FIELD_TLVS && !note_run(j, plan, f->tlvs))
+            return false;
     }
+    return true;
+}
+
+static bool note_run(struct json *j, struct plan *plan, const struct tlv_set *set)
+{
+    if (!note_option_rows(j, plan, set->common))
+        return false;
+    for (const struct tlv *tlv = set->kinds; tlv->title; tlv++)
+        if (!note_option_rows(j, plan, tlv->fields))
+            return false;
     return true;
 }
 
@@ -277,13 +293,8 @@ static bool note_rows(struct json *j, struct plan *plan, const struct field *row
         plan->keys[key].many |= (f->flags & FIELD_MANY) || f->stride;
     }
     for (const struct field *f = rows; f && f->abbrev; f++) {
-        if (f->type != FIELD_TLVS)
-            continue;
-        if (!note_option_rows(j, plan, f->tlvs->common))
+        if (f->type == FIELD_TLVS && !note_run(j, plan, f->tlvs))
             return false;
-        for (const struct tlv *tlv = f->tlvs->kinds; tlv->title; tlv++)
-            if (!note_option_rows(j, plan, tlv->fields))
-                return false;
     }
     return true;
 }
@@ -339,7 +350,7 @@ static bool is_calm(const struct field *f)
 static bool joins(struct json *j, const struct plan *plan, struct coverage *c, const struct field *f)
 {
     if (!is_plain(f) || !is_calm(f) || f->role == ROLE_CHECKSUM || !value_room(f) || key_of(j, plan, f)->many ||
-        has_twin(plan, f))
+        has_twin(plan, f) || (f->adjust && f->type != FIELD_IPV4))
         return false;
     struct coverage wider = *c;
     if (!cover(&wider, f->bit, f->width) || !cover_conditions(&wider, f->when))
@@ -417,8 +428,10 @@ static struct segment *make_segment(struct json *j, const struct plan *plan, con
         s->mask[0] = load_narrow(mask, s->size);
     else
         load_wide(s->mask, mask, s->size);
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
         s->room += key_of(j, plan, &rows[i])->length + kept_room(&rows[i]);
+        s->adjusted |= rows[i].adjust != NULL;
+    }
     s->stride = (uint32_t)(sizeof(struct slot) + s->room + 63) / 64 * 64;
     uint32_t most = s->size <= 8 ? NARROW_SLOTS : WIDE_SLOTS;
     s->slots = s->size == 1 ? 256 : most;
@@ -446,7 +459,7 @@ static int compile_segment(struct json *j, const struct plan *plan, const struct
 /* Whether a row depends on nothing but the header's bytes. */
 static bool is_of_header(struct json *j, const struct plan *plan, const struct field *f)
 {
-    return f->abbrev && !f->note_bit && !f->read && !f->only && !f->never && !f->stride && !f->times &&
+    return f->abbrev && !f->note_bit && !f->read && !f->adjust && !f->only && !f->never && !f->stride && !f->times &&
            f->type != FIELD_TLVS && (f->when || f->after || f->sized) && !key_of(j, plan, f)->many &&
            !has_twin(plan, f);
 }
@@ -539,7 +552,7 @@ static void compile_row(const struct plan *plan, const struct field *f, struct o
         op->kind = (uint8_t)read_op(f);
     } else if (is_plain(f) && f->type == FIELD_UINT && !f->unit && !(f->bit % 8) &&
                (f->width == 16 || f->width == 32)) {
-        op->kind = f->width == 16 ? OP_BE16 : OP_BE32;
+        op->kind = f->adjust ? OP_ADJUSTED : f->width == 16 ? OP_BE16 : OP_BE32;
         op->offset = f->bit / 8;
         op->need = (uint16_t)((f->bit + f->width) / 8);
     } else if (f->type == FIELD_BYTES && !f->width && !f->after && !f->sized && !f->stride && !(f->bit % 8)) {
@@ -991,8 +1004,11 @@ static bool is_shapely(const struct field *f)
 {
     struct field once = *f;
     once.stride = 0;
-    return is_plain(&once) && !f->when && !f->only && !f->never;
+    return is_plain(&once) && !f->adjust && !f->when && !f->only && !f->never;
 }
+
+static void gather_options(struct json *j, struct plan *plan, const struct field *f, const struct place *place,
+                           const struct value *value);
 
 static void gather_rows(struct json *j, struct plan *plan, const struct place *place, uint32_t run)
 {
@@ -1000,7 +1016,10 @@ static void gather_rows(struct json *j, struct plan *plan, const struct place *p
     for (const struct field *f = place->rows; f && f->abbrev; f++) {
         uint32_t key = find_row(j, plan, f)->key, count = j->piece_count;
         for (unsigned turn = 0; field_read(f, place, turn, &value); turn++) {
-            gather(j, plan, key, f, &value);
+            if (f->type == FIELD_TLVS)
+                gather_options(j, plan, f, place, &value);
+            else
+                gather(j, plan, key, f, &value);
             if (j->recording && j->piece_count > count)
                 record_row(&j->making, f, value.bit / 8 - run, (uint32_t)value.bytes.left,
                            &j->pieces[j->piece_count - 1]);
@@ -1026,7 +1045,9 @@ static void gather_options(struct json *j, struct plan *plan, const struct field
         inside.rows = f->tlvs->common;
         gather_rows(j, plan, &inside, start);
         inside.rows = option.tlv->fields;
-        if (option_is_read(&option, place->layer))
+        inside.bytes = span_part(option.bytes, option.head, option.bytes.left);
+        inside.start += (uint32_t)option.head;
+        if (option_has_rows(&option, place->layer))
             gather_rows(j, plan, &inside, start);
     }
 }
@@ -1160,6 +1181,19 @@ static char *put_fresh(struct json *j, const struct segment *s, struct slot *slo
     return at;
 }
 
+/* Whether the rows that may make another address of their bytes leave them as they are. */
+static bool says_wire(const struct segment *s, const struct place *place)
+{
+    for (const struct field *f = s->rows; f < s->rows + s->count; f++) {
+        if (!f->adjust)
+            continue;
+        uint32_t wire = load_be32(place->bytes.at + f->bit / 8);
+        if (f->adjust(place, wire) != wire)
+            return false;
+    }
+    return true;
+}
+
 static struct slot *first_slot(struct segment *s)
 {
     s->kept = calloc(1, (size_t)s->slots * s->stride + CHUNK);
@@ -1171,7 +1205,7 @@ static inline char *put_narrow(struct json *j, struct segment *s, const struct p
 {
     uint64_t words[4] = { load_narrow(bytes, s->size) & s->mask[0] };
     uint64_t mix = words[0] * UINT64_C(0x9e3779b97f4a7c15);
-    if (__builtin_expect(!s->kept && !first_slot(s), 0))
+    if (__builtin_expect((s->adjusted && !says_wire(s, place)) || (!s->kept && !first_slot(s)), 0))
         return put_fresh(j, s, NULL, words, place, at);
     struct slot *slot = (struct slot *)(s->kept + (mix >> 32 & (s->slots - 1)) * s->stride);
     if (slot->bytes[0] != words[0] || !slot->length)
@@ -1193,7 +1227,7 @@ static inline char *put_wide(struct json *j, struct segment *s, const struct pla
     load_wide(w, bytes, s->size);
     for (unsigned i = 0; i < 4; i++)
         w[i] &= s->mask[i];
-    if (__builtin_expect(!s->kept && !first_slot(s), 0))
+    if (__builtin_expect((s->adjusted && !says_wire(s, place)) || (!s->kept && !first_slot(s)), 0))
         return put_fresh(j, s, NULL, w, place, at);
     struct slot *slot = wide_slot(s, w);
     if ((slot->bytes[0] ^ w[0]) | (slot->bytes[1] ^ w[1]) | (slot->bytes[2] ^ w[2]) | (slot->bytes[3] ^ w[3]) ||
@@ -1332,6 +1366,10 @@ static char *put_rows(struct json *j, struct buffer *out, struct plan *plan, con
         case OP_BE32:
             at = put_decimal(j, put_key(at, op), load_be32(h + op->offset));
             break;
+        case OP_ADJUSTED:
+            at = put_text(at, op->text, op->length);
+            at = write_decimal(at, op->field->adjust(place, bits_load(h, op->field->bit, op->field->width)));
+            break;
         case OP_KEPT:
             at = put_narrow(j, op->segment, place, h + op->offset, at);
             break;
@@ -1443,14 +1481,12 @@ static void walked_option_end(struct sink *sink)
 
 static char *put_walk(struct json *j, struct buffer *out, struct plan *plan, const struct place *place, char *at)
 {
-    struct walk_sink w = {
-        .sink = {.field = walked_field, .option = walked_option, .option_end = walked_option_end},
-        .json = j,
-        .out = out,
-        .plan = plan,
-        .place = place,
-        .at = at
-    };
+    struct walk_sink w = { .sink = { .field = walked_field, .option = walked_option, .option_end = walked_option_end },
+                           .json = j,
+                           .out = out,
+                           .plan = plan,
+                           .place = place,
+                           .at = at };
     plan->protocol->walk(place->packet, place->layer, &w.sink);
     return w.at;
 }

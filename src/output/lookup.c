@@ -15,10 +15,13 @@ static bool each_row(const struct each *each, struct field_ref ref, const struct
         ref.field = f;
         if (!each->call(each->context, &ref))
             return false;
-        if (f->type != FIELD_TLVS)
+        if (f->type != FIELD_TLVS || ref.outer_run)
             continue;
         struct field_ref inside = ref;
+        inside.outer_run = ref.run;
+        inside.outer_tlv = ref.tlv;
         inside.run = f;
+        inside.tlv = NULL;
         if (!each_row(each, inside, f->tlvs->common))
             return false;
         for (inside.tlv = f->tlvs->kinds; inside.tlv->title; inside.tlv++)
@@ -72,27 +75,46 @@ static void read_row(const struct field *field, const struct place *place,
     }
 }
 
+struct reading {
+    const struct field_ref *ref;
+    void (*found)(void *, const struct field *, const struct value *);
+    void *context;
+};
+
+/* The field in each option of a run; where the run is the outer one, in each option of the runs within. */
+static void read_run(const struct reading *r, const struct field *run, const struct tlv *tlv, const struct place *place)
+{
+    bool outer = run == r->ref->outer_run;
+    struct value value;
+    struct option option;
+    if (!field_read(run, place, 0, &value))
+        return;
+    while (tlv_next(run->tlvs, &value.bytes, &option)) {
+        if (tlv && (tlv != option.tlv || !option_has_rows(&option, place->layer)))
+            continue;
+        size_t head = tlv ? option.head : 0;
+        struct place inside = *place;
+        inside.bytes = span_part(option.bytes, head, option.bytes.left);
+        inside.start = place->start + (uint32_t)(inside.bytes.at - place->bytes.at);
+        inside.rows = outer ? tlv ? tlv->fields : run->tlvs->common : r->ref->rows;
+        if (outer)
+            read_run(r, r->ref->run, r->ref->tlv, &inside);
+        else
+            read_row(r->ref->field, &inside, r->found, r->context);
+    }
+}
+
 void lookup_read(const struct field_ref *ref, const struct packet *packet, const struct layer *layer,
                  void (*found)(void *context, const struct field *field, const struct value *value), void *context)
 {
     struct place place = {
         .packet = packet, .layer = layer, .rows = layer->protocol->fields, .bytes = layer_header(packet, layer)
     };
-    if (!ref->run) {
+    struct reading reading = { ref, found, context };
+    if (!ref->run)
         read_row(ref->field, &place, found, context);
-        return;
-    }
-    struct value run;
-    if (!field_read(ref->run, &place, 0, &run))
-        return;
-    struct option option;
-    struct place inside = place;
-    inside.rows = ref->rows;
-    while (tlv_next(ref->run->tlvs, &run.bytes, &option)) {
-        if (ref->tlv && (ref->tlv != option.tlv || !option_is_read(&option, layer)))
-            continue;
-        inside.bytes = option.bytes;
-        inside.start = (uint32_t)(option.bytes.at - place.bytes.at);
-        read_row(ref->field, &inside, found, context);
-    }
+    else if (ref->outer_run)
+        read_run(&reading, ref->outer_run, ref->outer_tlv, &place);
+    else
+        read_run(&reading, ref->run, ref->tlv, &place);
 }

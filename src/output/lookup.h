@@ -4,8 +4,10 @@
 
 struct field_ref {
     const struct protocol *protocol;
-    const struct field *run;  /* the options' row when the field is an option's, else NULL */
-    const struct tlv *tlv;    /* the option; NULL with run set: one of the rows that every option has */
+    const struct field *run;       /* the options' row when the field is an option's, else NULL */
+    const struct tlv *tlv;         /* the option; NULL with run set: one of the rows that every option has */
+    const struct field *outer_run; /* where that run is itself in an option of another one, else NULL */
+    const struct tlv *outer_tlv;
     const struct field *rows; /* the table that field is a row of */
     const struct field *field;
 };

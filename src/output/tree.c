@@ -193,10 +193,9 @@ static void on_layer_end(struct sink *sink, const struct packet *packet, const s
 
 void tree_write(struct buffer *out, const struct packet *packet, const struct style *style)
 {
-    struct tree t = {
-        .sink = {on_layer, on_field, on_option, on_option_end, on_layer_end},
-          .out = out, .style = style
-    };
+    struct tree t = { .sink = { on_layer, on_field, on_option, on_option_end, on_layer_end },
+                      .out = out,
+                      .style = style };
     struct layer frame = { .protocol = &frame_protocol };
     walk_layer(packet, &frame, &t.sink);
     walk_packet(packet, &t.sink);

@@ -102,12 +102,12 @@ uint32_t checksum_pseudo(const struct network *network, uint8_t protocol, uint32
 }
 
 const struct value_name checksum_status_names[] = {
-    {CHECKSUM_BAD,          "Bad"        },
-    { CHECKSUM_GOOD,        "Good"       },
-    { CHECKSUM_UNVERIFIED,  "Unverified" },
-    { CHECKSUM_NOT_PRESENT, "Not present"},
-    { CHECKSUM_ILLEGAL,     "Illegal"    },
-    { 0,                    NULL         },
+    { CHECKSUM_BAD, "Bad" },
+    { CHECKSUM_GOOD, "Good" },
+    { CHECKSUM_UNVERIFIED, "Unverified" },
+    { CHECKSUM_NOT_PRESENT, "Not present" },
+    { CHECKSUM_ILLEGAL, "Illegal" },
+    { 0, NULL },
 };
 
 enum checksum_status checksum_verify(const struct packet *packet, const struct layer *layer, uint8_t protocol)

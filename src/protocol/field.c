@@ -58,6 +58,9 @@ static void locate(const struct field *f, const struct place *place, uint32_t *b
         *width = 0;
     } else if (f->sized) {
         *width = told(f->sized, place) * 8;
+    } else if (f->measure) {
+        size_t n = f->measure(span_part(place->bytes, *bit / 8, place->bytes.left));
+        *width = n && n <= place->bytes.left ? (uint32_t)n * 8 : all + 8; /* a broken one reaches beyond the header */
     } else if (!f->width) {
         *width = all > *bit ? all - *bit : 0;
     }
@@ -98,6 +101,26 @@ static bool read_note(const struct field *f, const struct place *place, struct v
     return true;
 }
 
+/* The bit of a bitmap that is the turn-th one set. */
+static bool read_set(const struct field *f, const struct place *place, uint32_t bit, uint32_t width, unsigned turn,
+                     struct value *value)
+{
+    if (width > place->bytes.left * 8 || bit > place->bytes.left * 8 - width)
+        return false;
+    for (uint32_t i = 0; i < width; i++) {
+        uint32_t at = bit + i;
+        if (!(place->bytes.at[at / 8] << at % 8 & 0x80) || turn--)
+            continue;
+        *value = (struct value){
+            .bytes = {place->bytes.at + at / 8, 1},
+              .bit = at + place->start * 8, .width = 1
+        };
+        value->u = f->adjust ? f->adjust(place, i) : i;
+        return true;
+    }
+    return false;
+}
+
 bool field_read(const struct field *f, const struct place *place, unsigned turn, struct value *value)
 {
     if (f->note_bit)
@@ -114,6 +137,8 @@ bool field_read(const struct field *f, const struct place *place, unsigned turn,
     }
     if ((f->when || f->only || f->never || f->needs) && !present(f, place))
         return false;
+    if (f->flags & FIELD_SET)
+        return read_set(f, place, bit, width, turn, value);
     bit += turn * f->stride * 8u;
     if (f->times && turn >= told(f->times, place))
         return false;

@@ -42,6 +42,7 @@ enum field_role {
 
 enum field_flag {
     FIELD_MANY = 1,   /* may occur more than once in a layer: an array in JSON. Rows of options need not say it. */
+    FIELD_SET = 4,    /* a bitmap (FIELD_UINT, with a stride): occurs once for each bit that is set, as its number */
     FIELD_HIDDEN = 2, /* answers to its name in -e, -Y and JSON, but is not drawn in trees and diagrams */
 };
 
@@ -87,16 +88,20 @@ struct field {
     uint8_t stride;      /* repeats every so many bytes, to the end of the header */
     uint8_t times;       /* row + 1: but not oftener than that row's value says */
     uint8_t only, never; /* enum layer_flag: only in layers that have one of these; never in such */
-    uint8_t needs;              /* shown only where so many bytes of the header are there; 0: its own are enough */
+    uint8_t needs;       /* shown only where so many bytes of the header are there; 0: its own are enough */
     const struct when *when;
     const struct value_name *names;
     const struct tlv_set *tlvs; /* FIELD_TLVS */
     const char *also;           /* a second name, shared with other rows: ip.addr, tcp.port */
     /* Not from bytes: from the note that the tracker wrote (offset into struct note and the bit that says it is
-     * there), or computed when asked for; read returns false where the field is absent. */
+     * there), or computed when asked for; read returns false where the field is absent. Text that it made lies in
+     * scratch of the dissector's, good until the next one is made. */
     uint16_t note;
     uint8_t note_bit; /* enum note_bit + 1 */
     bool (*read)(const struct place *place, struct value *value);
+    /* Its bytes themselves tell its length (a DNS name): how many of those that are left it takes, 0 if they break off
+     * or are none. What begins after a broken one is absent. `read` may say what it means. */
+    size_t (*measure)(struct span rest);
     /* From bytes, but they do not say all (a count from elsewhere, a 0 that stands for the rest): what the field shows
      * for the number that was read. */
     uint64_t (*adjust)(const struct place *place, uint64_t wire);

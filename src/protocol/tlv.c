@@ -5,6 +5,14 @@ static size_t load(const uint8_t *bytes, uint8_t size)
     return size == 2 ? load_be16(bytes) : *bytes;
 }
 
+static const struct tlv *find_kind(const struct tlv_set *set, size_t kind)
+{
+    const struct tlv *tlv = set->kinds;
+    while (tlv->kind != kind && tlv[1].title)
+        tlv++;
+    return tlv;
+}
+
 bool tlv_next(const struct tlv_set *set, struct span *run, struct option *option)
 {
     if (!run->left)
@@ -15,9 +23,7 @@ bool tlv_next(const struct tlv_set *set, struct span *run, struct option *option
     if (run->left < set->kind_size) {
         option->broken = true;
     } else {
-        size_t kind = load(run->at, set->kind_size);
-        while (tlv->kind != kind && tlv[1].title)
-            tlv++;
+        tlv = find_kind(set, set->head ? SIZE_MAX : load(run->at, set->kind_size));
     }
     option->tlv = tlv;
     size_t length = set->kind_size;
@@ -38,6 +44,11 @@ bool tlv_next(const struct tlv_set *set, struct span *run, struct option *option
     }
     option->bytes.left = length;
     span_pull(run, length);
+    if (set->head) {
+        size_t kind = SIZE_MAX;
+        option->head = set->head(option->bytes, &kind);
+        option->tlv = find_kind(set, kind);
+    }
     if (tlv->stop)
         *run = (struct span){ 0 };
     return true;

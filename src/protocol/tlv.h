@@ -7,7 +7,7 @@
 struct tlv {
     uint16_t kind;
     const char *title;          /* NULL ends the array; this last row stands for kinds that are not known */
-    const struct field *fields; /* rows over the whole option, kind and length included */
+    const struct field *fields; /* rows over the whole option, kind and length included; see head below */
     bool alone;                 /* no length and no value: NOP */
     bool stop;                  /* the last option: what follows is padding */
 };
@@ -19,6 +19,9 @@ struct tlv_set {
     /* For records that hold counts instead of a length (IGMPv3 and MLDv2 group records): how long the first one of
      * the run is, 0 if it is broken. NULL: the length is where length_size says. */
     size_t (*measure)(struct span run);
+    /* For records whose kind stands behind something of its own length (DNS: a name): tells the kind of one that is
+     * whole, and how many of its bytes come before those that the rows of its kind count from. */
+    size_t (*head)(struct span record, size_t *kind);
     const struct field *common; /* rows that every option has: kind, length. alone ones are cut off there. */
     const struct tlv *kinds;
 };
@@ -26,15 +29,15 @@ struct tlv_set {
 struct option {
     const struct tlv *tlv; /* never NULL */
     struct span bytes;     /* the whole option; never empty */
+    size_t head;           /* so many bytes in front of what the rows of its kind count from: 0 without set->head */
     bool broken;           /* its length is less than its own head or reaches beyond the run; it is the last then */
 };
 
-/* Takes the next option off the run. False when the run is empty. After a broken or a last option the run is empty. */
-bool tlv_next(const struct tlv_set *set, struct span *run, struct option *option);
-
-/* Whether an option's own rows are read: of one that is broken only where the capture ends within it, so that what is
- * there of it can be believed. */
-static inline bool option_is_read(const struct option *option, const struct layer *layer)
+/* Whether the rows of its kind are read: of a broken one if it was the capture that cut it off. */
+static inline bool option_has_rows(const struct option *option, const struct layer *layer)
 {
     return option->tlv->fields && (!option->broken || layer->verdict == VERDICT_CUT);
 }
+
+/* Takes the next option off the run. False when the run is empty. After a broken or a last option the run is empty. */
+bool tlv_next(const struct tlv_set *set, struct span *run, struct option *option);

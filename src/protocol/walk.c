@@ -21,8 +21,10 @@ static void walk_options(const struct field *f, const struct place *place, const
             inside.rows = f->tlvs->common;
             walk_rows(&inside, sink);
         }
-        if (option_is_read(&option, place->layer)) {
+        if (option_has_rows(&option, place->layer)) {
             inside.rows = option.tlv->fields;
+            inside.bytes = span_part(option.bytes, option.head, option.bytes.left);
+            inside.start += (uint32_t)option.head;
             walk_rows(&inside, sink);
         }
         if (sink->option_end)

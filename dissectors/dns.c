@@ -1,0 +1,900 @@
+/* Domain Name System (RFC 1035), and the two that borrow its messages for the local link: multicast DNS (RFC 6762) and
+ * LLMNR (RFC 4795). A message is a header and four sections of records. A name in it may end in a pointer to an earlier
+ * one, so names are spelled out into scratch; following pointers only backwards ends every one of them. */
+#include "base/address.h"
+#include "base/text.h"
+#include "protocol/protocol.h"
+#include "protocol/tlv.h"
+
+enum {
+    HEADER = 12,
+    QUESTION_TAIL = 4, /* type and class behind a question's name; */
+    RECORD_TAIL = 10,  /* with time to live and length behind a record's: RFC 1035, 4.1 */
+    DATA = 8,          /* from the class on, where the data begin */
+    SECTIONS = 4,
+    QUESTIONS = 0,
+    ANSWERS = 1,
+    LABEL_MOST = 63,
+    TEXT_MOST = 1024, /* 255 bytes are allowed (RFC 1035, 2.3.4); more than that is shown all the same */
+    JUMPS_MOST = 128,
+    POINTER = 0xc0,
+    RESPONSE = 0x8000,
+};
+enum type {
+    A = 1,
+    NS = 2,
+    CNAME = 5,
+    SOA = 6,
+    PTR = 12,
+    HINFO = 13,
+    MX = 15,
+    TXT = 16,
+    AAAA = 28,
+    SRV = 33,
+    NAPTR = 35,
+    DNAME = 39,
+    OPT = 41,
+    DS = 43,
+    SSHFP = 44,
+    RRSIG = 46,
+    NSEC = 47,
+    DNSKEY = 48,
+    TLSA = 52,
+    SVCB = 64,
+    HTTPS = 65,
+    SPF = 99,
+    ANY = 255,
+    CAA = 257,
+};
+
+extern const struct protocol mdns_protocol;
+
+/* --- names --- */
+
+/* The bytes that a name takes where it stands: up to its end or its first pointer. 0 if there is no name. */
+static size_t name_length(struct span rest)
+{
+    for (size_t at = 0; at < rest.left; at += rest.at[at] + 1u) {
+        if (!rest.at[at])
+            return at + 1;
+        if (rest.at[at] >= POINTER)
+            return at + 2 <= rest.left ? at + 2 : 0;
+        if (rest.at[at] > LABEL_MOST)
+            return 0;
+    }
+    return 0;
+}
+
+/* Writes the name at an offset of the message, its labels joined with dots; the bytes written, 0 if it is broken. */
+static size_t spell(struct span message, size_t at, uint8_t text[TEXT_MOST])
+{
+    size_t n = 0, start = at;
+    for (unsigned jumps = 0; at < message.left && message.at[at];) {
+        uint8_t length = message.at[at];
+        if (length >= POINTER) {
+            if (at + 2 > message.left)
+                return 0;
+            at = load_be16(message.at + at) & 0x3fff;
+            if (at >= start || ++jumps > JUMPS_MOST)
+                return 0;
+            start = at;
+            continue;
+        }
+        if (length > LABEL_MOST || at + 1 + length > message.left || n + 1 + length > TEXT_MOST)
+            return 0;
+        if (n)
+            text[n++] = '.';
+        memcpy(text + n, message.at + at + 1, length);
+        n += length;
+        at += 1u + length;
+    }
+    if (at >= message.left)
+        return 0;
+    if (!n) {
+        memcpy(text, "<Root>", 6);
+        n = 6;
+    }
+    return n;
+}
+
+static bool read_name(const struct place *place, size_t at, struct value *value)
+{
+    static _Thread_local uint8_t text[TEXT_MOST];
+    size_t own = name_length(span_part(place->bytes, at, place->bytes.left));
+    size_t n = own ? spell(layer_header(place->packet, place->layer), place->start + at, text) : 0;
+    *value = (struct value){
+        .bytes = {text, n},
+          .bit = (place->start + (uint32_t)at) * 8, .width = (uint32_t)own * 8
+    };
+    return n;
+}
+
+static bool name_at_0(const struct place *place, struct value *value)
+{
+    return read_name(place, 0, value);
+}
+
+static bool name_at_2(const struct place *place, struct value *value)
+{
+    return read_name(place, 2, value);
+}
+
+static bool name_at_6(const struct place *place, struct value *value)
+{
+    return read_name(place, 6, value);
+}
+
+static bool name_at_18(const struct place *place, struct value *value)
+{
+    return read_name(place, 18, value);
+}
+
+static bool second_name(const struct place *place, struct value *value)
+{
+    size_t first = name_length(place->bytes);
+    return first && read_name(place, first, value);
+}
+
+/* --- records --- */
+
+/* A question's, or any other record's, length; 0 if its name has no end. It may be more than there is. */
+static size_t question_length(struct span run)
+{
+    size_t name = name_length(run);
+    return name ? name + QUESTION_TAIL : 0;
+}
+
+static size_t record_length(struct span run)
+{
+    size_t name = name_length(run);
+    return name && name + RECORD_TAIL <= run.left ? name + RECORD_TAIL + load_be16(run.at + name + 8) : 0;
+}
+
+static size_t question_head(struct span record, size_t *kind)
+{
+    (void)record, (void)kind;
+    return 0;
+}
+
+/* The rows of a kind count from the data on; those of OPT, which has other things there, from the class. */
+static size_t record_head(struct span record, size_t *kind)
+{
+    size_t name = name_length(record);
+    *kind = load_be16(record.at + name);
+    return name + (*kind == OPT ? 2 : RECORD_TAIL);
+}
+
+/* Where the whole records of a section begin and end. Returns how many more records the counts up to it claim than
+ * there are: they are cut off, or one of them is broken. */
+static unsigned find_section(struct span message, unsigned section, size_t *begin, size_t *end)
+{
+    *end = HEADER;
+    for (unsigned s = 0; s <= section; s++) {
+        *begin = *end;
+        for (unsigned count = load_be16(message.at + 4 + 2 * s); count; count--) {
+            struct span rest = span_part(message, *end, message.left);
+            size_t length = s == QUESTIONS ? question_length(rest) : record_length(rest);
+            if (!length || length > rest.left) {
+                *begin = s < section ? *end : *begin;
+                return count;
+            }
+            *end += length;
+        }
+    }
+    return 0;
+}
+
+static bool read_section(const struct place *place, unsigned section, struct value *value)
+{
+    size_t begin, end;
+    if (place->bytes.left < HEADER)
+        return false;
+    find_section(place->bytes, section, &begin, &end);
+    *value = (struct value){ .bytes = span_part(place->bytes, begin, end - begin),
+                             .bit = (uint32_t)begin * 8,
+                             .width = (uint32_t)(end - begin) * 8 };
+    return value->width;
+}
+
+static bool questions(const struct place *place, struct value *value)
+{
+    return read_section(place, QUESTIONS, value);
+}
+
+static bool answers(const struct place *place, struct value *value)
+{
+    return read_section(place, ANSWERS, value);
+}
+
+static bool authorities(const struct place *place, struct value *value)
+{
+    return read_section(place, 2, value);
+}
+
+static bool additionals(const struct place *place, struct value *value)
+{
+    return read_section(place, 3, value);
+}
+
+/* A number behind a record's name, absent from OPT. */
+static bool read_behind(const struct place *place, size_t offset, size_t size, struct value *value)
+{
+    size_t at = name_length(place->bytes) + offset;
+    if (at == offset || at + size > place->bytes.left || load_be16(place->bytes.at + at - offset) == OPT)
+        return false;
+    *value = (struct value){ .bytes = span_part(place->bytes, at, size),
+                             .bit = (place->start + (uint32_t)at) * 8,
+                             .width = (uint32_t)size * 8 };
+    value->u = bits_load(value->bytes.at, 0, value->width);
+    return true;
+}
+
+static bool is_srv(const struct place *place)
+{
+    size_t name = name_length(place->bytes);
+    return name && name + 2 <= place->bytes.left && load_be16(place->bytes.at + name) == SRV;
+}
+
+static bool record_name(const struct place *place, struct value *value)
+{
+    return !is_srv(place) && read_name(place, 0, value);
+}
+
+/* The name of a SRV record is of three parts: a service, a protocol, and where they are: RFC 2782 */
+static bool read_srv_part(const struct place *place, unsigned part, struct value *value)
+{
+    if (!is_srv(place) || !read_name(place, 0, value))
+        return false;
+    for (unsigned i = 0;; i++) {
+        const uint8_t *dot = memchr(value->bytes.at, '.', value->bytes.left);
+        size_t n = dot && i < 2 ? (size_t)(dot - value->bytes.at) : value->bytes.left;
+        if (i == part) {
+            value->bytes.left = n;
+            return n;
+        }
+        if (n == value->bytes.left)
+            return false;
+        span_pull(&value->bytes, n + 1);
+    }
+}
+
+static bool srv_service(const struct place *place, struct value *value)
+{
+    return read_srv_part(place, 0, value);
+}
+
+static bool srv_protocol(const struct place *place, struct value *value)
+{
+    return read_srv_part(place, 1, value);
+}
+
+static bool srv_name(const struct place *place, struct value *value)
+{
+    return read_srv_part(place, 2, value);
+}
+
+/* A string may be empty, and is there all the same. */
+static bool string(const struct place *place, struct value *value)
+{
+    *value = (struct value){ .bytes = span_part(place->bytes, 1, place->bytes.left), .bit = place->start * 8 + 8 };
+    value->width = (uint32_t)value->bytes.left * 8;
+    return place->bytes.left;
+}
+
+/* The top bit of a class means something else on the local link: RFC 6762, 5.4 and 10.2 */
+static bool is_multicast(const struct place *place)
+{
+    return place->layer->protocol == &mdns_protocol;
+}
+
+static uint64_t plain_class(const struct place *place, uint64_t wire)
+{
+    return is_multicast(place) ? wire & 0x7fff : wire;
+}
+
+static bool record_class(const struct place *place, struct value *value)
+{
+    bool there = read_behind(place, 2, 2, value);
+    value->u = plain_class(place, value->u);
+    return there;
+}
+
+static bool record_flush(const struct place *place, struct value *value)
+{
+    bool there = is_multicast(place) && read_behind(place, 2, 2, value);
+    value->u >>= 15;
+    value->width = 1;
+    value->bytes.left = there;
+    return there;
+}
+
+static bool record_ttl(const struct place *place, struct value *value)
+{
+    return read_behind(place, 4, 4, value);
+}
+
+static bool question_unicast(const struct place *place, struct value *value)
+{
+    bool there = is_multicast(place) && read_behind(place, 2, 2, value);
+    value->u >>= 15;
+    value->width = 1;
+    value->bytes.left = there;
+    return there;
+}
+
+static uint64_t type_of_bit(const struct place *place, uint64_t bit)
+{
+    return place->bytes.at[0] * UINT64_C(256) + bit;
+}
+
+/* --- tables --- */
+
+static const struct value_name types[] = {
+    {A,       "A"         },
+    { NS,     "NS"        },
+    { CNAME,  "CNAME"     },
+    { SOA,    "SOA"       },
+    { 10,     "NULL"      },
+    { PTR,    "PTR"       },
+    { HINFO,  "HINFO"     },
+    { MX,     "MX"        },
+    { TXT,    "TXT"       },
+    { AAAA,   "AAAA"      },
+    { 29,     "LOC"       },
+    { SRV,    "SRV"       },
+    { NAPTR,  "NAPTR"     },
+    { DNAME,  "DNAME"     },
+    { OPT,    "OPT"       },
+    { DS,     "DS"        },
+    { SSHFP,  "SSHFP"     },
+    { RRSIG,  "RRSIG"     },
+    { NSEC,   "NSEC"      },
+    { DNSKEY, "DNSKEY"    },
+    { 50,     "NSEC3"     },
+    { 51,     "NSEC3PARAM"},
+    { TLSA,   "TLSA"      },
+    { SVCB,   "SVCB"      },
+    { HTTPS,  "HTTPS"     },
+    { SPF,    "SPF"       },
+    { 249,    "TKEY"      },
+    { 250,    "TSIG"      },
+    { 251,    "IXFR"      },
+    { 252,    "AXFR"      },
+    { ANY,    "ANY"       },
+    { CAA,    "CAA"       },
+    { 0,      NULL        },
+};
+static const struct value_name classes[] = {
+    {1,    "IN"  },
+    { 3,   "CH"  },
+    { 4,   "HS"  },
+    { 254, "NONE"},
+    { 255, "ANY" },
+    { 0,   NULL  },
+};
+static const struct value_name opcodes[] = {
+    {0,  "Query"        },
+    { 1, "Inverse query"},
+    { 2, "Status"       },
+    { 4, "Notify"       },
+    { 5, "Update"       },
+    { 6, "Stateful"     },
+    { 0, NULL           },
+};
+static const struct value_name codes[] = {
+    {0,   "NOERROR" },
+    { 1,  "FORMERR" },
+    { 2,  "SERVFAIL"},
+    { 3,  "NXDOMAIN"},
+    { 4,  "NOTIMP"  },
+    { 5,  "REFUSED" },
+    { 6,  "YXDOMAIN"},
+    { 7,  "YXRRSET" },
+    { 8,  "NXRRSET" },
+    { 9,  "NOTAUTH" },
+    { 10, "NOTZONE" },
+    { 0,  NULL      },
+};
+
+enum { ROW_NAME = 1 };
+
+static const struct field question_fields[] = {
+    {"dns.qry.name",          N_("Name"), FIELD_TEXT, .read = name_at_0, .measure = name_length },
+    { "dns.qry.type",             N_("Type"), FIELD_UINT, BYTE(0, 2), .after = ROW_NAME, .names = types },
+    { "dns.qry.class", N_("Class"), FIELD_UINT, BYTE(2, 2), .after = ROW_NAME, .base = BASE_HEX, .names = classes,
+     .adjust = plain_class },
+    { "dns.qry.qu",         N_("Unicast answer wanted"), FIELD_BOOL, .read = question_unicast },
+    { 0            },
+};
+static const struct tlv question_kinds[] = {
+    {0xffff, "Question" },
+    { 0    },
+};
+static const struct tlv_set question_set = {
+    .measure = question_length, .head = question_head, .common = question_fields, .kinds = question_kinds
+};
+
+static const struct field record_fields[] = {
+    {"dns.resp.name",         N_("Name"), FIELD_TEXT, .read = record_name, .measure = name_length },
+    { "dns.srv.service",             N_("Service"), FIELD_TEXT, .read = srv_service },
+    { "dns.srv.proto", N_("Protocol"), FIELD_TEXT, .read = srv_protocol },
+    { "dns.srv.name",      N_("Name"), FIELD_TEXT, .read = srv_name },
+    { "dns.resp.type",             N_("Type"), FIELD_UINT, BYTE(0, 2), .after = ROW_NAME, .names = types },
+    { "dns.resp.class",                      N_("Class"), FIELD_UINT, .base = BASE_HEX, .read = record_class, .names = classes },
+    { "dns.resp.cache_flush",         N_("Cache flush"), FIELD_BOOL, .read = record_flush },
+    { "dns.resp.ttl",   N_("Time to live"), FIELD_UINT, .read = record_ttl },
+    { "dns.resp.len",         N_("Data length"), FIELD_UINT, BYTE(8, 2), .after = ROW_NAME, .role = ROLE_LENGTH },
+    { 0            },
+};
+static const struct field a_fields[] = {
+    {"dns.a",     N_("Address"), FIELD_IPV4, BYTE(0, 4) },
+    { 0},
+};
+static const struct field ns_fields[] = {
+    {"dns.ns",    N_("Name Server"), FIELD_TEXT, .read = name_at_0 },
+    { 0},
+};
+static const struct field cname_fields[] = {
+    {"dns.cname", N_("Canonical Name"), FIELD_TEXT, .read = name_at_0 },
+    { 0},
+};
+enum { ROW_MNAME = 1, ROW_RNAME };
+static const struct field soa_fields[] = {
+    {"dns.soa.mname",         N_("Primary name server"), FIELD_TEXT, .read = name_at_0, .measure = name_length },
+    { "dns.soa.rname",             N_("Responsible authority's mailbox"), FIELD_TEXT, .after = ROW_MNAME, .read = second_name,
+     .measure = name_length },
+    { "dns.soa.serial_number", N_("Serial Number"), FIELD_UINT, BYTE(0, 4), .after = ROW_RNAME },
+    { "dns.soa.refresh_interval",        N_("Refresh Interval"), FIELD_UINT, BYTE(4, 4), .after = ROW_RNAME },
+    { "dns.soa.retry_interval",             N_("Retry Interval"), FIELD_UINT, BYTE(8, 4), .after = ROW_RNAME },
+    { "dns.soa.expire_limit",    N_("Expire limit"), FIELD_UINT, BYTE(12, 4), .after = ROW_RNAME },
+    { "dns.soa.minimum_ttl",                      N_("Minimum time to live"), FIELD_UINT, BYTE(16, 4), .after = ROW_RNAME },
+    { 0   },
+};
+static const struct field ptr_fields[] = {
+    {"dns.ptr.domain_name", N_("Domain Name"), FIELD_TEXT, .read = name_at_0 },
+    { 0          },
+};
+enum { ROW_CPU_LENGTH = 1, ROW_CPU, ROW_OS_LENGTH };
+static const struct field hinfo_fields[] = {
+    {"dns.hinfo.cpu_length", N_("CPU length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH },
+    { "dns.hinfo.cpu",            N_("CPU"), FIELD_TEXT, .after = ROW_CPU_LENGTH, .sized = ROW_CPU_LENGTH },
+    { "dns.hinfo.os_length",                    N_("OS length"), FIELD_UINT, BYTE(0, 1), .after = ROW_CPU, .role = ROLE_LENGTH },
+    { "dns.hinfo.os",                     N_("OS"), FIELD_TEXT, .after = ROW_OS_LENGTH, .sized = ROW_OS_LENGTH },
+    { 0 },
+};
+static const struct field mx_fields[] = {
+    {"dns.mx.preference", N_("Preference"), FIELD_UINT, BYTE(0, 2) },
+    { "dns.mx.mail_exchange",         N_("Mail Exchange"), FIELD_TEXT, .read = name_at_2 },
+    { 0                },
+};
+
+/* Strings with their lengths in front: RFC 1035, 3.3 */
+static const struct field txt_string_fields[] = {
+    {"dns.txt.length", N_("Length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH },
+    { "dns.txt",      N_("Text"), FIELD_TEXT, .read = string },
+    { 0             },
+};
+static const struct field spf_string_fields[] = {
+    {"dns.spf.length", N_("Length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH },
+    { "dns.spf",      N_("Text"), FIELD_TEXT, .read = string },
+    { 0             },
+};
+static const struct tlv txt_strings[] = {
+    {0xffff,             "String", txt_string_fields },
+    { 0},
+};
+static const struct tlv spf_strings[] = {
+    {0xffff,             "String", spf_string_fields },
+    { 0},
+};
+static const struct tlv_set txt_set = { .length_size = 1, .unit = 1, .kinds = txt_strings };
+static const struct tlv_set spf_set = { .length_size = 1, .unit = 1, .kinds = spf_strings };
+static const struct field txt_fields[] = {
+    {"dns.txt.strings", N_("Strings"), FIELD_TLVS, TO_END(0), .tlvs = &txt_set },
+    { 0      },
+};
+static const struct field spf_fields[] = {
+    {"dns.spf.strings", N_("Strings"), FIELD_TLVS, TO_END(0), .tlvs = &spf_set },
+    { 0      },
+};
+
+static const struct field aaaa_fields[] = {
+    {"dns.aaaa",  N_("Address"), FIELD_IPV6, BYTE(0, 16) },
+    { 0},
+};
+static const struct field srv_fields[] = {
+    {"dns.srv.priority", N_("Priority"), FIELD_UINT, BYTE(0, 2) },
+    { "dns.srv.weight",        N_("Weight"), FIELD_UINT, BYTE(2, 2) },
+    { "dns.srv.port",                N_("Port"), FIELD_UINT, BYTE(4, 2) },
+    { "dns.srv.target",  N_("Target"), FIELD_TEXT, .read = name_at_6 },
+    { 0       },
+};
+static const struct field dname_fields[] = {
+    {"dns.dname", N_("Target"), FIELD_TEXT, .read = name_at_0 },
+    { 0},
+};
+
+/* EDNS (RFC 6891, 6.1): counts from the class on. */
+static const struct field edns_common[] = {
+    {"dns.opt.code", N_("Code"), FIELD_UINT, BYTE(0, 2) },
+    { "dns.opt.len",    N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH },
+    { "dns.opt.data",            N_("Data"), FIELD_BYTES, TO_END(4) },
+    { 0},
+};
+static const struct tlv edns_options[] = {
+    {3,                "Name server identifier" }, /* RFC 5001 */
+    { 8,               "Client subnet" }, /* RFC 7871 */
+    { 10,"Cookie" }, /* RFC 7873 */
+    { 11,              "TCP keepalive" }, /* RFC 7828 */
+    { 12,               "Padding" }, /* RFC 7830 */
+    { 15,"Extended error" }, /* RFC 8914 */
+    { 0xffff,              "Option" },
+    { 0              },
+};
+static const struct tlv_set edns_set = {
+    .kind_size = 2, .length_size = 2, .unit = 1, .common = edns_common, .kinds = edns_options
+};
+static const struct field opt_fields[] = {
+    {"dns.rr.udp_payload_size", N_("UDP payload size"), FIELD_UINT, BYTE(0, 2) },
+    { "dns.resp.ext_rcode",               N_("Higher bits of the reply code"), FIELD_UINT, BYTE(2, 1), .base = BASE_HEX },
+    { "dns.resp.edns0_version",                       N_("EDNS version"), FIELD_UINT, BYTE(3, 1) },
+    { "dns.resp.z",     N_("Flags"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX },
+    { "dns.resp.z.do",               N_("DNSSEC accepted"), FIELD_BOOL, BITS(32, 1) },
+    { "dns.opt",                       N_("Options"), FIELD_TLVS, TO_END(DATA), .tlvs = &edns_set },
+    { 0                       },
+};
+
+static const struct field ds_fields[] = {
+    {"dns.ds.key_id",  N_("Key tag"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },
+    { "dns.ds.algorithm",      N_("Algorithm"), FIELD_UINT, BYTE(2, 1) },
+    { "dns.ds.digest_type",              N_("Digest type"), FIELD_UINT, BYTE(3, 1) },
+    { "dns.ds.digest",               N_("Digest"), FIELD_BYTES, TO_END(4) },
+    { 0},
+};
+static const struct field sshfp_fields[] = {
+    {"dns.sshfp.algorithm",         N_("Algorithm"), FIELD_UINT, BYTE(0, 1) },
+    { "dns.sshfp.fingerprint.type",                   N_("Fingerprint type"), FIELD_UINT, BYTE(1, 1) },
+    { "dns.sshfp.fingerprint",                           N_("Fingerprint"), FIELD_BYTES, TO_END(2) },
+    { 0},
+};
+enum { ROW_SIGNER = 8 };
+static const struct field rrsig_fields[] = {
+    {"dns.rrsig.type_covered", N_("Type covered"), FIELD_UINT, BYTE(0, 2), .names = types },
+    { "dns.rrsig.algorithm",              N_("Algorithm"), FIELD_UINT, BYTE(2, 1) },
+    { "dns.rrsig.labels",                      N_("Labels"), FIELD_UINT, BYTE(3, 1) },
+    { "dns.rrsig.original_ttl",                       N_("Original time to live"), FIELD_UINT, BYTE(4, 4) },
+    { "dns.rrsig.signature_expiration",N_("Expires, seconds since 1970"), FIELD_UINT, BYTE(8, 4) },
+    { "dns.rrsig.signature_inception",                  N_("Signed, seconds since 1970"), FIELD_UINT, BYTE(12, 4) },
+    { "dns.rrsig.key_tag",                       N_("Key tag"), FIELD_UINT, BYTE(16, 2) },
+    { "dns.rrsig.signers_name",N_("Signer's name"), FIELD_TEXT, TO_END(18), .read = name_at_18,
+     .measure = name_length },
+    { "dns.rrsig.signature",                  N_("Signature"), FIELD_BYTES, .after = ROW_SIGNER },
+    { 0                      },
+};
+/* Which types there are: windows of 256, each with as much of its bitmap as is not 0. RFC 4034, 4.1.2 */
+static const struct field window_fields[] = {
+    {"dns.nsec.window", N_("Window"), FIELD_UINT, BYTE(0, 1) },
+    { "dns.resp.type",       N_("Type that is there"), FIELD_UINT, TO_END(2), .flags = FIELD_SET, .stride = 1, .names = types,
+     .adjust = type_of_bit },
+    { 0              },
+};
+static const struct tlv windows[] = {
+    {0xffff,         "Window", window_fields },
+    { 0},
+};
+static const struct tlv_set window_set = { .kind_size = 1, .length_size = 1, .unit = 1, .kinds = windows };
+enum { ROW_NEXT = 1 };
+static const struct field nsec_fields[] = {
+    {"dns.nsec.next_domain_name", N_("Next domain name"), FIELD_TEXT, .read = name_at_0, .measure = name_length },
+    { "dns.nsec.types",                 N_("Types"), FIELD_TLVS, .after = ROW_NEXT, .tlvs = &window_set },
+    { 0    },
+};
+static const struct field dnskey_fields[] = {
+    {"dns.dnskey.flags", N_("Flags"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },
+    { "dns.dnskey.protocol",        N_("Protocol"), FIELD_UINT, BYTE(2, 1) },
+    { "dns.dnskey.algorithm",                N_("Algorithm"), FIELD_UINT, BYTE(3, 1) },
+    { "dns.dnskey.public_key",                 N_("Public Key"), FIELD_BYTES, TO_END(4) },
+    { 0},
+};
+static const struct field tlsa_fields[] = {
+    {"dns.tlsa.certificate_usage", N_("Certificate usage"), FIELD_UINT, BYTE(0, 1) },
+    { "dns.tlsa.selector",                  N_("Selector"), FIELD_UINT, BYTE(1, 1) },
+    { "dns.tlsa.matching_type",                          N_("Matching type"), FIELD_UINT, BYTE(2, 1) },
+    { "dns.tlsa.certificate_association_data",         N_("Certificate association data"), FIELD_BYTES, TO_END(3) },
+    { 0                 },
+};
+static const struct field svcb_fields[] = {
+    {"dns.svcb.svcpriority", N_("Priority"), FIELD_UINT, BYTE(0, 2) },
+    { "dns.svcb.targetname",            N_("Target"), FIELD_TEXT, .read = name_at_2 },
+    { 0                   },
+};
+enum { ROW_TAG_LENGTH = 2, ROW_TAG };
+static const struct field caa_fields[] = {
+    {"dns.caa.flags",   N_("Flags"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX },
+    { "dns.caa.tag_length",       N_("Tag length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
+    { "dns.caa.tag",               N_("Tag"), FIELD_TEXT, .after = ROW_TAG_LENGTH, .sized = ROW_TAG_LENGTH },
+    { "dns.caa.value",                N_("Value"), FIELD_TEXT, .after = ROW_TAG },
+    { 0},
+};
+static const struct field other_fields[] = {
+    {"dns.data",   N_("Data"), FIELD_BYTES, TO_END(0) },
+    { 0},
+};
+
+static const struct tlv record_kinds[] = {
+    {A,             "A", a_fields },
+    { AAAA,     "AAAA", aaaa_fields },
+    { CNAME,         "CNAME", cname_fields },
+    { PTR,  "PTR", ptr_fields },
+    { NS,        "NS", ns_fields },
+    { SOA, "SOA", soa_fields },
+    { OPT,          "OPT", opt_fields },
+    { TXT,   "TXT", txt_fields },
+    { SRV,           "SRV", srv_fields },
+    { MX,    "MX", mx_fields },
+    { HINFO,          "HINFO", hinfo_fields },
+    { DNAME,   "DNAME", dname_fields },
+    { DS,          "DS", ds_fields },
+    { SSHFP,   "SSHFP", sshfp_fields },
+    { RRSIG,          "RRSIG", rrsig_fields },
+    { NSEC,   "NSEC", nsec_fields },
+    { DNSKEY,          "DNSKEY", dnskey_fields },
+    { TLSA,   "TLSA", tlsa_fields },
+    { SVCB,           "SVCB", svcb_fields },
+    { HTTPS,    "HTTPS", svcb_fields },
+    { SPF,        "SPF", spf_fields },
+    { CAA, "CAA", caa_fields },
+    { 0xffff,        "Record", other_fields },
+    { 0},
+};
+static const struct tlv_set record_set = {
+    .measure = record_length, .head = record_head, .common = record_fields, .kinds = record_kinds
+};
+
+static const struct when is_response[] = {
+    {BITS(16, 1), 1, 1 },
+    { 0     },
+};
+static const struct when is_query[] = {
+    {BITS(16, 1), 0, 0 },
+    { 0     },
+};
+
+enum { ROW_CODE = 12 };
+#define HEAD_ROWS                                                                                                      \
+    { "dns.id", N_("Transaction ID"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },                                      \
+        { "dns.flags", N_("Flags"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX },                                        \
+        { "dns.flags.response", N_("Response"), FIELD_BOOL, BITS(16, 1) },                                             \
+    {                                                                                                                  \
+        "dns.flags.opcode", N_("Opcode"), FIELD_UINT, BITS(17, 4), .names = opcodes                                    \
+    }
+#define TAIL_ROWS                                                                                                      \
+    { "dns.flags.rcode", N_("Reply code"), FIELD_UINT, BITS(28, 4), .when = is_response, .names = codes },             \
+        { "dns.count.queries", N_("Questions"), FIELD_UINT, BYTE(4, 2) },                                              \
+        { "dns.count.answers", N_("Answer records"), FIELD_UINT, BYTE(6, 2) },                                         \
+        { "dns.count.auth_rr", N_("Authority records"), FIELD_UINT, BYTE(8, 2) },                                      \
+        { "dns.count.add_rr", N_("Additional records"), FIELD_UINT, BYTE(10, 2) },                                     \
+        { "dns.questions", N_("Questions"), FIELD_TLVS, .read = questions, .tlvs = &question_set },                    \
+        { "dns.answers", N_("Answers"), FIELD_TLVS, .read = answers, .tlvs = &record_set },                            \
+        { "dns.authorities", N_("Authorities"), FIELD_TLVS, .read = authorities, .tlvs = &record_set },                \
+    {                                                                                                                  \
+        "dns.additionals", N_("Additional records"), FIELD_TLVS, .read = additionals, .tlvs = &record_set              \
+    }
+
+/* clang-format off */
+static const struct field fields[] = {
+    HEAD_ROWS,
+    { "dns.flags.authoritative", N_("Authoritative"), FIELD_BOOL, BITS(21, 1), .when = is_response },
+    { "dns.flags.truncated", N_("Truncated"), FIELD_BOOL, BITS(22, 1) },
+    { "dns.flags.recdesired", N_("Recursion desired"), FIELD_BOOL, BITS(23, 1) },
+    { "dns.flags.recavail", N_("Recursion available"), FIELD_BOOL, BITS(24, 1), .when = is_response },
+    { "dns.flags.z", N_("Reserved"), FIELD_BOOL, BITS(25, 1) },
+    { "dns.flags.authenticated", N_("Authenticated"), FIELD_BOOL, BITS(26, 1), .when = is_response },
+    { "dns.flags.checkdisable", N_("Non-authenticated data accepted"), FIELD_BOOL, BITS(27, 1) },
+    TAIL_ROWS,
+    { 0 },
+};
+static const struct field llmnr_fields[] = { /* RFC 4795, 2.1.1 */
+    HEAD_ROWS,
+    { "dns.flags.conflict", N_("Conflict"), FIELD_BOOL, BITS(21, 1) },
+    { "dns.flags.truncated", N_("Truncated"), FIELD_BOOL, BITS(22, 1) },
+    { "dns.flags.tentative", N_("Tentative"), FIELD_BOOL, BITS(23, 1), .when = is_response },
+    { "dns.flags.recdesired", N_("Recursion desired"), FIELD_BOOL, BITS(23, 1), .when = is_query },
+    TAIL_ROWS,
+    { 0 },
+};
+/* clang-format on */
+
+/* --- dissect --- */
+
+static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
+{
+    (void)packet, (void)next;
+    size_t wire = self->end - self->offset, begin, end;
+    struct span message = *in;
+    bool whole = message.left >= HEADER && !find_section(message, SECTIONS - 1, &begin, &end);
+    self->length = (uint32_t)(whole ? end : message.left);
+    span_pull(in, self->length);
+    return whole ? VERDICT_WHOLE : message.left < wire ? VERDICT_CUT : VERDICT_BROKEN;
+}
+
+/* --- summary --- */
+
+static void write_name(struct span message, size_t at, struct buffer *out)
+{
+    uint8_t text[TEXT_MOST];
+    size_t n = spell(message, at, text);
+    if (!n)
+        buffer_text(out, "(bad name)");
+    else if (n == 6 && !memcmp(text, "<Root>", 6))
+        buffer_char(out, '.');
+    else
+        buffer_escaped(out, text, n);
+}
+
+static void write_type(uint16_t type, struct buffer *out)
+{
+    const char *name = field_value_name(&question_fields[1], type);
+    buffer_text(out, name ? name : "TYPE");
+    if (!name)
+        buffer_decimal(out, type);
+}
+
+/* "A 192.0.2.1", "MX 10 mail.example.org"; data of other types are not for a line. */
+static void write_data(struct span message, size_t at, uint16_t type, size_t length, struct buffer *out)
+{
+    const uint8_t *data = message.at + at;
+    write_type(type, out);
+    if (type == A && length >= 4) {
+        char *to = buffer_room(out, ADDRESS_TEXT);
+        *to++ = ' ';
+        out->at = write_ipv4(to, load_be32(data));
+    } else if (type == AAAA && length >= 16) {
+        char *to = buffer_room(out, ADDRESS_TEXT);
+        *to++ = ' ';
+        out->at = write_ipv6(to, data);
+    } else if (type == NS || type == CNAME || type == PTR || type == SOA || type == DNAME) {
+        buffer_char(out, ' ');
+        write_name(message, at, out);
+    } else if ((type == MX && length > 2) || (type == SRV && length > 6)) {
+        buffer_char(out, ' ');
+        buffer_decimal(out, load_be16(data + (type == SRV ? 4 : 0)));
+        buffer_char(out, ' ');
+        write_name(message, at + (type == SRV ? 6 : 2), out);
+    }
+}
+
+static void write_questions(struct span message, struct buffer *out)
+{
+    enum { SHOWN = 3 };
+    size_t begin, end;
+    unsigned shown = 0;
+    struct option option;
+    find_section(message, QUESTIONS, &begin, &end);
+    for (struct span run = span_part(message, begin, end - begin); tlv_next(&question_set, &run, &option); shown++) {
+        size_t name = name_length(option.bytes);
+        if (shown)
+            buffer_text(out, ", ");
+        if (option.broken || shown == SHOWN) {
+            buffer_text(out, "...");
+            return;
+        }
+        write_type(load_be16(option.bytes.at + name), out);
+        buffer_text(out, "? ");
+        write_name(message, (size_t)(option.bytes.at - message.at), out);
+    }
+}
+
+static bool same_name(struct span message, size_t a, size_t b)
+{
+    uint8_t one[TEXT_MOST], other[TEXT_MOST];
+    size_t n = spell(message, a, one), m = spell(message, b, other);
+    return n == m && !memcmp(one, other, n);
+}
+
+/* "example.org CNAME www.example.org, www.example.org A 192.0.2.1, A 192.0.2.2" */
+static void write_answers(struct span message, struct buffer *out)
+{
+    enum { SHOWN = 6 };
+    size_t begin, end, last = 0;
+    unsigned shown = 0;
+    struct option option;
+    find_section(message, ANSWERS, &begin, &end);
+    for (struct span run = span_part(message, begin, end - begin); tlv_next(&record_set, &run, &option); shown++) {
+        if (shown)
+            buffer_text(out, ", ");
+        if (option.broken || shown == SHOWN) {
+            buffer_text(out, "...");
+            return;
+        }
+        size_t at = (size_t)(option.bytes.at - message.at), name = name_length(option.bytes);
+        if (!shown || !same_name(message, last, at)) {
+            write_name(message, at, out);
+            buffer_char(out, ' ');
+        }
+        last = at;
+        size_t data = name + RECORD_TAIL;
+        write_data(message, at + data, load_be16(option.bytes.at + name), option.bytes.left - data, out);
+    }
+}
+
+static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
+{
+    struct span h = layer_header(packet, layer);
+    if (h.left < HEADER) {
+        buffer_text(out, "cut short");
+        return;
+    }
+    uint16_t flags = load_be16(h.at + 2);
+    unsigned opcode = flags >> 11 & 15, code = flags & 15;
+    if (opcode) {
+        const char *name = field_value_name(&fields[3], opcode);
+        buffer_text(out, name ? name : "opcode ");
+        if (!name)
+            buffer_decimal(out, opcode);
+        buffer_char(out, ' ');
+    }
+    if (flags & RESPONSE && code) {
+        const char *name = field_value_name(&fields[ROW_CODE - 1], code);
+        buffer_text(out, name ? name : "code ");
+        if (!name)
+            buffer_decimal(out, code);
+        buffer_char(out, ' ');
+    }
+    if (flags & RESPONSE && load_be16(h.at + 6)) {
+        write_answers(h, out);
+        return;
+    }
+    write_questions(h, out);
+    if (flags & RESPONSE && !code)
+        buffer_text(out, ": no answer");
+}
+
+static const struct key keys[] = {
+    {KEY_UDP_PORT, 53, 0 },
+    { 0          },
+};
+static const struct key mdns_keys[] = {
+    {KEY_UDP_PORT, 5353, 0 },
+    { 0          },
+};
+static const struct key llmnr_keys[] = {
+    {KEY_UDP_PORT, 5355, 0 },
+    { 0          },
+};
+
+const struct protocol dns_protocol = {
+    .name = "dns",
+    .label = "DNS",
+    .title = N_("Domain Name System"),
+    .rfc = "RFC 1035",
+    .fields = fields,
+    .keys = keys,
+    .least = HEADER,
+    .dissect = dissect,
+    .summary = summary,
+};
+
+const struct protocol mdns_protocol = {
+    .name = "mdns",
+    .label = "mDNS",
+    .title = N_("Multicast Domain Name System"),
+    .rfc = "RFC 6762",
+    .fields = fields,
+    .keys = mdns_keys,
+    .least = HEADER,
+    .dissect = dissect,
+    .summary = summary,
+};
+
+const struct protocol llmnr_protocol = {
+    .name = "llmnr",
+    .label = "LLMNR",
+    .title = N_("Link-local Multicast Name Resolution"),
+    .rfc = "RFC 4795",
+    .fields = llmnr_fields,
+    .keys = llmnr_keys,
+    .least = HEADER,
+    .dissect = dissect,
+    .summary = summary,
+};
