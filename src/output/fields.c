@@ -214,7 +214,12 @@ static void write_hot(struct buffer *out, const struct field *field, const struc
         memcpy(&four, copy, 4);
         value.u = four;
     }
-    value_write(out, field, &value);
+    if (field->type == FIELD_UINT && field->base == BASE_DEC)
+        out->at = write_decimal(buffer_room(out, 24), value.u);
+    else if (field->type == FIELD_IPV4)
+        out->at = write_ipv4(buffer_room(out, ADDRESS_TEXT), (uint32_t)value.u);
+    else
+        value_write(out, field, &value);
 }
 
 static void write_cell(const struct fields *f, const struct column *column, struct buffer *out,
