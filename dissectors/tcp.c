@@ -33,8 +33,10 @@ static const struct field option_sack_permitted[] = {
     { 0 },
 };
 static const struct field option_sack[] = {
-    { "tcp.options.sack_le", N_("Left edge"), FIELD_UINT, BYTE(2, 4), .stride = 8, .adjust = relative_to_ack },
-    { "tcp.options.sack_re", N_("Right edge"), FIELD_UINT, BYTE(6, 4), .stride = 8, .adjust = relative_to_ack },
+    { "tcp.options.sack_le", N_("Left edge"), FIELD_UINT, BYTE(2, 4), .stride = 8, .flags = FIELD_TRACKED,
+      .adjust = relative_to_ack },
+    { "tcp.options.sack_re", N_("Right edge"), FIELD_UINT, BYTE(6, 4), .stride = 8, .flags = FIELD_TRACKED,
+      .adjust = relative_to_ack },
     { 0 },
 };
 static const struct field option_timestamps[] = {

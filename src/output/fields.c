@@ -30,7 +30,7 @@ struct fields {
 
 static bool is_from_note(const struct field *field)
 {
-    return field->note_bit || field->adjust;
+    return field->note_bit || field->flags & FIELD_TRACKED;
 }
 
 static bool consider(void *context, const struct field_ref *ref)
