@@ -26,7 +26,7 @@ static const uint8_t arp[] = {
 /* Its checksum is wrong. */
 static const uint8_t udp[] = {
     0x45, 0,  0, 32, 0,    1,    0, 0,  64, 17, 0x66, 0x03, 10,  99,   0,   1,
-    10,   99, 0, 2,  0x9c, 0x40, 0, 53, 0,  12, 0x12, 0x34, 'h', 0x1b, '[', 'm',
+    10,   99, 0, 2,  0x9c, 0x40, 0, 54, 0,  12, 0x12, 0x34, 'h', 0x1b, '[', 'm',
 };
 
 static struct packet packet;
@@ -141,9 +141,9 @@ Test(draw, addresses_go_around_corners)
 Test(draw, without_box_signs_it_is_drawn_in_ascii)
 {
     diagram_write(&out, take(udp, sizeof udp, RAW), &ascii);
-    cr_assert_str_eq(part(text(), "UDP -"), "UDP - 10.99.0.1:40000 -> 10.99.0.2:53 - bytes 20-27 - RFC 768\n" RULER
+    cr_assert_str_eq(part(text(), "UDP -"), "UDP - 10.99.0.1:40000 -> 10.99.0.2:54 - bytes 20-27 - RFC 768\n" RULER
                                             "+-------------------------------+-------------------------------+\n"
-                                            "|       Source Port 40000       |      Destination Port 53      |  0\n"
+                                            "|       Source Port 40000       |      Destination Port 54      |  0\n"
                                             "+-------------------------------+-------------------------------+\n"
                                             "|           Length 12           |      Checksum 0x1234 bad      |  4\n"
                                             "+-------------------------------+-------------------------------+\n"
@@ -254,7 +254,7 @@ Test(draw, hex_starts_at_the_network_layer_in_its_own_columns)
 {
     hex_write(&out, take(udp, sizeof udp, RAW), false, &plain);
     cr_assert_str_eq(text(), "0000  45 00 00 20 00 01 00 00  40 11 66 03 0a 63 00 01  E.. ....@.f..c..\n"
-                             "0010  0a 63 00 02 9c 40 00 35  00 0c 12 34 68 1b 5b 6d  .c...@.5...4h.[m\n");
+                             "0010  0a 63 00 02 9c 40 00 36  00 0c 12 34 68 1b 5b 6d  .c...@.6...4h.[m\n");
     hex_write(&out, take(arp, sizeof arp, ETHERNET), false, &plain);
     cr_assert_str_eq(text(), "0000                                             00 01                ..\n"
                              "0010  08 00 06 04 00 01 02 00  00 00 00 01 0a 63 00 01  .............c..\n"
@@ -268,11 +268,11 @@ Test(draw, what_was_reassembled_is_shown_too)
     struct packet *p = take(syn, 34, ETHERNET);
     dissect_buffer(p, (struct span){ udp + 20, 12 }, (struct key){ KEY_IP, 17, 0 }, p->network_count);
     hex_write(&out, p, false, &plain);
-    part(text(), "Reassembled 1: 12 bytes\n0000  9c 40 00 35 00 0c 12 34  68 1b 5b 6d              .@.5...4h.[m\n");
+    part(text(), "Reassembled 1: 12 bytes\n0000  9c 40 00 36 00 0c 12 34  68 1b 5b 6d              .@.6...4h.[m\n");
     diagram_write(&out, p, &plain);
-    part(text(), "UDP · 10.99.0.1:40000 → 10.99.0.2:53 · bytes 0-7 · reassembled");
+    part(text(), "UDP · 10.99.0.1:40000 → 10.99.0.2:54 · bytes 0-7 · reassembled");
     tree_write(&out, p, &plain);
-    part(text(), "User Datagram Protocol · 10.99.0.1:40000 → 10.99.0.2:53 · reassembled");
+    part(text(), "User Datagram Protocol · 10.99.0.1:40000 → 10.99.0.2:54 · reassembled");
 }
 
 Test(draw, fields_are_listed_with_their_places)
