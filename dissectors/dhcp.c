@@ -26,53 +26,43 @@ static bool file_name(const struct place *place, struct value *value);
 static bool option_text(const struct place *place, struct value *value);
 
 static const struct when has_options[] = {
-    {BITS(LEAST * 8, 32), COOKIE, COOKIE },
-    { 0       },
+    { BITS(LEAST * 8, 32), COOKIE, COOKIE },
+    { 0 },
 };
 
 static const struct value_name operations[] = {
-    {REQUEST, "Boot request"},
-    { 2,      "Boot reply"  },
-    { 0,      NULL          },
+    { REQUEST, "Boot request" },
+    { 2, "Boot reply" },
+    { 0, NULL },
 };
 static const struct value_name message_types[] = {
-    {1,   "Discover"        },
-    { 2,  "Offer"           },
-    { 3,  "Request"         },
-    { 4,  "Decline"         },
-    { 5,  "ACK"             },
-    { 6,  "NAK"             },
-    { 7,  "Release"         },
-    { 8,  "Inform"          },
-    { 9,  "Force renew"     },
-    { 10, "Lease query"     },
-    { 11, "Lease unassigned"},
-    { 12, "Lease unknown"   },
-    { 13, "Lease active"    },
-    { 0,  NULL              },
+    { 1, "Discover" },      { 2, "Offer" },        { 3, "Request" },           { 4, "Decline" },
+    { 5, "ACK" },           { 6, "NAK" },          { 7, "Release" },           { 8, "Inform" },
+    { 9, "Force renew" },   { 10, "Lease query" }, { 11, "Lease unassigned" }, { 12, "Lease unknown" },
+    { 13, "Lease active" }, { 0, NULL },
 };
 
 static const struct field option_common[] = {
-    {"dhcp.option.type", N_("Option"), FIELD_UINT, BYTE(0, 1) },
-    { "dhcp.option.length",        N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
-    { 0               },
+    { "dhcp.option.type", N_("Option"), FIELD_UINT, BYTE(0, 1) },
+    { "dhcp.option.length", N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
+    { 0 },
 };
 
 /* An option that is a list of addresses, a number, or a text. */
 #define ADDRESSES(name, abbrev, title)                                                                                 \
     static const struct field name[] = {                                                                               \
-        {abbrev,      N_(title), FIELD_IPV4, BYTE(2, 4), .stride = 4 },                                                    \
-        { 0},                                                                                                         \
+        { abbrev, N_(title), FIELD_IPV4, BYTE(2, 4), .stride = 4 },                                                    \
+        { 0 },                                                                                                         \
     }
 #define NUMBER(name, abbrev, title, size)                                                                              \
     static const struct field name[] = {                                                                               \
-        {abbrev,      N_(title), FIELD_UINT, BYTE(2, size) },                                                              \
-        { 0},                                                                                                         \
+        { abbrev, N_(title), FIELD_UINT, BYTE(2, size) },                                                              \
+        { 0 },                                                                                                         \
     }
 #define TEXT(name, abbrev, title)                                                                                      \
     static const struct field name[] = {                                                                               \
-        {abbrev,      N_(title), FIELD_TEXT, TO_END(2), .read = option_text },                                             \
-        { 0},                                                                                                         \
+        { abbrev, N_(title), FIELD_TEXT, TO_END(2), .read = option_text },                                             \
+        { 0 },                                                                                                         \
     }
 
 ADDRESSES(option_mask, "dhcp.option.subnet_mask", "Subnet Mask");
@@ -97,119 +87,119 @@ TEXT(option_tftp, "dhcp.option.tftp_server_name", "TFTP Server Name");
 TEXT(option_bootfile, "dhcp.option.bootfile_name", "Bootfile name");
 
 static const struct field option_type[] = {
-    {"dhcp.option.dhcp", N_("DHCP"), FIELD_UINT, BYTE(2, 1), .names = message_types },
-    { 0       },
+    { "dhcp.option.dhcp", N_("DHCP"), FIELD_UINT, BYTE(2, 1), .names = message_types },
+    { 0 },
 };
 static const struct field option_list[] = {
-    {"dhcp.option.request_list_item", N_("Parameter wanted"), FIELD_UINT, BYTE(2, 1), .stride = 1 },
-    { 0                    },
+    { "dhcp.option.request_list_item", N_("Parameter wanted"), FIELD_UINT, BYTE(2, 1), .stride = 1 },
+    { 0 },
 };
 static const struct when is_ethernet_id[] = {
-    {BITS(8,      16), 7 << 8 | 1, 7 << 8 | 1 }, /* seven bytes, of hardware type 1 */
-    { 0},
+    { BITS(8, 16), 7 << 8 | 1, 7 << 8 | 1 }, /* seven bytes, of hardware type 1 */
+    { 0 },
 };
 static const struct when is_other_id[] = {
-    {BITS(8, 16), 0, (7 << 8 | 1) - 1 },
-    { BITS(8,     16), (7 << 8 | 1) + 1, 0xffff },
-    { 0    },
+    { BITS(8, 16), 0, (7 << 8 | 1) - 1 },
+    { BITS(8, 16), (7 << 8 | 1) + 1, 0xffff },
+    { 0 },
 };
 static const struct field option_client[] = {
-    {"dhcp.hw.type",      N_("Type"), FIELD_UINT, BYTE(2, 1) },
-    { "dhcp.hw.mac_addr",         N_("Client Identifier"), FIELD_MAC, BYTE(3, 6), .when = is_ethernet_id },
-    { "dhcp.client_id",                 N_("Client Identifier"), FIELD_BYTES, TO_END(3), .when = is_other_id },
-    { 0},
+    { "dhcp.hw.type", N_("Type"), FIELD_UINT, BYTE(2, 1) },
+    { "dhcp.hw.mac_addr", N_("Client Identifier"), FIELD_MAC, BYTE(3, 6), .when = is_ethernet_id },
+    { "dhcp.client_id", N_("Client Identifier"), FIELD_BYTES, TO_END(3), .when = is_other_id },
+    { 0 },
 };
 static const struct field agent_common[] = {
-  /* RFC 3046, 2 */
-    {"dhcp.option.agent_information_option.suboption", N_("Suboption"), FIELD_UINT, BYTE(0, 1) },
-    { "dhcp.option.agent_information_option.length",                                      N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
-    { 0                                             },
+    /* RFC 3046, 2 */
+    { "dhcp.option.agent_information_option.suboption", N_("Suboption"), FIELD_UINT, BYTE(0, 1) },
+    { "dhcp.option.agent_information_option.length", N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
+    { 0 },
 };
 static const struct field agent_circuit[] = {
-    {"dhcp.option.agent_information_option.agent_circuit_id", N_("Circuit ID"), FIELD_BYTES, TO_END(2) },
-    { 0                                           },
+    { "dhcp.option.agent_information_option.agent_circuit_id", N_("Circuit ID"), FIELD_BYTES, TO_END(2) },
+    { 0 },
 };
 static const struct field agent_remote[] = {
-    {"dhcp.option.agent_information_option.agent_remote_id", N_("Remote ID"), FIELD_BYTES, TO_END(2) },
-    { 0                                          },
+    { "dhcp.option.agent_information_option.agent_remote_id", N_("Remote ID"), FIELD_BYTES, TO_END(2) },
+    { 0 },
 };
 static const struct field agent_other[] = {
-    {"dhcp.option.agent_information_option.value", N_("Value"), FIELD_BYTES, TO_END(2) },
-    { 0                                },
+    { "dhcp.option.agent_information_option.value", N_("Value"), FIELD_BYTES, TO_END(2) },
+    { 0 },
 };
 static const struct tlv agent_kinds[] = {
-    {1,              "Agent Circuit ID", agent_circuit },
+    { 1, "Agent Circuit ID", agent_circuit },
     { 2, "Agent Remote ID", agent_remote },
-    { 0xffff,             "Suboption", agent_other },
+    { 0xffff, "Suboption", agent_other },
     { 0 },
 };
 static const struct tlv_set agent_set = {
     .kind_size = 1, .length_size = 1, .unit = 1, .common = agent_common, .kinds = agent_kinds
 };
 static const struct field option_agent[] = {
-    {"dhcp.option.agent_information_option", N_("Relay Agent Information"), FIELD_TLVS, TO_END(2),
-     .tlvs = &agent_set },
-    { 0                           },
+    { "dhcp.option.agent_information_option", N_("Relay Agent Information"), FIELD_TLVS, TO_END(2),
+      .tlvs = &agent_set },
+    { 0 },
 };
 static const struct field option_other[] = {
-    {"dhcp.option.value", N_("Value"), FIELD_BYTES, TO_END(2) },
-    { 0       },
+    { "dhcp.option.value", N_("Value"), FIELD_BYTES, TO_END(2) },
+    { 0 },
 };
 
 static const struct tlv options[] = {
-    {0,                 "Padding", .alone = true },
-    { 1,    "Subnet Mask", option_mask },
-    { 3,                "Router", option_router },
-    { 6,      "Domain Name Server", option_dns },
-    { 12,                "Host Name", option_hostname },
-    { 15,    "Domain Name", option_domain },
-    { 26,                "Interface MTU", option_mtu },
-    { 28,       "Broadcast Address", option_broadcast },
-    { 42,               "NTP Servers", option_ntp },
-    { 44,  "NetBIOS Name Server", option_netbios },
-    { 50,               "Requested IP Address", option_requested },
-    { 51,    "IP Address Lease Time", option_lease },
-    { 52,               "Option Overload", option_overload },
-    { OPTION_TYPE,       "DHCP Message Type", option_type },
-    { 54,               "DHCP Server Identifier", option_server },
+    { 0, "Padding", .alone = true },
+    { 1, "Subnet Mask", option_mask },
+    { 3, "Router", option_router },
+    { 6, "Domain Name Server", option_dns },
+    { 12, "Host Name", option_hostname },
+    { 15, "Domain Name", option_domain },
+    { 26, "Interface MTU", option_mtu },
+    { 28, "Broadcast Address", option_broadcast },
+    { 42, "NTP Servers", option_ntp },
+    { 44, "NetBIOS Name Server", option_netbios },
+    { 50, "Requested IP Address", option_requested },
+    { 51, "IP Address Lease Time", option_lease },
+    { 52, "Option Overload", option_overload },
+    { OPTION_TYPE, "DHCP Message Type", option_type },
+    { 54, "DHCP Server Identifier", option_server },
     { 55, "Parameter Request List", option_list },
-    { 56,               "Message", option_message },
-    { 57,       "Maximum DHCP Message Size", option_size },
-    { 58,               "Renewal Time", option_renewal },
-    { 59,   "Rebinding Time", option_rebinding },
-    { 60,               "Vendor class identifier", option_class },
+    { 56, "Message", option_message },
+    { 57, "Maximum DHCP Message Size", option_size },
+    { 58, "Renewal Time", option_renewal },
+    { 59, "Rebinding Time", option_rebinding },
+    { 60, "Vendor class identifier", option_class },
     { 61, "Client identifier", option_client },
-    { 66,               "TFTP Server Name", option_tftp },
-    { 67,     "Bootfile name", option_bootfile },
-    { 82,               "Relay Agent Information", option_agent },
-    { 255,  "End", .alone = true, .stop = true },
-    { 0xffff,      "Option", option_other },
-    { 0     },
+    { 66, "TFTP Server Name", option_tftp },
+    { 67, "Bootfile name", option_bootfile },
+    { 82, "Relay Agent Information", option_agent },
+    { 255, "End", .alone = true, .stop = true },
+    { 0xffff, "Option", option_other },
+    { 0 },
 };
 static const struct tlv_set option_set = {
     .kind_size = 1, .length_size = 1, .unit = 1, .included = 0, .common = option_common, .kinds = options
 };
 
 static const struct field fields[] = {
-    {"dhcp.type",           N_("Message type"), FIELD_UINT, BYTE(0, 1), .names = operations },
-    { "dhcp.hw.type",           N_("Hardware type"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX },
-    { "dhcp.hw.len",                   N_("Hardware address length"), FIELD_UINT, BYTE(2, 1), .role = ROLE_LENGTH },
-    { "dhcp.hops",                    N_("Hops"), FIELD_UINT, BYTE(3, 1) },
-    { "dhcp.id",N_("Transaction ID"), FIELD_UINT, BYTE(4, 4), .base = BASE_HEX },
-    { "dhcp.secs",               N_("Seconds elapsed"), FIELD_UINT, BYTE(8, 2) },
-    { "dhcp.flags",     N_("Flags"), FIELD_UINT, BYTE(10, 2), .base = BASE_HEX },
-    { "dhcp.flags.bc",        N_("Broadcast"), FIELD_BOOL, BITS(80, 1) },
-    { "dhcp.ip.client",           N_("Client IP address"), FIELD_IPV4, BYTE(12, 4) },
-    { "dhcp.ip.your",                   N_("Your IP address"), FIELD_IPV4, BYTE(16, 4) },
-    { "dhcp.ip.server",                    N_("Next server IP address"), FIELD_IPV4, BYTE(20, 4) },
-    { "dhcp.ip.relay",N_("Relay agent IP address"), FIELD_IPV4, BYTE(24, 4) },
-    { "dhcp.hw.mac_addr",               N_("Client MAC address"), FIELD_MAC, .read = hardware_mac },
-    { "dhcp.hw.addr",                    N_("Client hardware address"), FIELD_BYTES, .read = hardware_other },
-    { "dhcp.server",          N_("Server host name"), FIELD_TEXT, .read = server_name },
-    { "dhcp.file",               N_("Boot file name"), FIELD_TEXT, .read = file_name },
-    { "dhcp.cookie",     N_("Magic cookie"), FIELD_IPV4, BYTE(LEAST, 4), .when = has_options },
-    { "dhcp.options",          N_("Options"), FIELD_TLVS, TO_END(HEADER), .tlvs = &option_set, .when = has_options },
-    { 0          },
+    { "dhcp.type", N_("Message type"), FIELD_UINT, BYTE(0, 1), .names = operations },
+    { "dhcp.hw.type", N_("Hardware type"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX },
+    { "dhcp.hw.len", N_("Hardware address length"), FIELD_UINT, BYTE(2, 1), .role = ROLE_LENGTH },
+    { "dhcp.hops", N_("Hops"), FIELD_UINT, BYTE(3, 1) },
+    { "dhcp.id", N_("Transaction ID"), FIELD_UINT, BYTE(4, 4), .base = BASE_HEX },
+    { "dhcp.secs", N_("Seconds elapsed"), FIELD_UINT, BYTE(8, 2) },
+    { "dhcp.flags", N_("Flags"), FIELD_UINT, BYTE(10, 2), .base = BASE_HEX },
+    { "dhcp.flags.bc", N_("Broadcast"), FIELD_BOOL, BITS(80, 1) },
+    { "dhcp.ip.client", N_("Client IP address"), FIELD_IPV4, BYTE(12, 4) },
+    { "dhcp.ip.your", N_("Your IP address"), FIELD_IPV4, BYTE(16, 4) },
+    { "dhcp.ip.server", N_("Next server IP address"), FIELD_IPV4, BYTE(20, 4) },
+    { "dhcp.ip.relay", N_("Relay agent IP address"), FIELD_IPV4, BYTE(24, 4) },
+    { "dhcp.hw.mac_addr", N_("Client MAC address"), FIELD_MAC, .read = hardware_mac },
+    { "dhcp.hw.addr", N_("Client hardware address"), FIELD_BYTES, .read = hardware_other },
+    { "dhcp.server", N_("Server host name"), FIELD_TEXT, .read = server_name },
+    { "dhcp.file", N_("Boot file name"), FIELD_TEXT, .read = file_name },
+    { "dhcp.cookie", N_("Magic cookie"), FIELD_IPV4, BYTE(LEAST, 4), .when = has_options },
+    { "dhcp.options", N_("Options"), FIELD_TLVS, TO_END(HEADER), .tlvs = &option_set, .when = has_options },
+    { 0 },
 };
 
 static bool part(const struct place *place, size_t from, size_t length, struct value *value)
@@ -337,9 +327,9 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    {KEY_UDP_PORT,  67, 0 },
-    { KEY_UDP_PORT,            68, 0 },
-    { 0},
+    { KEY_UDP_PORT, 67, 0 },
+    { KEY_UDP_PORT, 68, 0 },
+    { 0 },
 };
 
 const struct protocol dhcp_protocol = {

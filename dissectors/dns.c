@@ -102,10 +102,8 @@ static bool read_name(const struct place *place, size_t at, struct value *value)
     static _Thread_local uint8_t text[TEXT_MOST];
     size_t own = name_length(span_part(place->bytes, at, place->bytes.left));
     size_t n = own ? spell(layer_header(place->packet, place->layer), place->start + at, text) : 0;
-    *value = (struct value){
-        .bytes = {text, n},
-          .bit = (place->start + (uint32_t)at) * 8, .width = (uint32_t)own * 8
-    };
+    *value =
+        (struct value){ .bytes = { text, n }, .bit = (place->start + (uint32_t)at) * 8, .width = (uint32_t)own * 8 };
     return n;
 }
 
@@ -330,334 +328,288 @@ static uint64_t type_of_bit(const struct place *place, uint64_t bit)
 /* --- tables --- */
 
 static const struct value_name types[] = {
-    {A,       "A"         },
-    { NS,     "NS"        },
-    { CNAME,  "CNAME"     },
-    { SOA,    "SOA"       },
-    { 10,     "NULL"      },
-    { PTR,    "PTR"       },
-    { HINFO,  "HINFO"     },
-    { MX,     "MX"        },
-    { TXT,    "TXT"       },
-    { AAAA,   "AAAA"      },
-    { 29,     "LOC"       },
-    { SRV,    "SRV"       },
-    { NAPTR,  "NAPTR"     },
-    { DNAME,  "DNAME"     },
-    { OPT,    "OPT"       },
-    { DS,     "DS"        },
-    { SSHFP,  "SSHFP"     },
-    { RRSIG,  "RRSIG"     },
-    { NSEC,   "NSEC"      },
-    { DNSKEY, "DNSKEY"    },
-    { 50,     "NSEC3"     },
-    { 51,     "NSEC3PARAM"},
-    { TLSA,   "TLSA"      },
-    { SVCB,   "SVCB"      },
-    { HTTPS,  "HTTPS"     },
-    { SPF,    "SPF"       },
-    { 249,    "TKEY"      },
-    { 250,    "TSIG"      },
-    { 251,    "IXFR"      },
-    { 252,    "AXFR"      },
-    { ANY,    "ANY"       },
-    { CAA,    "CAA"       },
-    { 0,      NULL        },
+    { A, "A" },      { NS, "NS" },         { CNAME, "CNAME" }, { SOA, "SOA" },     { 10, "NULL" },
+    { PTR, "PTR" },  { HINFO, "HINFO" },   { MX, "MX" },       { TXT, "TXT" },     { AAAA, "AAAA" },
+    { 29, "LOC" },   { SRV, "SRV" },       { NAPTR, "NAPTR" }, { DNAME, "DNAME" }, { OPT, "OPT" },
+    { DS, "DS" },    { SSHFP, "SSHFP" },   { RRSIG, "RRSIG" }, { NSEC, "NSEC" },   { DNSKEY, "DNSKEY" },
+    { 50, "NSEC3" }, { 51, "NSEC3PARAM" }, { TLSA, "TLSA" },   { SVCB, "SVCB" },   { HTTPS, "HTTPS" },
+    { SPF, "SPF" },  { 249, "TKEY" },      { 250, "TSIG" },    { 251, "IXFR" },    { 252, "AXFR" },
+    { ANY, "ANY" },  { CAA, "CAA" },       { 0, NULL },
 };
 static const struct value_name classes[] = {
-    {1,    "IN"  },
-    { 3,   "CH"  },
-    { 4,   "HS"  },
-    { 254, "NONE"},
-    { 255, "ANY" },
-    { 0,   NULL  },
+    { 1, "IN" }, { 3, "CH" }, { 4, "HS" }, { 254, "NONE" }, { 255, "ANY" }, { 0, NULL },
 };
 static const struct value_name opcodes[] = {
-    {0,  "Query"        },
-    { 1, "Inverse query"},
-    { 2, "Status"       },
-    { 4, "Notify"       },
-    { 5, "Update"       },
-    { 6, "Stateful"     },
-    { 0, NULL           },
+    { 0, "Query" },  { 1, "Inverse query" }, { 2, "Status" }, { 4, "Notify" },
+    { 5, "Update" }, { 6, "Stateful" },      { 0, NULL },
 };
 static const struct value_name codes[] = {
-    {0,   "NOERROR" },
-    { 1,  "FORMERR" },
-    { 2,  "SERVFAIL"},
-    { 3,  "NXDOMAIN"},
-    { 4,  "NOTIMP"  },
-    { 5,  "REFUSED" },
-    { 6,  "YXDOMAIN"},
-    { 7,  "YXRRSET" },
-    { 8,  "NXRRSET" },
-    { 9,  "NOTAUTH" },
-    { 10, "NOTZONE" },
-    { 0,  NULL      },
+    { 0, "NOERROR" },  { 1, "FORMERR" }, { 2, "SERVFAIL" }, { 3, "NXDOMAIN" }, { 4, "NOTIMP" },   { 5, "REFUSED" },
+    { 6, "YXDOMAIN" }, { 7, "YXRRSET" }, { 8, "NXRRSET" },  { 9, "NOTAUTH" },  { 10, "NOTZONE" }, { 0, NULL },
 };
 
 enum { ROW_NAME = 1 };
 
 static const struct field question_fields[] = {
-    {"dns.qry.name",          N_("Name"), FIELD_TEXT, .read = name_at_0, .measure = name_length },
-    { "dns.qry.type",             N_("Type"), FIELD_UINT, BYTE(0, 2), .after = ROW_NAME, .names = types },
+    { "dns.qry.name", N_("Name"), FIELD_TEXT, .read = name_at_0, .measure = name_length },
+    { "dns.qry.type", N_("Type"), FIELD_UINT, BYTE(0, 2), .after = ROW_NAME, .names = types },
     { "dns.qry.class", N_("Class"), FIELD_UINT, BYTE(2, 2), .after = ROW_NAME, .base = BASE_HEX, .names = classes,
-     .adjust = plain_class },
-    { "dns.qry.qu",         N_("Unicast answer wanted"), FIELD_BOOL, .read = question_unicast },
-    { 0            },
+      .adjust = plain_class },
+    { "dns.qry.qu", N_("Unicast answer wanted"), FIELD_BOOL, .read = question_unicast },
+    { 0 },
 };
 static const struct tlv question_kinds[] = {
-    {0xffff, "Question" },
-    { 0    },
+    { 0xffff, "Question" },
+    { 0 },
 };
 static const struct tlv_set question_set = {
     .measure = question_length, .head = question_head, .common = question_fields, .kinds = question_kinds
 };
 
 static const struct field record_fields[] = {
-    {"dns.resp.name",         N_("Name"), FIELD_TEXT, .read = record_name, .measure = name_length },
-    { "dns.srv.service",             N_("Service"), FIELD_TEXT, .read = srv_service },
+    { "dns.resp.name", N_("Name"), FIELD_TEXT, .read = record_name, .measure = name_length },
+    { "dns.srv.service", N_("Service"), FIELD_TEXT, .read = srv_service },
     { "dns.srv.proto", N_("Protocol"), FIELD_TEXT, .read = srv_protocol },
-    { "dns.srv.name",      N_("Name"), FIELD_TEXT, .read = srv_name },
-    { "dns.resp.type",             N_("Type"), FIELD_UINT, BYTE(0, 2), .after = ROW_NAME, .names = types },
-    { "dns.resp.class",                      N_("Class"), FIELD_UINT, .base = BASE_HEX, .read = record_class, .names = classes },
-    { "dns.resp.cache_flush",         N_("Cache flush"), FIELD_BOOL, .read = record_flush },
-    { "dns.resp.ttl",   N_("Time to live"), FIELD_UINT, .read = record_ttl },
-    { "dns.resp.len",         N_("Data length"), FIELD_UINT, BYTE(8, 2), .after = ROW_NAME, .role = ROLE_LENGTH },
-    { 0            },
+    { "dns.srv.name", N_("Name"), FIELD_TEXT, .read = srv_name },
+    { "dns.resp.type", N_("Type"), FIELD_UINT, BYTE(0, 2), .after = ROW_NAME, .names = types },
+    { "dns.resp.class", N_("Class"), FIELD_UINT, .base = BASE_HEX, .read = record_class, .names = classes },
+    { "dns.resp.cache_flush", N_("Cache flush"), FIELD_BOOL, .read = record_flush },
+    { "dns.resp.ttl", N_("Time to live"), FIELD_UINT, .read = record_ttl },
+    { "dns.resp.len", N_("Data length"), FIELD_UINT, BYTE(8, 2), .after = ROW_NAME, .role = ROLE_LENGTH },
+    { 0 },
 };
 static const struct field a_fields[] = {
-    {"dns.a",     N_("Address"), FIELD_IPV4, BYTE(0, 4) },
-    { 0},
+    { "dns.a", N_("Address"), FIELD_IPV4, BYTE(0, 4) },
+    { 0 },
 };
 static const struct field ns_fields[] = {
-    {"dns.ns",    N_("Name Server"), FIELD_TEXT, .read = name_at_0 },
-    { 0},
+    { "dns.ns", N_("Name Server"), FIELD_TEXT, .read = name_at_0 },
+    { 0 },
 };
 static const struct field cname_fields[] = {
-    {"dns.cname", N_("Canonical Name"), FIELD_TEXT, .read = name_at_0 },
-    { 0},
+    { "dns.cname", N_("Canonical Name"), FIELD_TEXT, .read = name_at_0 },
+    { 0 },
 };
 enum { ROW_MNAME = 1, ROW_RNAME };
 static const struct field soa_fields[] = {
-    {"dns.soa.mname",         N_("Primary name server"), FIELD_TEXT, .read = name_at_0, .measure = name_length },
-    { "dns.soa.rname",             N_("Responsible authority's mailbox"), FIELD_TEXT, .after = ROW_MNAME, .read = second_name,
-     .measure = name_length },
+    { "dns.soa.mname", N_("Primary name server"), FIELD_TEXT, .read = name_at_0, .measure = name_length },
+    { "dns.soa.rname", N_("Responsible authority's mailbox"), FIELD_TEXT, .after = ROW_MNAME, .read = second_name,
+      .measure = name_length },
     { "dns.soa.serial_number", N_("Serial Number"), FIELD_UINT, BYTE(0, 4), .after = ROW_RNAME },
-    { "dns.soa.refresh_interval",        N_("Refresh Interval"), FIELD_UINT, BYTE(4, 4), .after = ROW_RNAME },
-    { "dns.soa.retry_interval",             N_("Retry Interval"), FIELD_UINT, BYTE(8, 4), .after = ROW_RNAME },
-    { "dns.soa.expire_limit",    N_("Expire limit"), FIELD_UINT, BYTE(12, 4), .after = ROW_RNAME },
-    { "dns.soa.minimum_ttl",                      N_("Minimum time to live"), FIELD_UINT, BYTE(16, 4), .after = ROW_RNAME },
-    { 0   },
+    { "dns.soa.refresh_interval", N_("Refresh Interval"), FIELD_UINT, BYTE(4, 4), .after = ROW_RNAME },
+    { "dns.soa.retry_interval", N_("Retry Interval"), FIELD_UINT, BYTE(8, 4), .after = ROW_RNAME },
+    { "dns.soa.expire_limit", N_("Expire limit"), FIELD_UINT, BYTE(12, 4), .after = ROW_RNAME },
+    { "dns.soa.minimum_ttl", N_("Minimum time to live"), FIELD_UINT, BYTE(16, 4), .after = ROW_RNAME },
+    { 0 },
 };
 static const struct field ptr_fields[] = {
-    {"dns.ptr.domain_name", N_("Domain Name"), FIELD_TEXT, .read = name_at_0 },
-    { 0          },
+    { "dns.ptr.domain_name", N_("Domain Name"), FIELD_TEXT, .read = name_at_0 },
+    { 0 },
 };
 enum { ROW_CPU_LENGTH = 1, ROW_CPU, ROW_OS_LENGTH };
 static const struct field hinfo_fields[] = {
-    {"dns.hinfo.cpu_length", N_("CPU length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH },
-    { "dns.hinfo.cpu",            N_("CPU"), FIELD_TEXT, .after = ROW_CPU_LENGTH, .sized = ROW_CPU_LENGTH },
-    { "dns.hinfo.os_length",                    N_("OS length"), FIELD_UINT, BYTE(0, 1), .after = ROW_CPU, .role = ROLE_LENGTH },
-    { "dns.hinfo.os",                     N_("OS"), FIELD_TEXT, .after = ROW_OS_LENGTH, .sized = ROW_OS_LENGTH },
+    { "dns.hinfo.cpu_length", N_("CPU length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH },
+    { "dns.hinfo.cpu", N_("CPU"), FIELD_TEXT, .after = ROW_CPU_LENGTH, .sized = ROW_CPU_LENGTH },
+    { "dns.hinfo.os_length", N_("OS length"), FIELD_UINT, BYTE(0, 1), .after = ROW_CPU, .role = ROLE_LENGTH },
+    { "dns.hinfo.os", N_("OS"), FIELD_TEXT, .after = ROW_OS_LENGTH, .sized = ROW_OS_LENGTH },
     { 0 },
 };
 static const struct field mx_fields[] = {
-    {"dns.mx.preference", N_("Preference"), FIELD_UINT, BYTE(0, 2) },
-    { "dns.mx.mail_exchange",         N_("Mail Exchange"), FIELD_TEXT, .read = name_at_2 },
-    { 0                },
+    { "dns.mx.preference", N_("Preference"), FIELD_UINT, BYTE(0, 2) },
+    { "dns.mx.mail_exchange", N_("Mail Exchange"), FIELD_TEXT, .read = name_at_2 },
+    { 0 },
 };
 
 /* Strings with their lengths in front: RFC 1035, 3.3 */
 static const struct field txt_string_fields[] = {
-    {"dns.txt.length", N_("Length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH },
-    { "dns.txt",      N_("Text"), FIELD_TEXT, .read = string },
-    { 0             },
+    { "dns.txt.length", N_("Length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH },
+    { "dns.txt", N_("Text"), FIELD_TEXT, .read = string },
+    { 0 },
 };
 static const struct field spf_string_fields[] = {
-    {"dns.spf.length", N_("Length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH },
-    { "dns.spf",      N_("Text"), FIELD_TEXT, .read = string },
-    { 0             },
+    { "dns.spf.length", N_("Length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH },
+    { "dns.spf", N_("Text"), FIELD_TEXT, .read = string },
+    { 0 },
 };
 static const struct tlv txt_strings[] = {
-    {0xffff,             "String", txt_string_fields },
-    { 0},
+    { 0xffff, "String", txt_string_fields },
+    { 0 },
 };
 static const struct tlv spf_strings[] = {
-    {0xffff,             "String", spf_string_fields },
-    { 0},
+    { 0xffff, "String", spf_string_fields },
+    { 0 },
 };
 static const struct tlv_set txt_set = { .length_size = 1, .unit = 1, .kinds = txt_strings };
 static const struct tlv_set spf_set = { .length_size = 1, .unit = 1, .kinds = spf_strings };
 static const struct field txt_fields[] = {
-    {"dns.txt.strings", N_("Strings"), FIELD_TLVS, TO_END(0), .tlvs = &txt_set },
-    { 0      },
+    { "dns.txt.strings", N_("Strings"), FIELD_TLVS, TO_END(0), .tlvs = &txt_set },
+    { 0 },
 };
 static const struct field spf_fields[] = {
-    {"dns.spf.strings", N_("Strings"), FIELD_TLVS, TO_END(0), .tlvs = &spf_set },
-    { 0      },
+    { "dns.spf.strings", N_("Strings"), FIELD_TLVS, TO_END(0), .tlvs = &spf_set },
+    { 0 },
 };
 
 static const struct field aaaa_fields[] = {
-    {"dns.aaaa",  N_("Address"), FIELD_IPV6, BYTE(0, 16) },
-    { 0},
+    { "dns.aaaa", N_("Address"), FIELD_IPV6, BYTE(0, 16) },
+    { 0 },
 };
 static const struct field srv_fields[] = {
-    {"dns.srv.priority", N_("Priority"), FIELD_UINT, BYTE(0, 2) },
-    { "dns.srv.weight",        N_("Weight"), FIELD_UINT, BYTE(2, 2) },
-    { "dns.srv.port",                N_("Port"), FIELD_UINT, BYTE(4, 2) },
-    { "dns.srv.target",  N_("Target"), FIELD_TEXT, .read = name_at_6 },
-    { 0       },
+    { "dns.srv.priority", N_("Priority"), FIELD_UINT, BYTE(0, 2) },
+    { "dns.srv.weight", N_("Weight"), FIELD_UINT, BYTE(2, 2) },
+    { "dns.srv.port", N_("Port"), FIELD_UINT, BYTE(4, 2) },
+    { "dns.srv.target", N_("Target"), FIELD_TEXT, .read = name_at_6 },
+    { 0 },
 };
 static const struct field dname_fields[] = {
-    {"dns.dname", N_("Target"), FIELD_TEXT, .read = name_at_0 },
-    { 0},
+    { "dns.dname", N_("Target"), FIELD_TEXT, .read = name_at_0 },
+    { 0 },
 };
 
 /* EDNS (RFC 6891, 6.1): counts from the class on. */
 static const struct field edns_common[] = {
-    {"dns.opt.code", N_("Code"), FIELD_UINT, BYTE(0, 2) },
-    { "dns.opt.len",    N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH },
-    { "dns.opt.data",            N_("Data"), FIELD_BYTES, TO_END(4) },
-    { 0},
+    { "dns.opt.code", N_("Code"), FIELD_UINT, BYTE(0, 2) },
+    { "dns.opt.len", N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH },
+    { "dns.opt.data", N_("Data"), FIELD_BYTES, TO_END(4) },
+    { 0 },
 };
 static const struct tlv edns_options[] = {
-    {3,                "Name server identifier" }, /* RFC 5001 */
-    { 8,               "Client subnet" }, /* RFC 7871 */
-    { 10,"Cookie" }, /* RFC 7873 */
-    { 11,              "TCP keepalive" }, /* RFC 7828 */
-    { 12,               "Padding" }, /* RFC 7830 */
-    { 15,"Extended error" }, /* RFC 8914 */
-    { 0xffff,              "Option" },
-    { 0              },
+    { 3, "Name server identifier" }, /* RFC 5001 */
+    { 8, "Client subnet" },          /* RFC 7871 */
+    { 10, "Cookie" },                /* RFC 7873 */
+    { 11, "TCP keepalive" },         /* RFC 7828 */
+    { 12, "Padding" },               /* RFC 7830 */
+    { 15, "Extended error" },        /* RFC 8914 */
+    { 0xffff, "Option" },
+    { 0 },
 };
 static const struct tlv_set edns_set = {
     .kind_size = 2, .length_size = 2, .unit = 1, .common = edns_common, .kinds = edns_options
 };
 static const struct field opt_fields[] = {
-    {"dns.rr.udp_payload_size", N_("UDP payload size"), FIELD_UINT, BYTE(0, 2) },
-    { "dns.resp.ext_rcode",               N_("Higher bits of the reply code"), FIELD_UINT, BYTE(2, 1), .base = BASE_HEX },
-    { "dns.resp.edns0_version",                       N_("EDNS version"), FIELD_UINT, BYTE(3, 1) },
-    { "dns.resp.z",     N_("Flags"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX },
-    { "dns.resp.z.do",               N_("DNSSEC accepted"), FIELD_BOOL, BITS(32, 1) },
-    { "dns.opt",                       N_("Options"), FIELD_TLVS, TO_END(DATA), .tlvs = &edns_set },
-    { 0                       },
+    { "dns.rr.udp_payload_size", N_("UDP payload size"), FIELD_UINT, BYTE(0, 2) },
+    { "dns.resp.ext_rcode", N_("Higher bits of the reply code"), FIELD_UINT, BYTE(2, 1), .base = BASE_HEX },
+    { "dns.resp.edns0_version", N_("EDNS version"), FIELD_UINT, BYTE(3, 1) },
+    { "dns.resp.z", N_("Flags"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX },
+    { "dns.resp.z.do", N_("DNSSEC accepted"), FIELD_BOOL, BITS(32, 1) },
+    { "dns.opt", N_("Options"), FIELD_TLVS, TO_END(DATA), .tlvs = &edns_set },
+    { 0 },
 };
 
 static const struct field ds_fields[] = {
-    {"dns.ds.key_id",  N_("Key tag"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },
-    { "dns.ds.algorithm",      N_("Algorithm"), FIELD_UINT, BYTE(2, 1) },
-    { "dns.ds.digest_type",              N_("Digest type"), FIELD_UINT, BYTE(3, 1) },
-    { "dns.ds.digest",               N_("Digest"), FIELD_BYTES, TO_END(4) },
-    { 0},
+    { "dns.ds.key_id", N_("Key tag"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },
+    { "dns.ds.algorithm", N_("Algorithm"), FIELD_UINT, BYTE(2, 1) },
+    { "dns.ds.digest_type", N_("Digest type"), FIELD_UINT, BYTE(3, 1) },
+    { "dns.ds.digest", N_("Digest"), FIELD_BYTES, TO_END(4) },
+    { 0 },
 };
 static const struct field sshfp_fields[] = {
-    {"dns.sshfp.algorithm",         N_("Algorithm"), FIELD_UINT, BYTE(0, 1) },
-    { "dns.sshfp.fingerprint.type",                   N_("Fingerprint type"), FIELD_UINT, BYTE(1, 1) },
-    { "dns.sshfp.fingerprint",                           N_("Fingerprint"), FIELD_BYTES, TO_END(2) },
-    { 0},
+    { "dns.sshfp.algorithm", N_("Algorithm"), FIELD_UINT, BYTE(0, 1) },
+    { "dns.sshfp.fingerprint.type", N_("Fingerprint type"), FIELD_UINT, BYTE(1, 1) },
+    { "dns.sshfp.fingerprint", N_("Fingerprint"), FIELD_BYTES, TO_END(2) },
+    { 0 },
 };
 enum { ROW_SIGNER = 8 };
 static const struct field rrsig_fields[] = {
-    {"dns.rrsig.type_covered", N_("Type covered"), FIELD_UINT, BYTE(0, 2), .names = types },
-    { "dns.rrsig.algorithm",              N_("Algorithm"), FIELD_UINT, BYTE(2, 1) },
-    { "dns.rrsig.labels",                      N_("Labels"), FIELD_UINT, BYTE(3, 1) },
-    { "dns.rrsig.original_ttl",                       N_("Original time to live"), FIELD_UINT, BYTE(4, 4) },
-    { "dns.rrsig.signature_expiration",N_("Expires, seconds since 1970"), FIELD_UINT, BYTE(8, 4) },
-    { "dns.rrsig.signature_inception",                  N_("Signed, seconds since 1970"), FIELD_UINT, BYTE(12, 4) },
-    { "dns.rrsig.key_tag",                       N_("Key tag"), FIELD_UINT, BYTE(16, 2) },
-    { "dns.rrsig.signers_name",N_("Signer's name"), FIELD_TEXT, TO_END(18), .read = name_at_18,
-     .measure = name_length },
-    { "dns.rrsig.signature",                  N_("Signature"), FIELD_BYTES, .after = ROW_SIGNER },
-    { 0                      },
+    { "dns.rrsig.type_covered", N_("Type covered"), FIELD_UINT, BYTE(0, 2), .names = types },
+    { "dns.rrsig.algorithm", N_("Algorithm"), FIELD_UINT, BYTE(2, 1) },
+    { "dns.rrsig.labels", N_("Labels"), FIELD_UINT, BYTE(3, 1) },
+    { "dns.rrsig.original_ttl", N_("Original time to live"), FIELD_UINT, BYTE(4, 4) },
+    { "dns.rrsig.signature_expiration", N_("Expires, seconds since 1970"), FIELD_UINT, BYTE(8, 4) },
+    { "dns.rrsig.signature_inception", N_("Signed, seconds since 1970"), FIELD_UINT, BYTE(12, 4) },
+    { "dns.rrsig.key_tag", N_("Key tag"), FIELD_UINT, BYTE(16, 2) },
+    { "dns.rrsig.signers_name", N_("Signer's name"), FIELD_TEXT, TO_END(18), .read = name_at_18,
+      .measure = name_length },
+    { "dns.rrsig.signature", N_("Signature"), FIELD_BYTES, .after = ROW_SIGNER },
+    { 0 },
 };
 /* Which types there are: windows of 256, each with as much of its bitmap as is not 0. RFC 4034, 4.1.2 */
 static const struct field window_fields[] = {
-    {"dns.nsec.window", N_("Window"), FIELD_UINT, BYTE(0, 1) },
-    { "dns.resp.type",       N_("Type that is there"), FIELD_UINT, TO_END(2), .flags = FIELD_SET, .stride = 1, .names = types,
-     .adjust = type_of_bit },
-    { 0              },
+    { "dns.nsec.window", N_("Window"), FIELD_UINT, BYTE(0, 1) },
+    { "dns.resp.type", N_("Type that is there"), FIELD_UINT, TO_END(2), .flags = FIELD_SET, .stride = 1, .names = types,
+      .adjust = type_of_bit },
+    { 0 },
 };
 static const struct tlv windows[] = {
-    {0xffff,         "Window", window_fields },
-    { 0},
+    { 0xffff, "Window", window_fields },
+    { 0 },
 };
 static const struct tlv_set window_set = { .kind_size = 1, .length_size = 1, .unit = 1, .kinds = windows };
 enum { ROW_NEXT = 1 };
 static const struct field nsec_fields[] = {
-    {"dns.nsec.next_domain_name", N_("Next domain name"), FIELD_TEXT, .read = name_at_0, .measure = name_length },
-    { "dns.nsec.types",                 N_("Types"), FIELD_TLVS, .after = ROW_NEXT, .tlvs = &window_set },
-    { 0    },
+    { "dns.nsec.next_domain_name", N_("Next domain name"), FIELD_TEXT, .read = name_at_0, .measure = name_length },
+    { "dns.nsec.types", N_("Types"), FIELD_TLVS, .after = ROW_NEXT, .tlvs = &window_set },
+    { 0 },
 };
 static const struct field dnskey_fields[] = {
-    {"dns.dnskey.flags", N_("Flags"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },
-    { "dns.dnskey.protocol",        N_("Protocol"), FIELD_UINT, BYTE(2, 1) },
-    { "dns.dnskey.algorithm",                N_("Algorithm"), FIELD_UINT, BYTE(3, 1) },
-    { "dns.dnskey.public_key",                 N_("Public Key"), FIELD_BYTES, TO_END(4) },
-    { 0},
+    { "dns.dnskey.flags", N_("Flags"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },
+    { "dns.dnskey.protocol", N_("Protocol"), FIELD_UINT, BYTE(2, 1) },
+    { "dns.dnskey.algorithm", N_("Algorithm"), FIELD_UINT, BYTE(3, 1) },
+    { "dns.dnskey.public_key", N_("Public Key"), FIELD_BYTES, TO_END(4) },
+    { 0 },
 };
 static const struct field tlsa_fields[] = {
-    {"dns.tlsa.certificate_usage", N_("Certificate usage"), FIELD_UINT, BYTE(0, 1) },
-    { "dns.tlsa.selector",                  N_("Selector"), FIELD_UINT, BYTE(1, 1) },
-    { "dns.tlsa.matching_type",                          N_("Matching type"), FIELD_UINT, BYTE(2, 1) },
-    { "dns.tlsa.certificate_association_data",         N_("Certificate association data"), FIELD_BYTES, TO_END(3) },
-    { 0                 },
+    { "dns.tlsa.certificate_usage", N_("Certificate usage"), FIELD_UINT, BYTE(0, 1) },
+    { "dns.tlsa.selector", N_("Selector"), FIELD_UINT, BYTE(1, 1) },
+    { "dns.tlsa.matching_type", N_("Matching type"), FIELD_UINT, BYTE(2, 1) },
+    { "dns.tlsa.certificate_association_data", N_("Certificate association data"), FIELD_BYTES, TO_END(3) },
+    { 0 },
 };
 static const struct field svcb_fields[] = {
-    {"dns.svcb.svcpriority", N_("Priority"), FIELD_UINT, BYTE(0, 2) },
-    { "dns.svcb.targetname",            N_("Target"), FIELD_TEXT, .read = name_at_2 },
-    { 0                   },
+    { "dns.svcb.svcpriority", N_("Priority"), FIELD_UINT, BYTE(0, 2) },
+    { "dns.svcb.targetname", N_("Target"), FIELD_TEXT, .read = name_at_2 },
+    { 0 },
 };
 enum { ROW_TAG_LENGTH = 2, ROW_TAG };
 static const struct field caa_fields[] = {
-    {"dns.caa.flags",   N_("Flags"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX },
-    { "dns.caa.tag_length",       N_("Tag length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
-    { "dns.caa.tag",               N_("Tag"), FIELD_TEXT, .after = ROW_TAG_LENGTH, .sized = ROW_TAG_LENGTH },
-    { "dns.caa.value",                N_("Value"), FIELD_TEXT, .after = ROW_TAG },
-    { 0},
+    { "dns.caa.flags", N_("Flags"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX },
+    { "dns.caa.tag_length", N_("Tag length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
+    { "dns.caa.tag", N_("Tag"), FIELD_TEXT, .after = ROW_TAG_LENGTH, .sized = ROW_TAG_LENGTH },
+    { "dns.caa.value", N_("Value"), FIELD_TEXT, .after = ROW_TAG },
+    { 0 },
 };
 static const struct field other_fields[] = {
-    {"dns.data",   N_("Data"), FIELD_BYTES, TO_END(0) },
-    { 0},
+    { "dns.data", N_("Data"), FIELD_BYTES, TO_END(0) },
+    { 0 },
 };
 
 static const struct tlv record_kinds[] = {
-    {A,             "A", a_fields },
-    { AAAA,     "AAAA", aaaa_fields },
-    { CNAME,         "CNAME", cname_fields },
-    { PTR,  "PTR", ptr_fields },
-    { NS,        "NS", ns_fields },
+    { A, "A", a_fields },
+    { AAAA, "AAAA", aaaa_fields },
+    { CNAME, "CNAME", cname_fields },
+    { PTR, "PTR", ptr_fields },
+    { NS, "NS", ns_fields },
     { SOA, "SOA", soa_fields },
-    { OPT,          "OPT", opt_fields },
-    { TXT,   "TXT", txt_fields },
-    { SRV,           "SRV", srv_fields },
-    { MX,    "MX", mx_fields },
-    { HINFO,          "HINFO", hinfo_fields },
-    { DNAME,   "DNAME", dname_fields },
-    { DS,          "DS", ds_fields },
-    { SSHFP,   "SSHFP", sshfp_fields },
-    { RRSIG,          "RRSIG", rrsig_fields },
-    { NSEC,   "NSEC", nsec_fields },
-    { DNSKEY,          "DNSKEY", dnskey_fields },
-    { TLSA,   "TLSA", tlsa_fields },
-    { SVCB,           "SVCB", svcb_fields },
-    { HTTPS,    "HTTPS", svcb_fields },
-    { SPF,        "SPF", spf_fields },
+    { OPT, "OPT", opt_fields },
+    { TXT, "TXT", txt_fields },
+    { SRV, "SRV", srv_fields },
+    { MX, "MX", mx_fields },
+    { HINFO, "HINFO", hinfo_fields },
+    { DNAME, "DNAME", dname_fields },
+    { DS, "DS", ds_fields },
+    { SSHFP, "SSHFP", sshfp_fields },
+    { RRSIG, "RRSIG", rrsig_fields },
+    { NSEC, "NSEC", nsec_fields },
+    { DNSKEY, "DNSKEY", dnskey_fields },
+    { TLSA, "TLSA", tlsa_fields },
+    { SVCB, "SVCB", svcb_fields },
+    { HTTPS, "HTTPS", svcb_fields },
+    { SPF, "SPF", spf_fields },
     { CAA, "CAA", caa_fields },
-    { 0xffff,        "Record", other_fields },
-    { 0},
+    { 0xffff, "Record", other_fields },
+    { 0 },
 };
 static const struct tlv_set record_set = {
     .measure = record_length, .head = record_head, .common = record_fields, .kinds = record_kinds
 };
 
 static const struct when is_response[] = {
-    {BITS(16, 1), 1, 1 },
-    { 0     },
+    { BITS(16, 1), 1, 1 },
+    { 0 },
 };
 static const struct when is_query[] = {
-    {BITS(16, 1), 0, 0 },
-    { 0     },
+    { BITS(16, 1), 0, 0 },
+    { 0 },
 };
 
 enum { ROW_CODE = 12 };
@@ -670,10 +622,10 @@ enum { ROW_CODE = 12 };
     }
 #define TAIL_ROWS                                                                                                      \
     { "dns.flags.rcode", N_("Reply code"), FIELD_UINT, BITS(28, 4), .when = is_response, .names = codes },             \
-        { "dns.count.queries", N_("Questions"), FIELD_UINT, BYTE(4, 2) },                                              \
-        { "dns.count.answers", N_("Answer records"), FIELD_UINT, BYTE(6, 2) },                                         \
-        { "dns.count.auth_rr", N_("Authority records"), FIELD_UINT, BYTE(8, 2) },                                      \
-        { "dns.count.add_rr", N_("Additional records"), FIELD_UINT, BYTE(10, 2) },                                     \
+        { "dns.count.queries", N_("Question count"), FIELD_UINT, BYTE(4, 2) },                                         \
+        { "dns.count.answers", N_("Answer count"), FIELD_UINT, BYTE(6, 2) },                                           \
+        { "dns.count.auth_rr", N_("Authority count"), FIELD_UINT, BYTE(8, 2) },                                        \
+        { "dns.count.add_rr", N_("Additional count"), FIELD_UINT, BYTE(10, 2) },                                       \
         { "dns.questions", N_("Questions"), FIELD_TLVS, .read = questions, .tlvs = &question_set },                    \
         { "dns.answers", N_("Answers"), FIELD_TLVS, .read = answers, .tlvs = &record_set },                            \
         { "dns.authorities", N_("Authorities"), FIELD_TLVS, .read = authorities, .tlvs = &record_set },                \
@@ -764,7 +716,8 @@ static void write_data(struct span message, size_t at, uint16_t type, size_t len
     }
 }
 
-static void write_questions(struct span message, struct buffer *out)
+/* False if there are none. */
+static bool write_questions(struct span message, struct buffer *out)
 {
     enum { SHOWN = 3 };
     size_t begin, end;
@@ -775,14 +728,15 @@ static void write_questions(struct span message, struct buffer *out)
         size_t name = name_length(option.bytes);
         if (shown)
             buffer_text(out, ", ");
-        if (option.broken || shown == SHOWN) {
+        if (shown == SHOWN) {
             buffer_text(out, "...");
-            return;
+            return true;
         }
         write_type(load_be16(option.bytes.at + name), out);
         buffer_text(out, "? ");
         write_name(message, (size_t)(option.bytes.at - message.at), out);
     }
+    return shown;
 }
 
 static bool same_name(struct span message, size_t a, size_t b)
@@ -793,7 +747,7 @@ static bool same_name(struct span message, size_t a, size_t b)
 }
 
 /* "example.org CNAME www.example.org, www.example.org A 192.0.2.1, A 192.0.2.2" */
-static void write_answers(struct span message, struct buffer *out)
+static bool write_answers(struct span message, struct buffer *out)
 {
     enum { SHOWN = 6 };
     size_t begin, end, last = 0;
@@ -803,9 +757,9 @@ static void write_answers(struct span message, struct buffer *out)
     for (struct span run = span_part(message, begin, end - begin); tlv_next(&record_set, &run, &option); shown++) {
         if (shown)
             buffer_text(out, ", ");
-        if (option.broken || shown == SHOWN) {
+        if (shown == SHOWN) {
             buffer_text(out, "...");
-            return;
+            return true;
         }
         size_t at = (size_t)(option.bytes.at - message.at), name = name_length(option.bytes);
         if (!shown || !same_name(message, last, at)) {
@@ -816,6 +770,7 @@ static void write_answers(struct span message, struct buffer *out)
         size_t data = name + RECORD_TAIL;
         write_data(message, at + data, load_be16(option.bytes.at + name), option.bytes.left - data, out);
     }
+    return shown;
 }
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
@@ -841,26 +796,26 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
             buffer_decimal(out, code);
         buffer_char(out, ' ');
     }
-    if (flags & RESPONSE && load_be16(h.at + 6)) {
-        write_answers(h, out);
+    bool response = flags & RESPONSE;
+    if (response && write_answers(h, out))
         return;
-    }
-    write_questions(h, out);
-    if (flags & RESPONSE && !code)
+    if (!write_questions(h, out))
+        buffer_text(out, response ? "response" : "query");
+    else if (response && !code && !load_be16(h.at + 6))
         buffer_text(out, ": no answer");
 }
 
 static const struct key keys[] = {
-    {KEY_UDP_PORT, 53, 0 },
-    { 0          },
+    { KEY_UDP_PORT, 53, 0 },
+    { 0 },
 };
 static const struct key mdns_keys[] = {
-    {KEY_UDP_PORT, 5353, 0 },
-    { 0          },
+    { KEY_UDP_PORT, 5353, 0 },
+    { 0 },
 };
 static const struct key llmnr_keys[] = {
-    {KEY_UDP_PORT, 5355, 0 },
-    { 0          },
+    { KEY_UDP_PORT, 5355, 0 },
+    { 0 },
 };
 
 const struct protocol dns_protocol = {

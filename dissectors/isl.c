@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "protocol/protocol.h"
 
-enum { HEADER = 26, CHECK_SEQUENCE = 4, ETHERNET = 0, LINK_ETHERNET = 1 };
+enum { HEADER = 26, LENGTH_END = 14, CHECK_SEQUENCE = 4, ETHERNET = 0, LINK_ETHERNET = 1 };
 
 static const struct value_name types[] = {
     { ETHERNET, "Ethernet" }, { 1, "Token Ring" }, { 2, "FDDI" }, { 3, "ATM" }, { 0, NULL },
@@ -35,8 +35,9 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
         return VERDICT_CUT;
     }
     self->length = HEADER;
-    if (self->end - self->offset >= HEADER + CHECK_SEQUENCE)
-        self->end -= CHECK_SEQUENCE;
+    uint32_t length = LENGTH_END + load_be16(h + 12);
+    if (length >= HEADER + CHECK_SEQUENCE && self->offset + length <= self->end)
+        self->end = self->offset + length - CHECK_SEQUENCE;
     if (h[5] >> 4 == ETHERNET)
         *next = (struct key){ KEY_LINK, LINK_ETHERNET, 0 };
     return VERDICT_WHOLE;

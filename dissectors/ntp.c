@@ -24,70 +24,63 @@ static bool key(const struct place *place, struct value *value);
 static bool digest(const struct place *place, struct value *value);
 
 static const struct when is_time[] = {
-    {BITS(5, 3), 0, CONTROL - 1 },
-    { 0    },
+    { BITS(5, 3), 0, CONTROL - 1 },
+    { 0 },
 };
 static const struct when is_control[] = {
-    {BITS(5,   3), CONTROL, CONTROL },
-    { 0},
+    { BITS(5, 3), CONTROL, CONTROL },
+    { 0 },
 };
 static const struct when is_private[] = {
-    {BITS(5,   3), PRIVATE, PRIVATE },
-    { 0},
+    { BITS(5, 3), PRIVATE, PRIVATE },
+    { 0 },
 };
 static const struct when has_flags[] = {
-    {BITS(5, 3), 0, CONTROL },
-    { 0    },
+    { BITS(5, 3), 0, CONTROL },
+    { 0 },
 };
 
 static const struct value_name leaps[] = {
-    {0,  "no warning"                },
-    { 1, "last minute has 61 seconds"},
-    { 2, "last minute has 59 seconds"},
-    { 3, "clock not synchronized"    },
-    { 0, NULL                        },
+    { 0, "no warning" },
+    { 1, "last minute has 61 seconds" },
+    { 2, "last minute has 59 seconds" },
+    { 3, "clock not synchronized" },
+    { 0, NULL },
 };
 static const struct value_name modes[] = {
-    {0,        "reserved"         },
-    { 1,       "symmetric active" },
-    { 2,       "symmetric passive"},
-    { CLIENT,  "client"           },
-    { 4,       "server"           },
-    { 5,       "broadcast"        },
-    { CONTROL, "control"          },
-    { PRIVATE, "private"          },
-    { 0,       NULL               },
+    { 0, "reserved" },  { 1, "symmetric active" }, { 2, "symmetric passive" }, { CLIENT, "client" }, { 4, "server" },
+    { 5, "broadcast" }, { CONTROL, "control" },    { PRIVATE, "private" },     { 0, NULL },
 };
 static const struct value_name strata[] = {
-    {0,   "unspecified or invalid"},
-    { 1,  "primary reference"     },
-    { 16, "unsynchronized"        },
-    { 0,  NULL                    },
+    { 0, "unspecified or invalid" },
+    { 1, "primary reference" },
+    { 16, "unsynchronized" },
+    { 0, NULL },
 };
 static const struct value_name control_opcodes[] = {
-    {1,   "read status"                 },
-    { 2,  "read variables"              },
-    { 3,  "write variables"             },
-    { 4,  "read clock variables"        },
-    { 5,  "write clock variables"       },
-    { 6,  "set trap"                    },
-    { 7,  "trap response"               },
-    { 8,  "configure"                   },
-    { 10, "read most recently used list"},
-    { 12, "request nonce"               },
-    { 31, "unset trap"                  },
-    { 0,  NULL                          },
+    { 1, "read status" },
+    { 2, "read variables" },
+    { 3, "write variables" },
+    { 4, "read clock variables" },
+    { 5, "write clock variables" },
+    { 6, "set trap" },
+    { 7, "trap response" },
+    { 8, "configure" },
+    { 10, "read most recently used list" },
+    { 12, "request nonce" },
+    { 31, "unset trap" },
+    { 0, NULL },
 };
 
 static const struct field extension_fields[] = {
-    {"ntp.ext.type", N_("Type"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },
-    { "ntp.ext.length",    N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH },
-    { "ntp.ext.value",            N_("Value"), FIELD_BYTES, TO_END(EXTENSION) },
-    { 0            },
+    { "ntp.ext.type", N_("Type"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },
+    { "ntp.ext.length", N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH },
+    { "ntp.ext.value", N_("Value"), FIELD_BYTES, TO_END(EXTENSION) },
+    { 0 },
 };
 static const struct tlv extension_kinds[] = {
-    {0xffff,            "Extension", extension_fields },
-    { 0},
+    { 0xffff, "Extension", extension_fields },
+    { 0 },
 };
 static const struct tlv_set extension_set = {
     .kind_size = 2, .length_size = 2, .unit = 1, .included = EXTENSION, .kinds = extension_kinds
@@ -95,44 +88,44 @@ static const struct tlv_set extension_set = {
 
 enum { ROW_MODE = 3 };
 static const struct field fields[] = {
-    {"ntp.flags",                              N_("Flags"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX },
-    { "ntp.flags.li",                              N_("Leap Indicator"), FIELD_UINT, BITS(0, 2), .names = leaps, .when = has_flags },
-    { "ntp.flags.vn",                                      N_("Version"), FIELD_UINT, BITS(2, 3) },
-    { "ntp.flags.mode",                                       N_("Mode"), FIELD_UINT, BITS(5, 3), .names = modes },
-    { "ntp.stratum",N_("Stratum"), FIELD_UINT, BYTE(1, 1), .when = is_time, .names = strata },
-    { "ntp.ppoll",                                  N_("Polling interval, as a power of 2"), FIELD_UINT, BYTE(2, 1), .when = is_time },
-    { "ntp.precision",                          N_("Clock precision, as a power of 2"), FIELD_UINT, BYTE(3, 1), .when = is_time },
-    { "ntp.rootdelay",                                       N_("Root Delay, in seconds/65536"), FIELD_UINT, BYTE(4, 4), .when = is_time },
-    { "ntp.rootdispersion",N_("Root Dispersion, in seconds/65536"), FIELD_UINT, BYTE(8, 4), .when = is_time },
-    { "ntp.refid",                                  N_("Reference ID"), FIELD_BYTES, BYTE(12, 4), .when = is_time },
-    { "ntp.reftime",                                       N_("Reference Timestamp"), FIELD_TIME, .read = reference_time, .when = is_time },
-    { "ntp.org",N_("Origin Timestamp"), FIELD_TIME, .read = origin_time, .when = is_time },
-    { "ntp.rec",                                  N_("Receive Timestamp"), FIELD_TIME, .read = receive_time, .when = is_time },
-    { "ntp.xmt",                          N_("Transmit Timestamp"), FIELD_TIME, .read = transmit_time, .when = is_time },
-    { "ntp.extensions",                           N_("Extension fields"), FIELD_TLVS, .read = extensions, .tlvs = &extension_set,
-     .when = is_time },
-    { "ntp.keyid",                              N_("Key ID"), FIELD_BYTES, .read = key, .when = is_time },
-    { "ntp.mac",                                      N_("Message Authentication Code"), FIELD_BYTES, .read = digest, .when = is_time },
-    { "ntp.ctrl.flags2",                         N_("Flags"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX, .when = is_control },
-    { "ntp.ctrl.flags2.r",                             N_("Response"), FIELD_BOOL, BITS(8, 1), .when = is_control },
-    { "ntp.ctrl.flags2.error",                              N_("Error"), FIELD_BOOL, BITS(9, 1), .when = is_control },
-    { "ntp.ctrl.flags2.more",                                      N_("More"), FIELD_BOOL, BITS(10, 1), .when = is_control },
-    { "ntp.ctrl.flags2.opcode",                                       N_("Operation Code"), FIELD_UINT, BITS(11, 5), .when = is_control,
-     .names = control_opcodes },
-    { "ntp.ctrl.sequence",N_("Sequence"), FIELD_UINT, BYTE(2, 2), .when = is_control },
-    { "ntp.ctrl.status",                                  N_("Status"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX, .when = is_control },
-    { "ntp.ctrl.associd",                         N_("Association ID"), FIELD_UINT, BYTE(6, 2), .when = is_control },
-    { "ntp.ctrl.offset",                         N_("Offset"), FIELD_UINT, BYTE(8, 2), .when = is_control },
-    { "ntp.ctrl.count",                              N_("Count"), FIELD_UINT, BYTE(10, 2), .when = is_control, .role = ROLE_LENGTH },
-    { "ntp.ctrl.data",                                      N_("Data"), FIELD_BYTES, TO_END(CONTROL_HEADER), .when = is_control },
-    { "ntp.priv.flags.r",                                       N_("Response"), FIELD_BOOL, BITS(0, 1), .when = is_private },
-    { "ntp.priv.flags.more",            N_("More"), FIELD_BOOL, BITS(1, 1), .when = is_private },
-    { "ntp.priv.auth",                                  N_("Authenticated"), FIELD_BOOL, BITS(8, 1), .when = is_private },
-    { "ntp.priv.seq",                         N_("Sequence"), FIELD_UINT, BITS(9, 7), .when = is_private },
-    { "ntp.priv.impl",                             N_("Implementation"), FIELD_UINT, BYTE(2, 1), .when = is_private },
-    { "ntp.priv.reqcode",                             N_("Request code"), FIELD_UINT, BYTE(3, 1), .when = is_private },
-    { "ntp.priv.data",                                      N_("Data"), FIELD_BYTES, TO_END(4), .when = is_private },
-    { 0                                      },
+    { "ntp.flags", N_("Flags"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX },
+    { "ntp.flags.li", N_("Leap Indicator"), FIELD_UINT, BITS(0, 2), .names = leaps, .when = has_flags },
+    { "ntp.flags.vn", N_("Version"), FIELD_UINT, BITS(2, 3) },
+    { "ntp.flags.mode", N_("Mode"), FIELD_UINT, BITS(5, 3), .names = modes },
+    { "ntp.stratum", N_("Stratum"), FIELD_UINT, BYTE(1, 1), .when = is_time, .names = strata },
+    { "ntp.ppoll", N_("Polling interval, as a power of 2"), FIELD_UINT, BYTE(2, 1), .when = is_time },
+    { "ntp.precision", N_("Clock precision, as a power of 2"), FIELD_UINT, BYTE(3, 1), .when = is_time },
+    { "ntp.rootdelay", N_("Root Delay, in seconds/65536"), FIELD_UINT, BYTE(4, 4), .when = is_time },
+    { "ntp.rootdispersion", N_("Root Dispersion, in seconds/65536"), FIELD_UINT, BYTE(8, 4), .when = is_time },
+    { "ntp.refid", N_("Reference ID"), FIELD_BYTES, BYTE(12, 4), .when = is_time },
+    { "ntp.reftime", N_("Reference Timestamp"), FIELD_TIME, .read = reference_time, .when = is_time },
+    { "ntp.org", N_("Origin Timestamp"), FIELD_TIME, .read = origin_time, .when = is_time },
+    { "ntp.rec", N_("Receive Timestamp"), FIELD_TIME, .read = receive_time, .when = is_time },
+    { "ntp.xmt", N_("Transmit Timestamp"), FIELD_TIME, .read = transmit_time, .when = is_time },
+    { "ntp.extensions", N_("Extension fields"), FIELD_TLVS, .read = extensions, .tlvs = &extension_set,
+      .when = is_time },
+    { "ntp.keyid", N_("Key ID"), FIELD_BYTES, .read = key, .when = is_time },
+    { "ntp.mac", N_("Message Authentication Code"), FIELD_BYTES, .read = digest, .when = is_time },
+    { "ntp.ctrl.flags2", N_("Flags"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX, .when = is_control },
+    { "ntp.ctrl.flags2.r", N_("Response"), FIELD_BOOL, BITS(8, 1), .when = is_control },
+    { "ntp.ctrl.flags2.error", N_("Error"), FIELD_BOOL, BITS(9, 1), .when = is_control },
+    { "ntp.ctrl.flags2.more", N_("More"), FIELD_BOOL, BITS(10, 1), .when = is_control },
+    { "ntp.ctrl.flags2.opcode", N_("Operation Code"), FIELD_UINT, BITS(11, 5), .when = is_control,
+      .names = control_opcodes },
+    { "ntp.ctrl.sequence", N_("Sequence"), FIELD_UINT, BYTE(2, 2), .when = is_control },
+    { "ntp.ctrl.status", N_("Status"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX, .when = is_control },
+    { "ntp.ctrl.associd", N_("Association ID"), FIELD_UINT, BYTE(6, 2), .when = is_control },
+    { "ntp.ctrl.offset", N_("Offset"), FIELD_UINT, BYTE(8, 2), .when = is_control },
+    { "ntp.ctrl.count", N_("Count"), FIELD_UINT, BYTE(10, 2), .when = is_control, .role = ROLE_LENGTH },
+    { "ntp.ctrl.data", N_("Data"), FIELD_BYTES, TO_END(CONTROL_HEADER), .when = is_control },
+    { "ntp.priv.flags.r", N_("Response"), FIELD_BOOL, BITS(0, 1), .when = is_private },
+    { "ntp.priv.flags.more", N_("More"), FIELD_BOOL, BITS(1, 1), .when = is_private },
+    { "ntp.priv.auth", N_("Authenticated"), FIELD_BOOL, BITS(8, 1), .when = is_private },
+    { "ntp.priv.seq", N_("Sequence"), FIELD_UINT, BITS(9, 7), .when = is_private },
+    { "ntp.priv.impl", N_("Implementation"), FIELD_UINT, BYTE(2, 1), .when = is_private },
+    { "ntp.priv.reqcode", N_("Request code"), FIELD_UINT, BYTE(3, 1), .when = is_private },
+    { "ntp.priv.data", N_("Data"), FIELD_BYTES, TO_END(4), .when = is_private },
+    { 0 },
 };
 
 /* Seconds since 1900 and their fraction; the top bit says which 68 years: RFC 5905, 6. 0 is no time. */
@@ -245,8 +238,8 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    {KEY_UDP_PORT, 123, 0 },
-    { 0          },
+    { KEY_UDP_PORT, 123, 0 },
+    { 0 },
 };
 
 const struct protocol ntp_protocol = {

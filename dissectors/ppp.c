@@ -3,15 +3,14 @@
 #include "base/text.h"
 #include "protocol/protocol.h"
 
-enum { ALL_STATIONS = 0xff, UNNUMBERED = 3, LINK_PPP = 9 };
+enum { ALL_STATIONS = 0xff, LINK_PPP = 9 };
 
 static const struct when has_address[] = {
-    { BITS(0, 16), ALL_STATIONS << 8 | UNNUMBERED, ALL_STATIONS << 8 | UNNUMBERED },
+    { BITS(0, 8), ALL_STATIONS, ALL_STATIONS }, /* no protocol's number begins with it */
     { 0 },
 };
 static const struct when has_none[] = {
-    { BITS(0, 16), 0, (ALL_STATIONS << 8 | UNNUMBERED) - 1 },
-    { BITS(0, 16), (ALL_STATIONS << 8 | UNNUMBERED) + 1, 0xffff },
+    { BITS(0, 8), 0, ALL_STATIONS - 1 },
     { 0 },
 };
 static const struct when is_short[] = {
@@ -84,7 +83,7 @@ static const struct field direction_fields[] = {
 /* Where the protocol begins and how long it is. False where that is cut off. */
 static bool locate(struct span h, size_t *at, size_t *size)
 {
-    *at = h.left >= 2 && h.at[0] == ALL_STATIONS && h.at[1] == UNNUMBERED ? 2 : 0;
+    *at = h.left && h.at[0] == ALL_STATIONS ? 2 : 0;
     if (*at >= h.left)
         return false;
     *size = h.at[*at] & 1 ? 1 : 2;

@@ -167,7 +167,7 @@ void buffer_json_escaped(struct buffer *b, const uint8_t *text, size_t n)
         if (!length) {
             buffer_put(b, "\xef\xbf\xbd", 3);
             i++;
-        } else if (code < 0x20 || code == 0x7f || code == '"' || code == '\\' || (code >= 0x80 && code < 0xa0)) {
+        } else if (must_escape(code) || code == '"' || code == '\\') {
             buffer_put(b, "\\u", 2);
             buffer_hex(b, code, 4);
             i += length;

@@ -1,0 +1,378 @@
+/* Tunnels and the link layers that only carry: what is in them comes out, and a header that lies hides nothing else. */
+#include "taken.h"
+
+static void setup(void)
+{
+    registry_open();
+}
+TestSuite(tunnels, .init = setup);
+
+enum { PPP = 9, PPP_DIRECTION = 204 };
+
+#define TYPE(high, low)            MACS, high, low
+#define UDP(high, low, length)     0x9c, 0x40, high, low, 0, length, 0, 0
+#define DATAGRAM                   IPV4(28, 17), 0, 9, 0, 9, 0, 8, 0, 0
+#define FRAME                      MACS, 0x08, 0, DATAGRAM
+#define GRE(length, flags, more)   IPV4(length, 47), flags, more
+#define OVER_UDP(port, low, carry) IPV4(28 + (carry), 17), UDP(port, low, 8 + (carry))
+
+/* What was found in the tunnel: the datagram with port 9. */
+static void carries_datagram(void)
+{
+    cr_assert_eq(last()->protocol, registry_by_name("udp"));
+    cr_assert_eq(last()->verdict, VERDICT_WHOLE);
+    cr_assert(strstr(values("udp.dstport"), "9"));
+}
+
+static unsigned count(const char *name)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < packet.layer_count; i++)
+        n += !strcmp(packet.layers[i].protocol->name, name);
+    return n;
+}
+
+/* --- GRE --- */
+
+Test(tunnels, gre_carries_a_datagram)
+{
+    TAKE(RAW, GRE(52, 0, 0), 0x08, 0, DATAGRAM);
+    (void)p;
+    carries_datagram();
+    SAYS("gre.proto", "0x0800");
+    SAYS("gre.key", "");
+}
+
+Test(tunnels, the_words_of_gre_stand_one_behind_the_other_as_far_as_they_are_there)
+{
+    TAKE(RAW, GRE(60, 0x30, 0), 0x08, 0, 0, 0, 0, 7, 0, 0, 0, 9, DATAGRAM);
+    (void)p;
+    carries_datagram();
+    SAYS("gre.checksum", "");
+    SAYS("gre.key", "0x00000007");
+    SAYS("gre.sequence_number", "9");
+    cr_assert_str_eq(summary(2), "IPv4, key 0x00000007, seq 9");
+}
+
+Test(tunnels, a_sequence_number_alone_stands_right_behind_the_type)
+{
+    TAKE(RAW, GRE(56, 0x10, 0), 0x08, 0, 0, 0, 0, 9, DATAGRAM);
+    (void)p;
+    carries_datagram();
+    SAYS("gre.sequence_number", "9");
+}
+
+Test(tunnels, the_key_of_pptp_is_a_length_and_a_call)
+{
+    TAKE(RAW, GRE(48, 0x30, 0x81), 0x88, 0x0b, 0, 4, 0, 5, 0, 0, 0, 1, 0, 0, 0, 2, 0xff, 3, 0xc0, 0x21);
+    (void)p;
+    SAYS("gre.key", "");
+    SAYS("gre.key.payload_length", "4");
+    SAYS("gre.key.call_id", "5");
+    SAYS("gre.sequence_number", "1");
+    SAYS("gre.ack_number", "2");
+    SAYS("ppp.protocol", "0xc021");
+}
+
+Test(tunnels, flags_of_gre_without_room_for_their_words_are_broken)
+{
+    TAKE(RAW, GRE(28, 0xb0, 0), 0x08, 0, 0, 0, 0, 7);
+    (void)p;
+    cr_assert_eq(last()->protocol, registry_by_name("gre"));
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+    SAYS("gre.checksum", "0x0000");
+    SAYS("gre.key", "");
+}
+
+Test(tunnels, gre_that_the_capture_cut_short_is_not_broken)
+{
+    static const uint8_t bytes[] = { GRE(60, 0x30, 0), 0x08, 0, 0, 0 };
+    packet_reset(&packet, (struct span){ bytes, sizeof bytes });
+    packet.link_type = RAW;
+    packet.wire_length = 60;
+    dissect(&packet);
+    cr_assert_eq(last()->verdict, VERDICT_CUT);
+}
+
+Test(tunnels, source_routes_in_gre_without_end_are_broken)
+{
+    TAKE(RAW, GRE(44, 0x40, 0), 0x08, 0, 0, 0, 0, 0, 0x08, 0, 0, 0, 0x08, 0, 0, 4, 1, 2, 3, 4, 0x08, 0, 0, 0);
+    (void)p;
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+}
+
+Test(tunnels, source_routes_in_gre_end_with_an_empty_one)
+{
+    TAKE(RAW, GRE(68, 0x40, 0), 0x08, 0, 0, 0, 0, 0, 0x08, 0, 0, 4, 10, 0, 0, 3, 0, 0, 0, 0, DATAGRAM);
+    (void)p;
+    carries_datagram();
+    SAYS("gre.routing.information", "080000040a00000300000000");
+}
+
+Test(tunnels, wccp_may_put_a_word_of_its_own_in_front)
+{
+    TAKE(RAW, GRE(56, 0, 0), 0x88, 0x3e, 1, 42, 2, 3, DATAGRAM);
+    (void)p;
+    carries_datagram();
+    SAYS("gre.wccp.service_id", "42");
+}
+
+Test(tunnels, wccp_without_that_word_is_a_datagram_at_once)
+{
+    TAKE(RAW, GRE(52, 0, 0), 0x88, 0x3e, DATAGRAM);
+    (void)p;
+    carries_datagram();
+    SAYS("gre.wccp.service_id", "");
+}
+
+Test(tunnels, tunnels_nest_until_the_layers_are_used_up)
+{
+    uint8_t bytes[60 * 24];
+    for (size_t at = 0; at < sizeof bytes; at += 24) {
+        memcpy(bytes + at, (const uint8_t[]){ IPV4(0, 47), 0, 0, 0x08, 0 }, 24);
+        store_be16(bytes + at + 2, (uint16_t)(sizeof bytes - at));
+    }
+    take(RAW, bytes, sizeof bytes);
+    cr_assert_eq(packet.layer_count, LAYERS_MAX);
+    cr_assert(last()->flags & LAYER_DEEP);
+}
+
+Test(tunnels, erspan_without_a_sequence_number_is_the_frame_itself)
+{
+    TAKE(RAW, GRE(66, 0, 0), 0x88, 0xbe, FRAME);
+    (void)p;
+    carries_datagram();
+    cr_assert_eq(count("erspan"), 0);
+}
+
+Test(tunnels, erspan_of_type_2_has_eight_bytes)
+{
+    TAKE(RAW, GRE(78, 0x10, 0), 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0x64, 0x38, 0x21, 0, 0, 0, 7, FRAME);
+    (void)p;
+    carries_datagram();
+    SAYS("erspan.vlan", "100");
+    SAYS("erspan.spanid", "33");
+    SAYS("erspan.index", "7");
+    SAYS("erspan.timestamp", "");
+}
+
+Test(tunnels, erspan_of_type_3_may_have_a_subheader)
+{
+    TAKE(RAW, GRE(90, 0x10, 0), 0x22, 0xeb, 0, 0, 0, 1, 0x20, 0x64, 0, 33, 0, 0, 0, 5, 0, 9, 0x80, 1, 0x0c, 0, 0, 1, 0,
+         0, 0, 0, FRAME);
+    (void)p;
+    carries_datagram();
+    SAYS("erspan.timestamp", "5");
+    SAYS("erspan.platid", "3");
+}
+
+Test(tunnels, erspan_of_another_version_is_broken)
+{
+    TAKE(RAW, GRE(78, 0x10, 0), 0x88, 0xbe, 0, 0, 0, 1, 0x70, 0, 0, 0, 0, 0, 0, 0, FRAME);
+    (void)p;
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+    cr_assert_str_eq(summary(packet.layer_count - 1u), "bad version, session 0, VLAN 0");
+}
+
+/* --- over UDP --- */
+
+Test(tunnels, vxlan_carries_a_frame)
+{
+    TAKE(RAW, OVER_UDP(0x12, 0xb5, 50), 0x08, 0, 0, 0, 0, 0x12, 0x67, 0, FRAME);
+    (void)p;
+    carries_datagram();
+    SAYS("vxlan.vni", "4711");
+    SAYS("eth.dst", "02:00:00:00:00:02");
+}
+
+Test(tunnels, the_options_of_geneve_are_listed)
+{
+    TAKE(RAW, OVER_UDP(0x17, 0xc1, 62), 3, 0x40, 0x65, 0x58, 0, 0x12, 0x67, 0, 1, 2, 0x80, 1, 'a', 'b', 'c', 'd', 1, 2,
+         3, 0, FRAME);
+    (void)p;
+    carries_datagram();
+    SAYS("geneve.option.class", "0x0102,0x0102");
+    SAYS("geneve.option.length", "8,4");
+    SAYS("geneve.option.unknown.data", "61626364");
+}
+
+Test(tunnels, a_geneve_option_longer_than_the_header_is_broken_and_the_frame_is_there)
+{
+    TAKE(RAW, OVER_UDP(0x17, 0xc1, 54), 1, 0, 0x65, 0x58, 0, 0, 1, 0, 1, 2, 3, 31, FRAME);
+    (void)p;
+    cr_assert_eq(packet.layers[3].verdict, VERDICT_BROKEN);
+    carries_datagram();
+    SAYS("geneve.option.class", "0x0102");
+}
+
+Test(tunnels, geneve_options_beyond_the_datagram_are_broken)
+{
+    TAKE(RAW, OVER_UDP(0x17, 0xc1, 12), 63, 0, 0x65, 0x58, 0, 0, 1, 0, 1, 2, 3, 0);
+    (void)p;
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+}
+
+Test(tunnels, gtp_carries_datagrams_behind_extension_headers)
+{
+    TAKE(RAW, OVER_UDP(0x08, 0x68, 44), 0x34, 255, 0, 36, 0, 0, 0xab, 0xcd, 0, 0, 0, 0x85, 1, 0x10, 5, 0, DATAGRAM);
+    (void)p;
+    carries_datagram();
+    SAYS("gtp.teid", "0x0000abcd");
+    SAYS("gtp.ext_hdr.next", "0x85,0x00");
+}
+
+Test(tunnels, a_gtp_extension_header_without_length_is_broken)
+{
+    TAKE(RAW, OVER_UDP(0x08, 0x68, 16), 0x34, 255, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0x85, 0, 0, 0, 0x85);
+    (void)p;
+    cr_assert_eq(last()->protocol, registry_by_name("gtp"));
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+}
+
+Test(tunnels, gtp_extension_headers_without_end_are_broken)
+{
+    TAKE(RAW, OVER_UDP(0x08, 0x68, 16), 0x34, 255, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0x85, 1, 0, 0, 0x85);
+    (void)p;
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+}
+
+Test(tunnels, teredo_shows_the_address_that_it_hides)
+{
+    TAKE(RAW, OVER_UDP(0x0d, 0xd8, 61), 0, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0x63, 0xbf, 0xf5, 0xff, 0xff, 0xfe,
+         IPV6(0, 59));
+    (void)p;
+    SAYS("teredo.auth.nonce", "0102030405060708");
+    SAYS("teredo.orig.addr", "10.0.0.1");
+    SAYS("teredo.orig.port", "40000");
+    SAYS("ipv6.nxt", "59");
+    cr_assert_str_eq(summary(3), "Authentication, Origin indication 10.0.0.1:40000");
+}
+
+Test(tunnels, a_teredo_authentication_beyond_the_datagram_is_broken)
+{
+    TAKE(RAW, OVER_UDP(0x0d, 0xd8, 6), 0, 1, 255, 255, 1, 2);
+    (void)p;
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+}
+
+/* --- below IP --- */
+
+Test(tunnels, a_label_stack_is_one_layer)
+{
+    TAKE(ETHERNET, TYPE(0x88, 0x47), 0, 1, 0x02, 64, 0, 1, 0x13, 63, DATAGRAM);
+    (void)p;
+    carries_datagram();
+    cr_assert_eq(count("mpls"), 1);
+    SAYS("mpls.label", "16,17");
+    SAYS("mpls.exp", "1,1");
+    SAYS("mpls.bottom", "0,1");
+    SAYS("mpls.ttl", "64,63");
+    cr_assert_str_eq(summary(1), "label 16 ttl 64, 17 ttl 63");
+}
+
+Test(tunnels, a_label_stack_without_bottom_is_broken)
+{
+    uint8_t bytes[14 + 4 * 300] = { TYPE(0x88, 0x47) };
+    take(ETHERNET, bytes, sizeof bytes);
+    cr_assert_eq(last()->protocol, registry_by_name("mpls"));
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+    cr_assert_eq(last()->length, 4 * 300);
+    cr_assert(strstr(summary(1), "..."));
+}
+
+Test(tunnels, a_label_stack_that_the_capture_cut_short_is_not_broken)
+{
+    static const uint8_t bytes[] = { TYPE(0x88, 0x47), 0, 1, 0x02, 64, 0, 1 };
+    packet_reset(&packet, (struct span){ bytes, sizeof bytes });
+    packet.link_type = ETHERNET;
+    packet.wire_length = 60;
+    dissect(&packet);
+    cr_assert_eq(last()->verdict, VERDICT_CUT);
+}
+
+Test(tunnels, below_the_labels_a_pseudowire_is_known_by_its_control_word)
+{
+    TAKE(ETHERNET, TYPE(0x88, 0x47), 0, 1, 0x01, 64, 0, 0, 0, 7, FRAME);
+    (void)p;
+    carries_datagram();
+    SAYS("pweth.cw.sequence_number", "7");
+}
+
+Test(tunnels, a_pppoe_session_ends_where_its_length_says)
+{
+    TAKE(ETHERNET, TYPE(0x88, 0x64), 0x11, 0, 0, 1, 0, 30, 0, 0x21, DATAGRAM, 'p', 'a', 'd');
+    (void)p;
+    carries_datagram();
+    SAYS("pppoe.session_id", "0x0001");
+    SAYS("data.data", "");
+}
+
+Test(tunnels, pppoe_tags_are_read_up_to_the_end_of_the_list)
+{
+    TAKE(ETHERNET, TYPE(0x88, 0x63), 0x11, 7, 0, 0, 0, 18, 1, 2, 0, 2, 'a', 'c', 1, 1, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0);
+    (void)p;
+    cr_assert_eq(last()->verdict, VERDICT_WHOLE);
+    SAYS("pppoed.tag", "0x0102,0x0101,0x0000");
+    SAYS("pppoed.tags.ac_name", "ac");
+    cr_assert_str_eq(summary(1), "Offer, by ac");
+}
+
+Test(tunnels, control_characters_in_a_pppoe_tag_are_escaped)
+{
+    TAKE(ETHERNET, TYPE(0x88, 0x63), 0x11, 7, 0, 0, 0, 8, 1, 2, 0, 4, 0x1b, '[', '2', 'J');
+    (void)p;
+    cr_assert_str_eq(summary(1), "Offer, by \\x1b[2J");
+}
+
+Test(tunnels, a_pppoe_tag_beyond_its_message_is_broken)
+{
+    TAKE(ETHERNET, TYPE(0x88, 0x63), 0x11, 9, 0, 0, 0, 6, 1, 1, 0xff, 0xff, 'a', 'b');
+    (void)p;
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+    SAYS("pppoed.tags.service_name", "");
+}
+
+Test(tunnels, ppp_may_leave_out_its_address_and_half_of_its_protocol)
+{
+    static const uint8_t whole[] = { 0xff, 3, 0, 0x21, DATAGRAM }, half[] = { 0xff, 3, 0x21, DATAGRAM },
+                         bare[] = { 0, 0x21, DATAGRAM }, least[] = { 0x21, DATAGRAM };
+    take(PPP, whole, sizeof whole);
+    carries_datagram();
+    SAYS("ppp.protocol", "0x0021");
+    SAYS("ppp.address", "0xff");
+    take(PPP, half, sizeof half);
+    carries_datagram();
+    take(PPP, bare, sizeof bare);
+    carries_datagram();
+    take(PPP, least, sizeof least);
+    carries_datagram();
+    SAYS("ppp.protocol", "0x21");
+    SAYS("ppp.address", "");
+}
+
+Test(tunnels, ppp_of_one_byte_is_cut_short)
+{
+    for (unsigned i = 0; i < 256; i += 2) {
+        uint8_t byte = (uint8_t)i;
+        take(PPP, &byte, 1);
+        cr_assert_eq(last()->verdict, VERDICT_CUT);
+    }
+}
+
+Test(tunnels, a_direction_may_stand_in_front_of_ppp)
+{
+    TAKE(PPP_DIRECTION, 1, 0xff, 3, 0, 0x21, DATAGRAM);
+    (void)p;
+    carries_datagram();
+    SAYS("ppp.direction", "1");
+}
+
+Test(tunnels, a_frame_within_isl_is_the_one_whose_addresses_count)
+{
+    TAKE(ETHERNET, 1, 0, 0x0c, 0, 0, 0, 0x02, 0, 0, 0, 0, 9, 0, 58, 0xaa, 0xaa, 3, 0, 0, 0x0c, 0, 200, 0, 7, 0, 0,
+         FRAME, 1, 2, 3, 4);
+    (void)p;
+    carries_datagram();
+    SAYS("eth.dst", "02:00:00:00:00:02");
+    SAYS("isl.vlan_id", "100");
+}
