@@ -111,10 +111,7 @@ static bool read_set(const struct field *f, const struct place *place, uint32_t 
         uint32_t at = bit + i;
         if (!(place->bytes.at[at / 8] << at % 8 & 0x80) || turn--)
             continue;
-        *value = (struct value){
-            .bytes = {place->bytes.at + at / 8, 1},
-              .bit = at + place->start * 8, .width = 1
-        };
+        *value = (struct value){ .bytes = { place->bytes.at + at / 8, 1 }, .bit = at + place->start * 8, .width = 1 };
         value->u = f->adjust ? f->adjust(place, i) : i;
         return true;
     }
