@@ -492,7 +492,10 @@ void netstat_change(struct buffer *out, const struct style *style, const struct 
     unsigned size = f->flags & FLOW_IPV6 ? 16 : 4;
     char text[END_TEXT];
     uint8_t room[4];
-    time_write_absolute(out, v->time, FORMAT_ABSOLUTE, 6);
+    /* What time alone changed is known to the millisecond. */
+    time_write_absolute(out, v->time, FORMAT_ABSOLUTE, v->packet ? 6 : 3);
+    if (!v->packet)
+        buffer_text(out, "   ");
     buffer_put(out, "  ", 2);
     if (v->packet)
         buffer_format(out, "%8llu", (unsigned long long)v->packet);
