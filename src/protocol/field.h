@@ -42,9 +42,9 @@ enum field_role {
 
 enum field_flag {
     FIELD_MANY = 1,    /* may occur more than once in a layer: an array in JSON. Rows of options need not say it. */
-    FIELD_SET = 4,     /* a bitmap (FIELD_UINT, with a stride): occurs once for each bit that is set, as its number */
     FIELD_HIDDEN = 2,  /* answers to its name in -e, -Y and JSON, but is not drawn in trees and diagrams */
     FIELD_TRACKED = 4, /* its adjust reads the tracker's note */
+    FIELD_SET = 8,     /* a bitmap (FIELD_UINT, with a stride): occurs once for each bit that is set, as its number */
 };
 
 struct value {
