@@ -15,8 +15,8 @@ enum {
     QUESTIONS = 0,
     ANSWERS = 1,
     LABEL_MOST = 63,
-    TEXT_MOST = 1024, /* 255 bytes are allowed (RFC 1035, 2.3.4); more than that is shown all the same */
-    JUMPS_MOST = 128,
+    TEXT_MOST = 255, /* RFC 1035, 2.3.4: no name takes more; a longer one is none */
+    JUMPS_MOST = 16,
     POINTER = 0xc0,
     RESPONSE = 0x8000,
 };

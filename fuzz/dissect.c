@@ -15,7 +15,7 @@ static struct buffer out;
 /* Text may have been made of the packet, and lie in a dissector's scratch. */
 static void check(struct span bytes, bool text)
 {
-    if (!bytes.at || !bytes.left || (text && bytes.left <= 1024))
+    if (!bytes.at || !bytes.left || (text && bytes.left <= 255))
         return;
     for (unsigned i = 0; i < packet.buffer_count; i++) {
         struct span buffer = packet.buffers[i];

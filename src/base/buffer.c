@@ -126,6 +126,14 @@ static bool must_escape(uint32_t code)
 void buffer_escaped(struct buffer *b, const uint8_t *text, size_t n)
 {
     for (size_t i = 0; i < n;) {
+        size_t plain = i;
+        while (plain < n && text[plain] >= 0x20 && text[plain] < 0x7f && text[plain] != '\\')
+            plain++;
+        if (plain > i) {
+            buffer_put(b, text + i, plain - i);
+            i = plain;
+            continue;
+        }
         uint32_t code = 0;
         unsigned length = utf8_length(text + i, n - i, &code);
         if (length && !must_escape(code) && code != '\\') {
