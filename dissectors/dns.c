@@ -39,6 +39,7 @@ enum type {
     RRSIG = 46,
     NSEC = 47,
     DNSKEY = 48,
+    NSEC3 = 50,
     TLSA = 52,
     SVCB = 64,
     HTTPS = 65,
@@ -328,13 +329,13 @@ static uint64_t type_of_bit(const struct place *place, uint64_t bit)
 /* --- tables --- */
 
 static const struct value_name types[] = {
-    { A, "A" },      { NS, "NS" },         { CNAME, "CNAME" }, { SOA, "SOA" },     { 10, "NULL" },
-    { PTR, "PTR" },  { HINFO, "HINFO" },   { MX, "MX" },       { TXT, "TXT" },     { AAAA, "AAAA" },
-    { 29, "LOC" },   { SRV, "SRV" },       { NAPTR, "NAPTR" }, { DNAME, "DNAME" }, { OPT, "OPT" },
-    { DS, "DS" },    { SSHFP, "SSHFP" },   { RRSIG, "RRSIG" }, { NSEC, "NSEC" },   { DNSKEY, "DNSKEY" },
-    { 50, "NSEC3" }, { 51, "NSEC3PARAM" }, { TLSA, "TLSA" },   { SVCB, "SVCB" },   { HTTPS, "HTTPS" },
-    { SPF, "SPF" },  { 249, "TKEY" },      { 250, "TSIG" },    { 251, "IXFR" },    { 252, "AXFR" },
-    { ANY, "ANY" },  { CAA, "CAA" },       { 0, NULL },
+    { A, "A" },         { NS, "NS" },         { CNAME, "CNAME" }, { SOA, "SOA" },     { 10, "NULL" },
+    { PTR, "PTR" },     { HINFO, "HINFO" },   { MX, "MX" },       { TXT, "TXT" },     { AAAA, "AAAA" },
+    { 29, "LOC" },      { SRV, "SRV" },       { NAPTR, "NAPTR" }, { DNAME, "DNAME" }, { OPT, "OPT" },
+    { DS, "DS" },       { SSHFP, "SSHFP" },   { RRSIG, "RRSIG" }, { NSEC, "NSEC" },   { DNSKEY, "DNSKEY" },
+    { NSEC3, "NSEC3" }, { 51, "NSEC3PARAM" }, { TLSA, "TLSA" },   { SVCB, "SVCB" },   { HTTPS, "HTTPS" },
+    { SPF, "SPF" },     { 249, "TKEY" },      { 250, "TSIG" },    { 251, "IXFR" },    { 252, "AXFR" },
+    { ANY, "ANY" },     { CAA, "CAA" },       { 0, NULL },
 };
 static const struct value_name classes[] = {
     { 1, "IN" }, { 3, "CH" }, { 4, "HS" }, { 254, "NONE" }, { 255, "ANY" }, { 0, NULL },
@@ -541,6 +542,20 @@ static const struct field nsec_fields[] = {
     { "dns.nsec.types", N_("Types"), FIELD_TLVS, .after = ROW_NEXT, .tlvs = &window_set },
     { 0 },
 };
+enum { ROW_SALT_LENGTH = 4, ROW_SALT, ROW_HASH_LENGTH, ROW_HASH };
+static const struct field nsec3_fields[] = {
+    /* RFC 5155, 3.2 */
+    { "dns.nsec3.algo", N_("Hash algorithm"), FIELD_UINT, BYTE(0, 1) },
+    { "dns.nsec3.flags", N_("Flags"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX },
+    { "dns.nsec3.iterations", N_("Iterations"), FIELD_UINT, BYTE(2, 2) },
+    { "dns.nsec3.salt_length", N_("Salt length"), FIELD_UINT, BYTE(4, 1), .role = ROLE_LENGTH },
+    { "dns.nsec3.salt_value", N_("Salt"), FIELD_BYTES, .after = ROW_SALT_LENGTH, .sized = ROW_SALT_LENGTH },
+    { "dns.nsec3.hash_length", N_("Hash length"), FIELD_UINT, BYTE(0, 1), .after = ROW_SALT, .role = ROLE_LENGTH },
+    { "dns.nsec3.hash_value", N_("Next hashed owner name"), FIELD_BYTES, .after = ROW_HASH_LENGTH,
+      .sized = ROW_HASH_LENGTH },
+    { "dns.nsec.types", N_("Types"), FIELD_TLVS, .after = ROW_HASH, .tlvs = &window_set },
+    { 0 },
+};
 static const struct field dnskey_fields[] = {
     { "dns.dnskey.flags", N_("Flags"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },
     { "dns.dnskey.protocol", N_("Protocol"), FIELD_UINT, BYTE(2, 1) },
@@ -590,6 +605,7 @@ static const struct tlv record_kinds[] = {
     { SSHFP, "SSHFP", sshfp_fields },
     { RRSIG, "RRSIG", rrsig_fields },
     { NSEC, "NSEC", nsec_fields },
+    { NSEC3, "NSEC3", nsec3_fields },
     { DNSKEY, "DNSKEY", dnskey_fields },
     { TLSA, "TLSA", tlsa_fields },
     { SVCB, "SVCB", svcb_fields },
