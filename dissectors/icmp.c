@@ -154,17 +154,8 @@ static const struct field fields[] = {
 
 static bool checksum_status(const struct place *place, struct value *value)
 {
-    const struct packet *packet = place->packet;
-    const struct layer *layer = place->layer;
-    if (place->bytes.left < 4)
-        return false;
-    if (!layer_captured(packet, layer) || layer->flags & (LAYER_QUOTED | LAYER_FRAGMENT)) {
-        value->u = CHECKSUM_UNVERIFIED;
-        return true;
-    }
-    uint32_t sum = checksum_add(0, packet->buffers[layer->buffer].at + layer->offset, layer->end - layer->offset);
-    value->u = checksum_finish(sum) ? CHECKSUM_BAD : CHECKSUM_GOOD;
-    return true;
+    value->u = checksum_verify_alone(place->packet, place->layer);
+    return place->bytes.left >= 4;
 }
 
 /* The length of a message's fixed part; `all` of it where nothing else can follow. */

@@ -121,6 +121,14 @@ enum checksum_status checksum_verify(const struct packet *packet, const struct l
     return checksum_finish(turn(sum)) ? CHECKSUM_BAD : CHECKSUM_GOOD;
 }
 
+enum checksum_status checksum_verify_alone(const struct packet *packet, const struct layer *layer)
+{
+    if (!layer_captured(packet, layer) || layer->flags & (LAYER_QUOTED | LAYER_FRAGMENT))
+        return CHECKSUM_UNVERIFIED;
+    uint32_t sum = checksum_add(0, packet->buffers[layer->buffer].at + layer->offset, layer->end - layer->offset);
+    return checksum_finish(sum) ? CHECKSUM_BAD : CHECKSUM_GOOD;
+}
+
 bool checksum_offloaded(const struct packet *packet, const struct layer *layer, uint8_t protocol, uint16_t stored)
 {
     const struct network *network = layer_network(packet, layer);

@@ -32,6 +32,8 @@ extern const struct value_name checksum_status_names[];
 /* For a layer whose checksum covers it to its end and a pseudo-header (TCP, UDP, ICMPv6): CHECKSUM_BAD, GOOD or
  * UNVERIFIED. */
 enum checksum_status checksum_verify(const struct packet *packet, const struct layer *layer, uint8_t protocol);
+/* The same without a pseudo-header (ICMP, IGMP), and never for what is quoted or a single fragment. */
+enum checksum_status checksum_verify_alone(const struct packet *packet, const struct layer *layer);
 /* Whether stored, the two bytes in the header, is the sum of the pseudo-header alone: what a host leaves to its
  * interface to complete. Then a checksum that does not fit is no sign of damage. */
 bool checksum_offloaded(const struct packet *packet, const struct layer *layer, uint8_t protocol, uint16_t stored);
