@@ -1,18 +1,14 @@
 /* peel dump: a line a packet, fields, JSON, trees, hex and diagrams; or the packets themselves into a file. */
 #include "base/clock.h"
 #include "base/text.h"
-#include "capture/bpf.h"
-#include "capture/capture.h"
 #include "capture/writer.h"
-#include "commands/options.h"
-#include "dissectors/dissect.h"
+#include "commands/source.h"
 #include "output/diagram.h"
 #include "output/fields.h"
 #include "output/hex.h"
 #include "output/json.h"
 #include "output/text.h"
 #include "output/tree.h"
-#include "track/tracker.h"
 #include <errno.h>
 #include <langinfo.h>
 #include <stdio.h>
@@ -20,16 +16,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { COUNT = 256, COLOR, ANALYSIS, FIELDS_MAX = 256, FILES_MAX = 4096, OUTPUT_BYTES = 256 << 10 };
+enum { COUNT = 256, COLOR, ANALYSIS, FIELDS_MAX = 256, OUTPUT_BYTES = 256 << 10 };
 enum format { FORMAT_TEXT, FORMAT_FIELDS, FORMAT_JSON };
 
 static const struct option_row rows[] = {
-    { 'r', "read", "FILE",
-      N_("read a capture (pcap, pcapng, gzip, zstd); - is standard input; again: one after another") },
+    SOURCE_ROWS,
     { 'w', "write", "FILE",
       N_("write the packets that pass to FILE: pcapng, or pcap if it ends in .pcap; - is standard output") },
     { 'c', "max", "N", N_("stop after N packets that pass") },
-    { 's', "snaplen", "N", N_("keep N bytes of each packet") },
     { 'T', "format", "text|fields|json", N_("what a packet is printed as") },
     { 'e', "field", "FIELD", N_("a field for -T fields; again for more") },
     { 'E', "layout", "KEY=VALUE",
@@ -50,11 +44,10 @@ static const struct option_row rows[] = {
 
 struct dump {
     /* asked for */
-    const char *files[FILES_MAX], *names[FIELDS_MAX];
-    unsigned file_count, name_count;
+    struct source source;
+    const char *names[FIELDS_MAX];
+    unsigned name_count;
     const char *write_path, *color, *analysis;
-    char *filter;
-    unsigned long long most, snaplen;
     enum format format;
     enum time_format time_format;
     struct fields_options layout;
@@ -66,13 +59,7 @@ struct dump {
     struct text text;
     struct fields *fields;
     struct json *json;
-    struct bpf *bpf;
     struct writer *writer;
-    struct packet packet;
-    struct tracker tracker;
-    uint64_t number, passed;
-    int64_t first_time, last_time;
-    bool begun, headed;
 };
 
 static int parse_layout(struct fields_options *layout, const char *argument)
@@ -127,22 +114,12 @@ static int parse_when(const char **when, const char *option, const char *word)
 
 static int parse_option(struct dump *d, int letter, const char *argument)
 {
+    int taken = source_option(&d->source, letter, argument);
+    if (taken)
+        return taken < 0 ? EXIT_USAGE : 0;
     switch (letter) {
-    case 'r':
-        if (d->file_count == FILES_MAX)
-            return usage_error(_("dump: more than %d files"), FILES_MAX);
-        d->files[d->file_count++] = argument;
-        return 0;
     case 'w':
         d->write_path = argument;
-        return 0;
-    case 'c':
-        if (!parse_number(argument, 1, UINT64_MAX, &d->most))
-            return usage_error(_("dump: -c %s: not a number from 1 on"), argument);
-        return 0;
-    case 's':
-        if (!parse_number(argument, 0, UINT32_MAX, &d->snaplen))
-            return usage_error(_("dump: -s %s: not a number of bytes"), argument);
         return 0;
     case 'T':
         return parse_format(d, argument);
@@ -190,12 +167,8 @@ static int parse(struct dump *d, const struct command *command, int argc, char *
         status = parse_option(d, letter, options.argument);
     if (letter < 0 || status)
         return EXIT_USAGE;
-    bool failed;
-    d->filter = options_join(argc - options.operand, argv + options.operand, &failed);
-    if (failed)
-        return usage_error("%s", _("no memory"));
-    if (!d->file_count)
-        return usage_error("%s", _("dump: nothing to read: say -r FILE"));
+    if ((status = source_operands(&d->source, argc - options.operand, argv + options.operand)))
+        return status;
     if (d->format == FORMAT_FIELDS && !d->name_count)
         return usage_error("%s", _("dump: -T fields needs at least one -e FIELD"));
     if (d->format != FORMAT_FIELDS && d->name_count)
@@ -219,45 +192,21 @@ static void choose_style(struct dump *d)
     d->line_buffered |= terminal;
 }
 
-static void read_packet(struct dump *d, const struct record *record)
-{
-    struct packet *p = &d->packet;
-    packet_reset(p, record->bytes);
-    p->number = ++d->number;
-    p->time = record->time;
-    p->timed = record->timed;
-    p->link_type = record->link_type;
-    p->interface = record->interface;
-    p->wire_length = record->wire_length;
-    p->comment = record->comment;
-    if (!record->timed)
-        return;
-    if (!d->begun) {
-        d->first_time = d->last_time = record->time;
-        d->begun = true;
-    }
-    p->time_relative = record->time - d->first_time;
-    p->time_delta = record->time - d->last_time;
-    d->last_time = record->time;
-}
-
 /* What was asked for besides the line; a line without text between it and the next packet's. */
 static void print_details(struct dump *d)
 {
     if (d->tree)
-        tree_write(&d->out, &d->packet, &d->style);
+        tree_write(&d->out, &d->source.packet, &d->style);
     if (d->diagram)
-        diagram_write(&d->out, &d->packet, &d->style);
+        diagram_write(&d->out, &d->source.packet, &d->style);
     if (d->hex)
-        hex_write(&d->out, &d->packet, d->hex > 1, &d->style);
+        hex_write(&d->out, &d->source.packet, d->hex > 1, &d->style);
     buffer_char(&d->out, '\n');
 }
 
 static void print_packet(struct dump *d)
 {
-    struct packet *p = &d->packet;
-    dissect(p);
-    tracker_take(&d->tracker, p);
+    const struct packet *p = &d->source.packet;
     if (d->format == FORMAT_FIELDS)
         fields_write(d->fields, &d->out, p);
     else if (d->format == FORMAT_JSON)
@@ -270,74 +219,43 @@ static void print_packet(struct dump *d)
         buffer_flush(&d->out);
 }
 
-static void print_header(struct dump *d)
+static int open_outputs(struct dump *d, struct error *error)
 {
-    if (d->headed || d->quiet || d->count_only || d->write_path)
-        return;
-    d->headed = true;
-    if (d->format == FORMAT_FIELDS)
+    if (d->write_path)
+        return writer_open(&d->writer, d->write_path, error);
+    if (d->quiet || d->count_only)
+        return 0;
+    if (d->format == FORMAT_JSON)
+        return json_open(&d->json, error);
+    if (d->format == FORMAT_FIELDS) {
         fields_header(d->fields, &d->out);
-    else if (d->format == FORMAT_TEXT && d->style.columns)
-        text_header(&d->text, &d->out);
-}
-
-/* One packet that came. Returns 1 to go on, 0 to stop, or a negative error. */
-static int take(struct dump *d, struct record *record, struct error *error)
-{
-    if (d->snaplen && record->bytes.left > d->snaplen)
-        record->bytes.left = d->snaplen;
-    read_packet(d, record);
-    if (d->bpf && !bpf_passes(d->bpf, record))
-        return 1;
-    d->passed++;
-    if (d->writer) {
-        int code = writer_put(d->writer, record, error);
-        if (code)
-            return code;
-    } else if (!d->quiet && !d->count_only) {
-        print_packet(d);
+        return 0;
     }
-    return d->out.failed || d->passed == d->most ? 0 : 1;
+    text_open(&d->text, &d->style, d->time_format, source_nanoseconds(&d->source) ? 9 : 6);
+    if (d->style.columns)
+        text_header(&d->text, &d->out);
+    return 0;
 }
 
-static int open_outputs(struct dump *d, struct capture *capture, struct error *error)
+/* All packets that pass. Returns 0 or a negative error. */
+static int print_all(struct dump *d, struct error *error)
 {
-    int code = 0;
-    int link_type = capture_link_type(capture); /* reads ahead: before, a pcapng has not said how fine its times are */
-    if (d->filter && !d->bpf)
-        code = bpf_open(&d->bpf, d->filter, (uint16_t)link_type, error);
-    if (!code && d->write_path && !d->writer)
-        code = writer_open(&d->writer, d->write_path, error);
-    if (!code && d->format == FORMAT_JSON && !d->json)
-        code = json_open(&d->json, error);
-    if (!code && !d->headed)
-        text_open(&d->text, &d->style, d->time_format, capture_nanoseconds(capture) ? 9 : 6);
-    return code;
-}
-
-/* One file. Returns 1 to go on with the next one, 0 to stop, or a negative error. */
-static int dump_file(struct dump *d, const char *path, struct error *error)
-{
-    struct capture *capture;
-    int code = capture_open(&capture, path, error);
+    struct source *s = &d->source;
+    int code = source_begin(s, error), written = 0;
+    if (!code)
+        code = open_outputs(d, error);
     if (code)
         return code;
-    code = open_outputs(d, capture, error);
-    if (!code) {
-        print_header(d);
-        struct record record;
-        if (d->count_only && !d->bpf && !d->most) {
-            while ((code = capture_next(capture, &record, error)) > 0)
-                d->passed++;
-        } else {
-            while ((code = capture_next(capture, &record, error)) > 0 && (code = take(d, &record, error)) > 0)
-                ;
-        }
-        if (!code && !d->out.failed && !(d->most && d->passed == d->most))
-            code = 1;
-    }
-    capture_close(capture);
-    return code;
+    if (d->writer)
+        while (!written && (code = source_next(s, error)) > 0)
+            written = writer_put(d->writer, &s->record, error);
+    else if (d->quiet || d->count_only)
+        while ((code = source_next(s, error)) > 0)
+            ;
+    else
+        while ((code = source_next(s, error)) > 0 && !d->out.failed)
+            print_packet(d);
+    return written ? written : code < 0 ? code : 0;
 }
 
 static int finish(struct dump *d, int code, struct error *error)
@@ -345,7 +263,7 @@ static int finish(struct dump *d, int code, struct error *error)
     struct error write_error;
     int written = 0;
     if (d->count_only)
-        buffer_format(&d->out, "%llu\n", (unsigned long long)d->passed);
+        buffer_format(&d->out, "%llu\n", (unsigned long long)d->source.passed);
     if (d->writer)
         written = writer_close(d->writer, &write_error);
     buffer_flush(&d->out);
@@ -370,6 +288,7 @@ static unsigned wanted_levels(const struct dump *d)
 static int run(const struct command *command, int argc, char **argv)
 {
     static struct dump d = { .color = "auto", .analysis = "auto", .layout = { .separator = '\t', .aggregator = ',' } };
+    d.source.command = command;
     int status = parse(&d, command, argc, argv);
     if (status)
         return status;
@@ -377,20 +296,18 @@ static int run(const struct command *command, int argc, char **argv)
     struct error error;
     if (buffer_open(&d.out, STDOUT_FILENO, OUTPUT_BYTES))
         return report(error_set(&error, ERROR_MEMORY, "%s", _("no memory")), &error);
-    int code = tracker_open(&d.tracker, TRACK_FRAGMENTS, &error);
-    if (!code && d.name_count)
-        code = fields_open(&d.fields, d.names, d.name_count, &d.layout, &error);
-    d.tracker.levels |= d.fields ? tracker_levels(fields_notes(d.fields)) : wanted_levels(&d);
-    code = code ? code : 1;
-    for (unsigned i = 0; i < d.file_count && code > 0; i++)
-        code = dump_file(&d, d.files[i], &error);
-    status = finish(&d, code < 0 ? code : 0, &error);
+    int code = d.name_count ? fields_open(&d.fields, d.names, d.name_count, &d.layout, &error) : 0;
+    if (!code) {
+        bool records = d.write_path || d.quiet || d.count_only;
+        d.source.wants = records ? SOURCE_RECORDS : 0;
+        d.source.levels = d.fields ? tracker_levels(fields_notes(d.fields)) : wanted_levels(&d);
+        code = print_all(&d, &error);
+    }
+    status = finish(&d, code, &error);
     fields_close(d.fields);
     json_close(d.json);
-    bpf_close(d.bpf);
-    tracker_close(&d.tracker);
+    source_close(&d.source);
     buffer_free(&d.out);
-    free(d.filter);
     return status;
 }
 

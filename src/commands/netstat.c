@@ -3,10 +3,8 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "capture/bpf.h"
-#include "capture/capture.h"
-#include "commands/options.h"
-#include "dissectors/dissect.h"
+#include "commands/source.h"
+#include "protocol/protocol.h"
 #include <errno.h>
 #include <getopt.h>
 #include <langinfo.h>
@@ -14,12 +12,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { AT = 256, TIME, STYLE, DIFF, MOST, FILES_MAX = 4096, OUTPUT_BYTES = 256 << 10 };
+enum { AT = 256, TIME, STYLE, DIFF, MOST, OUTPUT_BYTES = 256 << 10 };
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_ZEEK };
 
 static const struct option_row rows[] = {
-    { 'r', "read", "FILE",
-      N_("read a capture (pcap, pcapng, gzip, zstd); - is standard input; again: one after another") },
+    SOURCE_ROWS,
     { 'a', "all", NULL, N_("listening sockets, too: known by their answers") },
     { 'l', "listening", NULL, N_("only listening sockets") },
     { 't', "tcp", NULL, N_("TCP") },
@@ -53,9 +50,7 @@ struct change {
 
 struct netstat {
     /* asked for */
-    const char *files[FILES_MAX];
-    unsigned file_count;
-    char *filter;
+    struct source source;
     enum format format;
     const struct netstat_style *netstat_style;
     struct sockets_query query;
@@ -65,9 +60,6 @@ struct netstat {
     /* at work */
     struct style style;
     struct buffer out;
-    struct bpf *bpf;
-    struct packet packet;
-    struct tracker tracker;
     struct sockets sockets;
     struct tcp_watch watch;
     struct change *changes; /* owned */
@@ -236,12 +228,10 @@ static int take_format(struct netstat *n, const char *word)
 
 static int parse_option(struct netstat *n, int letter, const char *argument, char **argv)
 {
+    int taken = source_option(&n->source, letter, argument);
+    if (taken)
+        return taken < 0 ? EXIT_USAGE : 0;
     switch (letter) {
-    case 'r':
-        if (n->file_count == FILES_MAX)
-            return usage_error(_("netstat: more than %d files"), FILES_MAX);
-        n->files[n->file_count++] = argument;
-        return 0;
     case 'a':
         n->all = true;
         return 0;
@@ -292,18 +282,14 @@ static unsigned long long affordable(void)
 static int parse(struct netstat *n, const struct command *command, int argc, char **argv)
 {
     struct options options;
-    bool failed;
     options_begin(&options, command, argc, argv);
     int letter, status = 0;
     while (!status && (letter = options_next(&options)) != 0)
         status = letter < 0 ? EXIT_USAGE : parse_option(n, letter, options.argument, argv);
     if (status)
         return EXIT_USAGE;
-    n->filter = options_join(argc - options.operand, argv + options.operand, &failed);
-    if (failed)
-        return usage_error("%s", _("no memory"));
-    if (!n->file_count)
-        return usage_error("%s", _("netstat: nothing to read: say -r FILE"));
+    if ((status = source_operands(&n->source, argc - options.operand, argv + options.operand)))
+        return status;
     if (!n->query.tcp && !n->query.udp)
         n->query.tcp = n->query.udp = true;
     n->query.listeners = n->all || n->only_listeners;
@@ -322,8 +308,8 @@ static void remember_change(struct tcp_watch *watch, struct flow *f, unsigned en
                             enum tcp_state to)
 {
     struct netstat *n = (struct netstat *)((char *)watch - offsetof(struct netstat, watch));
-    const struct flow_table *t = &n->tracker.flows;
-    if (n->packet.time <= n->diff[0].time)
+    const struct flow_table *t = &n->source.tracker.flows;
+    if (n->source.packet.time <= n->diff[0].time)
         return;
     if (n->change_count == n->change_room) {
         size_t room = n->change_room ? n->change_room * 2 : 256;
@@ -334,14 +320,15 @@ static void remember_change(struct tcp_watch *watch, struct flow *f, unsigned en
         n->changes = more;
         n->change_room = room;
     }
-    uint32_t index = n->tracker.current;
+    uint32_t index = n->source.tracker.current;
     if (flow_at(t, index) == f)
-        n->changes[n->change_count++] =
-            (struct change){ n->packet.time, n->packet.number, index, (uint8_t)end, (uint8_t)from, (uint8_t)to };
+        n->changes[n->change_count++] = (struct change){ n->source.packet.time, n->source.packet.number, index,
+                                                         (uint8_t)end,          (uint8_t)from,           (uint8_t)to };
 }
 
-static bool wanted(struct netstat *n, const struct record *record)
+static bool wanted(void *context, const struct record *record)
 {
+    struct netstat *n = context;
     const struct instant *until = n->diff[1].text ? &n->diff[1] : &n->at;
     if (!record->timed)
         return true;
@@ -359,35 +346,11 @@ static bool wanted(struct netstat *n, const struct record *record)
     return true;
 }
 
-static void take(struct netstat *n, const struct record *record)
+static int read_all(struct netstat *n, struct error *error)
 {
-    struct packet *p = &n->packet;
-    p->number++;
-    if (!wanted(n, record) || (n->bpf && !bpf_passes(n->bpf, record)))
-        return;
-    packet_reset(p, record->bytes);
-    p->time = record->time;
-    p->timed = record->timed;
-    p->link_type = record->link_type;
-    p->interface = record->interface;
-    p->wire_length = record->wire_length;
-    dissect(p);
-    tracker_take(&n->tracker, p);
-}
-
-static int read_file(struct netstat *n, const char *path, struct error *error)
-{
-    struct capture *capture;
-    int code = capture_open(&capture, path, error);
-    if (code)
-        return code;
-    if (n->filter && !n->bpf)
-        code = bpf_open(&n->bpf, n->filter, (uint16_t)capture_link_type(capture), error);
-    struct record record;
-    if (!code)
-        while ((code = capture_next(capture, &record, error)) > 0)
-            take(n, &record);
-    capture_close(capture);
+    int code;
+    while ((code = source_next(&n->source, error)) > 0)
+        ;
     return code;
 }
 
@@ -475,13 +438,13 @@ static void print_listener(void *context, const struct socket *socket)
 
 static void print_connections(struct netstat *n)
 {
-    struct connection_view view = { .flows = &n->tracker.flows, .now = as_of(n) };
+    struct connection_view view = { .flows = &n->source.tracker.flows, .now = as_of(n) };
     if (n->format == FORMAT_TEXT)
         netstat_connection_header(&n->out, &n->style, n->long_form);
     if (n->format == FORMAT_ZEEK)
         netstat_zeek_header(&n->out);
-    for (view.index = 0; view.index < n->tracker.flows.count && !n->only_listeners; view.index++) {
-        const struct flow *f = flow_at(&n->tracker.flows, view.index);
+    for (view.index = 0; view.index < n->source.tracker.flows.count && !n->only_listeners; view.index++) {
+        const struct flow *f = flow_at(&n->source.tracker.flows, view.index);
         if (f->flags & FLOW_FREE || !(f->protocol == 6 ? n->query.tcp : n->query.udp) || !stood(n, f, view.now))
             continue;
         if (f->packets[0] + f->packets[1] == 0) /* known from an ICMP error alone */
@@ -505,13 +468,13 @@ static bool concerns(const struct netstat *n, const struct flow *f, unsigned end
     if (!n->query.size)
         return true;
     return n->query.size == (f->flags & FLOW_IPV6 ? 16 : 4) &&
-           !memcmp(flow_address(&n->tracker.flows, f, end, room), n->query.host, n->query.size);
+           !memcmp(flow_address(&n->source.tracker.flows, f, end, room), n->query.host, n->query.size);
 }
 
 /* Ends that time alone closed between the two instants. */
 static void add_expired(struct netstat *n)
 {
-    const struct flow_table *t = &n->tracker.flows;
+    const struct flow_table *t = &n->source.tracker.flows;
     for (uint32_t i = 0; i < t->count; i++) {
         struct flow *f = flow_at(t, i);
         if (f->flags & (FLOW_FREE | FLOW_MOVED) || f->protocol != 6)
@@ -519,13 +482,13 @@ static void add_expired(struct netstat *n)
         for (unsigned end = 0; end < 2; end++) {
             enum tcp_state state = f->end[end].state;
             int64_t until = state == TCP_TIME_WAIT ? TIME_WAIT_MS : SYN_PATIENCE_MS;
-            n->packet.time = f->first + (f->changed[end] + until) * 1000000;
+            n->source.packet.time = f->first + (f->changed[end] + until) * 1000000;
             int64_t ms = (n->diff[1].time - f->first) / 1000000;
-            if (n->packet.time > n->diff[1].time || ms > INT32_MAX || ms < 0 ||
+            if (n->source.packet.time > n->diff[1].time || ms > INT32_MAX || ms < 0 ||
                 tcp_state_at(f, end, (int32_t)ms) == state)
                 continue;
-            n->packet.number = 0;
-            n->tracker.current = i;
+            n->source.packet.number = 0;
+            n->source.tracker.current = i;
             remember_change(&n->watch, f, end, state, TCP_CLOSED);
         }
     }
@@ -546,10 +509,10 @@ static void print_changes(struct netstat *n)
         qsort(n->changes, n->change_count, sizeof *n->changes, by_time);
     for (size_t i = 0; i < n->change_count; i++) {
         const struct change *c = &n->changes[i];
-        const struct flow *f = flow_at(&n->tracker.flows, c->index);
+        const struct flow *f = flow_at(&n->source.tracker.flows, c->index);
         if (f->flags & FLOW_FREE || !concerns(n, f, c->end))
             continue;
-        struct change_view view = { &n->tracker.flows, c->index, c->end, c->from, c->to, c->time, c->packet };
+        struct change_view view = { &n->source.tracker.flows, c->index, c->end, c->from, c->to, c->time, c->packet };
         if (n->format == FORMAT_JSON)
             netstat_change_json(&n->out, &view);
         else
@@ -561,24 +524,25 @@ static int open_all(struct netstat *n, struct error *error)
 {
     if (buffer_open(&n->out, STDOUT_FILENO, OUTPUT_BYTES))
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
-    int code = tracker_open(&n->tracker, TRACK_FRAGMENTS | TRACK_STATES, error);
-    if (code)
-        return code;
-    n->tracker.max_connections = (uint32_t)n->most;
-    sockets_open(&n->sockets, &n->tracker);
+    n->source.levels = TRACK_STATES;
+    n->source.wanted = wanted;
+    n->source.context = n;
+    int code = source_begin(&n->source, error);
+    n->source.tracker.max_connections = (uint32_t)n->most;
+    sockets_open(&n->sockets, &n->source.tracker);
     n->watch.changed = remember_change;
     if (n->diff[0].text)
         n->sockets.next = &n->watch;
-    n->packet.stop = KEY_TCP_PORT; /* nothing that TCP carries matters here */
+    n->source.packet.stop = KEY_TCP_PORT; /* nothing that TCP carries matters here */
     n->style.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
-    return 0;
+    return code;
 }
 
 static int finish(struct netstat *n, int code, struct error *error)
 {
     buffer_flush(&n->out);
     int status = report(code, error);
-    const struct tracker *t = &n->tracker;
+    const struct tracker *t = &n->source.tracker;
     if (t->forgotten)
         fprintf(stderr, _("peel: netstat: more than %llu connections: forgot %llu, %llu of them half open\n"), n->most,
                 (unsigned long long)t->forgotten, (unsigned long long)t->forgotten_half_open);
@@ -592,14 +556,16 @@ static int finish(struct netstat *n, int code, struct error *error)
 static int run(const struct command *command, int argc, char **argv)
 {
     static struct netstat n;
+    n.source.command = command;
     struct error error;
     int status = parse(&n, command, argc, argv);
     if (status)
         return status;
     int code = open_all(&n, &error);
-    for (unsigned i = 0; i < n.file_count && !code; i++)
-        code = read_file(&n, n.files[i], &error);
-    if (code != ERROR_USAGE && code != ERROR_MEMORY) { /* what came before the damage is good */
+    bool begun = !code;
+    if (begun)
+        code = read_all(&n, &error);
+    if (begun && code != ERROR_USAGE && code != ERROR_MEMORY) { /* what came before the damage is good */
         if (n.diff[0].text)
             print_changes(&n);
         else if (n.netstat_style)
@@ -609,12 +575,10 @@ static int run(const struct command *command, int argc, char **argv)
     }
     status = finish(&n, code, &error);
     sockets_close(&n.sockets);
-    tracker_close(&n.tracker);
-    bpf_close(n.bpf);
+    source_close(&n.source);
     buffer_free(&n.out);
     free(n.changes);
     free(n.found);
-    free(n.filter);
     return status;
 }
 

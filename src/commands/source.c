@@ -1,0 +1,132 @@
+#include "commands/source.h"
+#include "base/text.h"
+#include "capture/bpf.h"
+#include "dissectors/dissect.h"
+#include <stdlib.h>
+
+int source_option(struct source *s, int letter, const char *argument)
+{
+    switch (letter) {
+    case 'r':
+        if (s->file_count == SOURCE_FILES_MAX) {
+            usage_error(_("%s: more than %d files"), s->command->name, SOURCE_FILES_MAX);
+            return -1;
+        }
+        s->files[s->file_count++] = argument;
+        return 1;
+    case 's':
+        if (parse_number(argument, 0, UINT32_MAX, &s->snaplen))
+            return 1;
+        usage_error(_("%s: -s %s: not a number of bytes"), s->command->name, argument);
+        return -1;
+    case 'c':
+        if (parse_number(argument, 1, UINT64_MAX, &s->most))
+            return 1;
+        usage_error(_("%s: -c %s: not a number from 1 on"), s->command->name, argument);
+        return -1;
+    }
+    return 0;
+}
+
+int source_operands(struct source *s, int argc, char **argv)
+{
+    bool failed;
+    s->filter = options_join(argc, argv, &failed);
+    if (failed)
+        return usage_error("%s", _("no memory"));
+    if (!s->file_count)
+        return usage_error(_("%s: nothing to read: say -r FILE"), s->command->name);
+    return 0;
+}
+
+static int open_next(struct source *s, struct error *error)
+{
+    int code = capture_open(&s->capture, s->files[s->file], error);
+    if (code)
+        return code;
+    s->file++;
+    int link_type =
+        capture_link_type(s->capture); /* reads ahead: before, a pcapng hasn't said how fine its times are */
+    return s->filter && !s->bpf ? bpf_open(&s->bpf, s->filter, (uint16_t)link_type, error) : 0;
+}
+
+int source_begin(struct source *s, struct error *error)
+{
+    int code = tracker_open(&s->tracker, TRACK_FRAGMENTS | s->levels, error);
+    return code ? code : open_next(s, error);
+}
+
+bool source_nanoseconds(const struct source *s)
+{
+    return capture_nanoseconds(s->capture);
+}
+
+static inline void read_packet(struct source *s)
+{
+    struct packet *p = &s->packet;
+    const struct record *record = &s->record;
+    packet_reset(p, record->bytes);
+    p->time = record->time;
+    p->timed = record->timed;
+    p->link_type = record->link_type;
+    p->interface = record->interface;
+    p->wire_length = record->wire_length;
+    p->comment = record->comment;
+    if (!record->timed)
+        return;
+    if (!s->begun) {
+        s->first_time = s->last_time = record->time;
+        s->begun = true;
+    }
+    p->time_relative = record->time - s->first_time;
+    p->time_delta = record->time - s->last_time;
+    s->last_time = record->time;
+}
+
+/* Whether the record that was read passes; then it is taken apart as well. */
+static inline bool pass(struct source *s)
+{
+    struct record *record = &s->record;
+    if (s->snaplen && record->bytes.left > s->snaplen)
+        record->bytes.left = s->snaplen;
+    s->packet.number++;
+    if (!(s->wants & SOURCE_RECORDS))
+        read_packet(s);
+    if (s->wanted && !s->wanted(s->context, record))
+        return false;
+    if (s->bpf && !bpf_passes(s->bpf, record))
+        return false;
+    if (!(s->wants & SOURCE_RECORDS)) {
+        dissect(&s->packet);
+        tracker_take(&s->tracker, &s->packet);
+    }
+    return true;
+}
+
+int source_next(struct source *s, struct error *error)
+{
+    if (s->most && s->passed == s->most)
+        return 0;
+    for (;;) {
+        int code;
+        while ((code = capture_next(s->capture, &s->record, error)) > 0)
+            if (pass(s)) {
+                s->passed++;
+                return 1;
+            }
+        if (code || s->file == s->file_count)
+            return code;
+        capture_close(s->capture);
+        s->capture = NULL;
+        if ((code = open_next(s, error)))
+            return code;
+    }
+}
+
+void source_close(struct source *s)
+{
+    capture_close(s->capture);
+    bpf_close(s->bpf);
+    tracker_close(&s->tracker);
+    free(s->filter);
+}
