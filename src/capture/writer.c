@@ -348,33 +348,53 @@ static bool ends_in(const char *text, const char *end)
     return n >= m && memcmp(text + n - m, end, m) == 0;
 }
 
-int writer_open(struct writer **writer, const char *path, struct error *error)
+static struct writer *writer_new(const char *name)
 {
-    bool standard = strcmp(path, "-") == 0;
     struct writer *w = calloc(1, sizeof *w);
-    *writer = NULL;
-    if (w)
-        *w = (struct writer){ .buffer = malloc(BUFFER), .size = BUFFER };
-    if (w)
-        w->path = strdup(standard ? _("standard output") : path);
-    if (!w || !w->buffer || !w->path) {
-        if (w)
-            writer_free(w);
-        return error_set(error, ERROR_MEMORY, "%s: %s", path, strerror(ENOMEM));
-    }
+    if (!w)
+        return NULL;
+    *w = (struct writer){ .buffer = malloc(BUFFER), .size = BUFFER, .path = strdup(name) };
+    if (w->buffer && w->path)
+        return w;
+    writer_free(w);
+    return NULL;
+}
+
+/* fd: what opening it gave, with errno if that is -1. */
+static int begin_writer(struct writer **writer, struct writer *w, int fd, struct error *error)
+{
     struct stat status;
-    w->fd = standard ? STDOUT_FILENO : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+    w->fd = fd;
     if (w->fd < 0 || fstat(w->fd, &status) < 0) {
         error_set(error, ERROR_SYSTEM, "%s: %s", w->path, strerror(errno));
         writer_free(w);
         return ERROR_SYSTEM;
     }
     w->regular = S_ISREG(status.st_mode);
-    w->pcap = ends_in(path, ".pcap");
     if (!w->pcap)
         begin_pcapng(w);
     *writer = w;
     return 0;
+}
+
+int writer_open(struct writer **writer, const char *path, struct error *error)
+{
+    bool standard = strcmp(path, "-") == 0;
+    struct writer *w = writer_new(standard ? _("standard output") : path);
+    *writer = NULL;
+    if (!w)
+        return error_set(error, ERROR_MEMORY, "%s: %s", path, strerror(ENOMEM));
+    w->pcap = ends_in(path, ".pcap");
+    int fd = standard ? STDOUT_FILENO : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+    return begin_writer(writer, w, fd, error);
+}
+
+int writer_open_file(struct writer **writer, int fd, const char *name, struct error *error)
+{
+    struct writer *w = writer_new(name);
+    *writer = NULL;
+    return w ? begin_writer(writer, w, fd, error)
+             : error_set(error, ERROR_MEMORY, "%s: %s", name, strerror(ENOMEM));
 }
 
 int writer_close(struct writer *w, struct error *error)

@@ -11,6 +11,8 @@ struct writer;
 
 /* path "-": standard output (pcapng). Overwrites path. Returns 0 or a negative error with a sentence. */
 int writer_open(struct writer **writer, const char *path, struct error *error);
+/* A pcapng into a file descriptor, which is the writer's from then on. name: as error sentences call it. */
+int writer_open_file(struct writer **writer, int fd, const char *name, struct error *error);
 /* Returns 0, or ERROR_SYSTEM (disk full: what was written before ends at a whole packet) or ERROR_FORMAT. */
 int writer_put(struct writer *writer, const struct record *record, struct error *error);
 /* Writes what is held out at once, for who reads the other end of a pipe or watches the file grow. Returns as

@@ -21,4 +21,7 @@ struct command {
 
 extern const struct command dump_command, fields_command, netstat_command;
 
+/* "peel", "peel FILE", "peel -r FILE": argv[0] is the program's name. -1: what stands there is none of these. */
+int screen_run(int argc, char **argv);
+
 enum { EXIT_DONE = 0, EXIT_INPUT = 1, EXIT_USAGE = 2 };

@@ -1,0 +1,470 @@
+#include "track/journal.h"
+#include "base/text.h"
+#include "dissectors/dissect.h"
+#include "dissectors/registry.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { HELD = 256 << 10, WORDS_HELD = 4096, FILL_AT_ONCE = 64 << 10, OFFSETS_AT_FIRST = 1024, MOST_BYTES = 1 << 24 };
+
+enum kind {
+    NUMBER,   /* unsigned 32 bits */
+    PACKET,   /* a packet's number: written as the distance to this one */
+    SCALE,    /* signed 32 bits */
+    DURATION, /* signed 64 bits */
+    STATES,   /* two bytes */
+};
+
+/* A note's members, and the bits that say that they are there. */
+static const struct {
+    uint8_t bit, kind;
+    uint16_t offset;
+} members[] = {
+    { NOTE_STREAM, NUMBER, offsetof(struct note, stream) },
+    { NOTE_SEQ, NUMBER, offsetof(struct note, seq) },
+    { NOTE_SEQ, NUMBER, offsetof(struct note, next_seq) },
+    { NOTE_ACK, NUMBER, offsetof(struct note, ack) },
+    { NOTE_WINDOW, NUMBER, offsetof(struct note, window) },
+    { NOTE_WINDOW_SCALE, SCALE, offsetof(struct note, scale) },
+    { NOTE_TIME_RELATIVE, DURATION, offsetof(struct note, time_relative) },
+    { NOTE_TIME_DELTA, DURATION, offsetof(struct note, time_delta) },
+    { NOTE_DUPLICATE_ACK, NUMBER, offsetof(struct note, duplicate_ack_num) },
+    { NOTE_DUPLICATE_ACK, PACKET, offsetof(struct note, duplicate_ack_frame) },
+    { NOTE_ACKS_FRAME, PACKET, offsetof(struct note, acks_frame) },
+    { NOTE_ACK_RTT, DURATION, offsetof(struct note, ack_rtt) },
+    { NOTE_INITIAL_RTT, DURATION, offsetof(struct note, initial_rtt) },
+    { NOTE_BYTES_IN_FLIGHT, NUMBER, offsetof(struct note, bytes_in_flight) },
+    { NOTE_PUSH_BYTES_SENT, NUMBER, offsetof(struct note, push_bytes_sent) },
+    { NOTE_RTO, DURATION, offsetof(struct note, rto) },
+    { NOTE_RTO_FRAME, PACKET, offsetof(struct note, rto_frame) },
+    { NOTE_AGAIN, PACKET, offsetof(struct note, again_frame) },
+    { NOTE_AGAIN, DURATION, offsetof(struct note, again) },
+    { NOTE_STATES, STATES, offsetof(struct note, state) },
+};
+
+enum { MEMBERS = sizeof members / sizeof *members, NOTE_ROOM = 16 + 10 * MEMBERS };
+
+struct journal {
+    int words_fd, details_fd;
+    uint64_t remarks;
+    const struct protocol *tcp, *udp;
+    uint64_t count;
+    uint64_t *offsets; /* owned: in details, of each JOURNAL_STEP-th packet's */
+    size_t offset_count, offset_room;
+    struct journal_word held_words[WORDS_HELD]; /* the last ones, not written yet */
+    size_t words_held;
+    uint64_t written; /* bytes of details that are in the file; the rest is in `held` */
+    struct buffer held;
+    int failed;
+    /* reading */
+    struct buffer piece;  /* of details */
+    uint64_t piece_start; /* where it begins in the file */
+    uint64_t next;        /* the packet whose details begin at `at`; 0: none */
+    uint64_t at;
+};
+
+/* --- numbers in few bytes: seven bits a byte, the lowest first, the highest bit says that more come --- */
+
+static uint8_t *put_number(uint8_t *to, uint64_t value)
+{
+    for (; value > 0x7f; value >>= 7)
+        *to++ = (uint8_t)(value | 0x80);
+    *to++ = (uint8_t)value;
+    return to;
+}
+
+static uint64_t fold(int64_t value)
+{
+    return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+}
+
+static int64_t unfold(uint64_t value)
+{
+    return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
+}
+
+static uint64_t pull_number(struct span *from)
+{
+    uint64_t value = 0;
+    const uint8_t *p;
+    for (unsigned shift = 0; shift < 64 && (p = span_pull(from, 1)); shift += 7) {
+        value |= (uint64_t)(*p & 0x7f) << shift;
+        if (!(*p & 0x80))
+            break;
+    }
+    return value;
+}
+
+/* --- a note --- */
+
+static uint8_t *put_member(uint8_t *to, unsigned kind, const uint8_t *member, uint64_t packet)
+{
+    uint32_t number;
+    int32_t scale;
+    int64_t duration;
+    switch (kind) {
+    case NUMBER:
+        memcpy(&number, member, sizeof number);
+        return put_number(to, number);
+    case PACKET:
+        memcpy(&number, member, sizeof number);
+        return put_number(to, fold((int64_t)packet - number));
+    case SCALE:
+        memcpy(&scale, member, sizeof scale);
+        return put_number(to, fold(scale));
+    case DURATION:
+        memcpy(&duration, member, sizeof duration);
+        return put_number(to, fold(duration));
+    default:
+        memcpy(to, member, 2);
+        return to + 2;
+    }
+}
+
+static void pull_member(struct span *from, unsigned kind, uint8_t *member, uint64_t packet)
+{
+    if (kind == STATES) {
+        const uint8_t *p = span_pull(from, 2);
+        if (p)
+            memcpy(member, p, 2);
+        return;
+    }
+    uint64_t value = pull_number(from);
+    int64_t duration = unfold(value);
+    uint32_t number = kind == NUMBER   ? (uint32_t)value
+                      : kind == PACKET ? (uint32_t)((int64_t)packet - duration)
+                                       : (uint32_t)(int32_t)duration;
+    if (kind == DURATION)
+        memcpy(member, &duration, sizeof duration);
+    else
+        memcpy(member, &number, sizeof number);
+}
+
+static uint8_t *put_note(uint8_t *to, const struct note *note, uint64_t packet)
+{
+    to = put_number(to, note->have);
+    for (unsigned i = 0; i < MEMBERS; i++)
+        if (note->have >> members[i].bit & 1)
+            to = put_member(to, members[i].kind, (const uint8_t *)note + members[i].offset, packet);
+    return to;
+}
+
+static void pull_note(struct span *from, struct note *note, uint64_t packet)
+{
+    note->have = pull_number(from);
+    for (unsigned i = 0; i < MEMBERS; i++)
+        if (note->have >> members[i].bit & 1)
+            pull_member(from, members[i].kind, (uint8_t *)note + members[i].offset, packet);
+}
+
+/* --- writing --- */
+
+int journal_open(struct journal **journal, int words, int details, uint64_t remarks, struct error *error)
+{
+    struct journal *j = calloc(1, sizeof *j);
+    *journal = j;
+    if (!j || buffer_open(&j->held, -1, HELD + NOTE_ROOM) || buffer_open(&j->piece, -1, FILL_AT_ONCE)) {
+        journal_close(j);
+        *journal = NULL;
+        return error_set(error, ERROR_MEMORY, "%s", strerror(ENOMEM));
+    }
+    j->words_fd = words;
+    j->details_fd = details;
+    j->remarks = remarks;
+    j->tcp = registry_by_name("tcp");
+    j->udp = registry_by_name("udp");
+    return 0;
+}
+
+void journal_close(struct journal *j)
+{
+    if (!j)
+        return;
+    if (j->words_fd > 0)
+        close(j->words_fd);
+    if (j->details_fd > 0)
+        close(j->details_fd);
+    buffer_free(&j->held);
+    buffer_free(&j->piece);
+    free(j->offsets);
+    free(j);
+}
+
+static int fail(struct journal *j, struct error *error)
+{
+    j->failed = errno;
+    return error_set(error, ERROR_SYSTEM, _("the file that keeps what is known of packets: %s"), strerror(errno));
+}
+
+static bool write_all(int fd, const void *bytes, size_t n, uint64_t offset)
+{
+    const uint8_t *from = bytes;
+    while (n) {
+        ssize_t done = pwrite(fd, from, n, (off_t)offset);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return false;
+        from += done;
+        n -= (size_t)done;
+        offset += (uint64_t)done;
+    }
+    return true;
+}
+
+static bool write_out(struct journal *j)
+{
+    size_t n = buffer_used(&j->held);
+    if (!write_all(j->details_fd, j->held.start, n, j->written))
+        return false;
+    j->written += n;
+    j->held.at = j->held.start;
+    return true;
+}
+
+static bool add_word(struct journal *j, const struct journal_word *word)
+{
+    if (j->words_held == WORDS_HELD) {
+        uint64_t first = j->count - WORDS_HELD;
+        if (!write_all(j->words_fd, j->held_words, sizeof j->held_words, first * sizeof *word))
+            return false;
+        j->words_held = 0;
+    }
+    j->held_words[j->words_held++] = *word;
+    return true;
+}
+
+static struct journal_word word_of(const struct journal *j, const struct packet *p)
+{
+    struct journal_word word = { 0 };
+    for (unsigned i = 0; i < p->layer_count; i++) {
+        const struct layer *l = &p->layers[i];
+        if (l->verdict == VERDICT_BROKEN)
+            word.bits |= JOURNAL_ERROR;
+        const struct note *note = layer_note(p, l);
+        if (!note || l->flags & LAYER_QUOTED || !(note->have >> NOTE_STREAM & 1))
+            continue;
+        word.stream = note->stream;
+        word.bits &= JOURNAL_ERROR;
+        word.bits |= l->protocol == j->tcp ? JOURNAL_TCP : JOURNAL_UDP;
+        word.bits |= note->have & j->remarks ? JOURNAL_REMARK : 0;
+        if (note->have >> NOTE_STATES & 1) {
+            word.bits |= JOURNAL_STATES;
+            memcpy(word.state, note->state, 2);
+        }
+    }
+    if (p->have & HOT_TCP)
+        word.bits |= (uint16_t)((p->tcp_flags & 4 ? JOURNAL_RESET : 0) | (p->tcp_flags & 3 ? JOURNAL_EDGE : 0));
+    return word;
+}
+
+/* The first layer that lies in a buffer. */
+static const struct layer *buffer_layer(const struct packet *p, unsigned buffer)
+{
+    for (unsigned i = 0; i < p->layer_count; i++)
+        if (p->layers[i].buffer == buffer)
+            return &p->layers[i];
+    return NULL;
+}
+
+static void put_buffers(struct journal *j, const struct packet *p)
+{
+    for (unsigned i = 1; i < p->buffer_count; i++) {
+        const struct layer *l = buffer_layer(p, i);
+        const struct network *network = l ? layer_network(p, l) : NULL;
+        uint8_t head[24], *to = head;
+        *to++ = network ? network->protocol : 0;
+        *to++ = l ? l->network : 0;
+        to = put_number(to, p->buffers[i].left);
+        buffer_put(&j->held, head, (size_t)(to - head));
+        buffer_put(&j->held, p->buffers[i].at, p->buffers[i].left);
+    }
+}
+
+/* A byte: how many notes, and how many buffers; the buffers; of each note its layer and what it says. */
+static void put_details(struct journal *j, const struct packet *p)
+{
+    uint8_t *to = (uint8_t *)buffer_room(&j->held, 1 + NOTES_MAX * (1 + NOTE_ROOM));
+    *to++ = (uint8_t)(p->note_count | (p->buffer_count - 1) << 4);
+    j->held.at = (char *)to;
+    if (p->buffer_count > 1)
+        put_buffers(j, p);
+    if (!p->note_count)
+        return;
+    to = (uint8_t *)buffer_room(&j->held, NOTES_MAX * (1 + NOTE_ROOM));
+    for (unsigned i = 0; i < p->layer_count; i++) {
+        if (!p->layers[i].note)
+            continue;
+        *to++ = (uint8_t)i;
+        to = put_note(to, layer_note(p, &p->layers[i]), p->number);
+    }
+    j->held.at = (char *)to;
+}
+
+static bool keep_offset(struct journal *j)
+{
+    if (j->offset_count == j->offset_room) {
+        size_t room = j->offset_room ? j->offset_room + j->offset_room / 2 : OFFSETS_AT_FIRST;
+        uint64_t *more = realloc(j->offsets, room * sizeof *more);
+        if (!more)
+            return false;
+        j->offsets = more;
+        j->offset_room = room;
+    }
+    j->offsets[j->offset_count++] = j->written + buffer_used(&j->held);
+    return true;
+}
+
+int journal_add(struct journal *j, const struct packet *p, struct error *error)
+{
+    if (j->failed) {
+        errno = j->failed;
+        return fail(j, error);
+    }
+    if (buffer_used(&j->held) >= HELD && !write_out(j))
+        return fail(j, error);
+    struct journal_word word = word_of(j, p);
+    if (!add_word(j, &word) || (j->count % JOURNAL_STEP == 0 && !keep_offset(j)))
+        return fail(j, error);
+    put_details(j, p);
+    if (j->held.failed) {
+        errno = j->held.failed;
+        return fail(j, error);
+    }
+    j->count++;
+    return 0;
+}
+
+uint64_t journal_count(const struct journal *j)
+{
+    return j->count;
+}
+
+/* --- reading --- */
+
+/* The bytes of details from `at` on, at least n if there are as many. */
+static struct span details_at(struct journal *j, uint64_t at, size_t n)
+{
+    if (at >= j->written) {
+        struct span all = { (const uint8_t *)j->held.start, buffer_used(&j->held) };
+        return span_part(all, at - j->written, SIZE_MAX);
+    }
+    struct span piece = { (const uint8_t *)j->piece.start, buffer_used(&j->piece) };
+    if (at >= j->piece_start && at + n <= j->piece_start + piece.left)
+        return span_part(piece, at - j->piece_start, SIZE_MAX);
+    size_t want = n > FILL_AT_ONCE ? n : FILL_AT_ONCE;
+    j->piece.at = j->piece.start;
+    char *to = buffer_room(&j->piece, want);
+    uint64_t left = j->written - at;
+    ssize_t got = j->piece.failed ? -1 : pread(j->details_fd, to, want < left ? want : (size_t)left, (off_t)at);
+    j->piece_start = at;
+    if (got > 0)
+        j->piece.at = to + got;
+    if (got >= 0 && (size_t)got == left) /* a packet's details may go on in what is not written yet */
+        buffer_put(&j->piece, j->held.start, buffer_used(&j->held));
+    return (struct span){ (const uint8_t *)j->piece.start, buffer_used(&j->piece) };
+}
+
+/* What was put together; p NULL: passes it over. False where it breaks off. */
+static bool take_buffers(unsigned buffers, struct span *in, struct packet *p)
+{
+    for (; buffers; buffers--) {
+        const uint8_t *head = span_pull(in, 2);
+        uint64_t length = head ? pull_number(in) : 0;
+        const uint8_t *bytes = head ? span_pull(in, length) : NULL;
+        if (!bytes)
+            return false;
+        if (!p)
+            continue;
+        p->fragment.present = false;
+        dissect_buffer(p, (struct span){ bytes, length }, (struct key){ KEY_IP, head[0], 0 }, head[1]);
+    }
+    return true;
+}
+
+/* Takes a packet's details off; p NULL: passes them over. False where they break off. */
+static bool take_details(struct span *in, struct packet *p, uint64_t number)
+{
+    const uint8_t *first = span_pull(in, 1);
+    if (!first || !take_buffers(*first >> 4, in, p))
+        return false;
+    unsigned notes = *first & 15;
+    for (unsigned i = 0; i < notes; i++) {
+        struct note nowhere;
+        const uint8_t *layer = span_pull(in, 1);
+        if (!layer || !in->left)
+            return false;
+        bool fits = p && *layer < p->layer_count && p->note_count < NOTES_MAX;
+        pull_note(in, fits ? &p->notes[p->note_count++] : &nowhere, number);
+        if (fits)
+            p->layers[*layer].note = p->note_count;
+    }
+    return true;
+}
+
+/* How many bytes the details that begin at `at` take; 0: they are not there. */
+static uint64_t details_length(struct journal *j, uint64_t at, uint64_t number)
+{
+    for (size_t want = 2048;; want *= 4) {
+        struct span in = details_at(j, at, want), rest = in;
+        if (take_details(&rest, NULL, number) && (rest.left || at + in.left >= j->written))
+            return in.left - rest.left;
+        if (in.left < want || want > MOST_BYTES)
+            return 0;
+    }
+}
+
+/* Where a packet's details begin. */
+static bool find_details(struct journal *j, uint64_t number)
+{
+    uint64_t step = (number - 1) / JOURNAL_STEP;
+    if (!j->next || number < j->next || step * JOURNAL_STEP + 1 > j->next) {
+        j->next = step * JOURNAL_STEP + 1;
+        j->at = j->offsets[step];
+    }
+    for (; j->next < number; j->next++) {
+        uint64_t length = details_length(j, j->at, j->next);
+        if (!length) {
+            j->next = 0;
+            return false;
+        }
+        j->at += length;
+    }
+    return true;
+}
+
+bool journal_restore(struct journal *j, struct packet *p)
+{
+    if (!p->number || p->number > j->count || !find_details(j, p->number))
+        return false;
+    uint64_t length = details_length(j, j->at, p->number);
+    struct span in = details_at(j, j->at, length);
+    if (!length || in.left < length || !take_details(&in, p, p->number)) {
+        j->next = 0;
+        return false;
+    }
+    j->next++;
+    j->at += length;
+    return true;
+}
+
+size_t journal_words(struct journal *j, uint64_t first, struct journal_word *words, size_t n)
+{
+    uint64_t in_file = j->count - j->words_held;
+    size_t done = 0;
+    if (!first || first > j->count)
+        return 0;
+    if (n > j->count - first + 1)
+        n = (size_t)(j->count - first + 1);
+    if (first <= in_file) {
+        size_t part = n < in_file - first + 1 ? n : (size_t)(in_file - first + 1);
+        ssize_t got = pread(j->words_fd, words, part * sizeof *words, (off_t)((first - 1) * sizeof *words));
+        done = got > 0 ? (size_t)got / sizeof *words : 0;
+        if (done < part)
+            return done;
+    }
+    if (done < n)
+        memcpy(words + done, j->held_words + (first + done - 1 - in_file), (n - done) * sizeof *words);
+    return n;
+}
