@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 enum {
-    SLICE_NS = 6000000,       /* how long work keeps a key waiting */
-    REDRAW_NS = 100000000,    /* how often what only grows is drawn */
-    LOOK_AGAIN_MS = 500,      /* whether the file has grown */
+    SLICE_NS = 6000000,        /* how long work keeps a key waiting */
+    REDRAW_NS = 100000000,     /* how often what only grows is drawn */
+    LOOK_AGAIN_NS = 500000000, /* whether the file has grown */
     READ_BLOCK = 128 << 10,
     DOUBLE_CLICK_NS = 400000000,
     BYE = 1,
@@ -149,16 +149,13 @@ void app_select(struct app *app, uint64_t number, bool jump)
     if (jump)
         app->came_from = app->selected;
     app->selected = number;
+    app->tail = false;
     app->dirty = true;
 }
 
 const struct packet *app_packet(struct app *app, uint64_t number)
 {
-    struct error error;
-    const struct packet *p = number ? store_packet(app->reader, number, &error) : NULL;
-    if (number && !p)
-        app_say(app, PAINT_BAD, "%s", error.text);
-    return p;
+    return number ? store_packet(app->reader, number, NULL) : NULL;
 }
 
 void app_follow(struct app *app, unsigned protocol, uint32_t stream)
@@ -222,7 +219,9 @@ static void write_state(const struct app *app, char *text, size_t size)
     size_t left = size - (size_t)n;
     char *to = text + n;
     int percent = (int)(store_progress(app->store) * 100);
-    if (store_cancelled(app->store))
+    if (store_trouble(app->store))
+        snprintf(to, left, "%s", _(" · damaged"));
+    else if (store_cancelled(app->store))
         snprintf(to, left, "%s", _(" · stopped"));
     else if (state == STORE_INDEXING && store_progress(app->store) > 0)
         snprintf(to, left, _(" · indexing %d %%"), percent);
@@ -429,29 +428,43 @@ static void go_with_tail(struct app *app)
         app->selected = view_nth(app->view, view_count(app->view) - 1);
 }
 
-static bool is_waiting_for_more(const struct app *app)
+/* How long to wait for something to happen, in nanoseconds; -1: until it does. */
+static int64_t patience(const struct app *app, bool more, int64_t drawn)
 {
-    return store_state(app->store) == STORE_READY;
+    if (more)
+        return 0;
+    if (app->stale)
+        return drawn + REDRAW_NS > monotonic() ? drawn + REDRAW_NS - monotonic() : 0;
+    return store_feed(app->store) < 0 ? LOOK_AGAIN_NS : -1;
 }
 
-static void wait_for_something(struct app *app, struct terminal *t, bool more)
+static void wait_for_something(struct app *app, struct terminal *t, int64_t most)
 {
     struct pollfd fds[2] = { { .fd = t->keys ? fileno(t->keys) : STDIN_FILENO, .events = POLLIN },
                              { .fd = store_feed(app->store), .events = POLLIN } };
-    struct timespec none = { 0 }, some = { .tv_nsec = LOOK_AGAIN_MS * 1000000L };
-    const struct timespec *patience = more ? &none : is_waiting_for_more(app) ? &some : NULL;
-    int ready = ppoll(fds, 2, patience, &t->waiting);
+    struct timespec time = { .tv_nsec = most };
+    int ready = ppoll(fds, 2, most < 0 ? NULL : &time, &t->waiting);
     if (ready < 0)
         return;
     if (fds[0].revents & (POLLHUP | POLLERR | POLLNVAL))
         app->quit = true; /* the terminal is gone */
-    if (fds[1].revents)
+    if (fds[1].revents) {
         store_fed(app->store);
-    if (!ready && !more) {
+        app->stale = true;
+    }
+    if (!ready && most == LOOK_AGAIN_NS) {
         uint64_t before = store_bytes(app->store);
         store_look_again(app->store);
-        app->dirty |= store_bytes(app->store) != before;
+        app->stale |= store_bytes(app->store) != before;
     }
+}
+
+static void tell_trouble(struct app *app)
+{
+    const char *trouble = store_trouble(app->store);
+    if (trouble && !app->troubled)
+        app_say(app, PAINT_BAD, "%s", trouble);
+    app->troubled = trouble;
 }
 
 static void loop(struct app *app, struct terminal *t)
@@ -461,14 +474,16 @@ static void loop(struct app *app, struct terminal *t)
     while (!app->quit && !leaving) {
         bool more = work(app);
         go_with_tail(app);
+        tell_trouble(app);
         int64_t now = monotonic();
-        if (app->dirty || ((more || worked) && now - drawn > REDRAW_NS) || (worked && !more)) {
-            app->dirty = false;
+        app->stale |= more;
+        if (app->dirty || (app->stale && now - drawn > REDRAW_NS) || (worked && !more)) {
+            app->dirty = app->stale = false;
             draw_all(app);
             drawn = now;
         }
         worked = more;
-        wait_for_something(app, t, more);
+        wait_for_something(app, t, patience(app, more, drawn));
         take_keys(app);
     }
 }

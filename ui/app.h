@@ -16,8 +16,8 @@ struct mouse {
 
 /* A screen: a file in ui/ each, ending in one of these. All functions but draw may be NULL. */
 struct screen {
-    const char *title;      /* N_() */
-    const uint8_t *footer;  /* actions that the footer shows, 0 ends them */
+    const char *title;                                               /* N_() */
+    const uint8_t *footer;                                           /* actions that the footer shows, 0 ends them */
     int (*open)(struct app *app, void **state, struct error *error); /* before it is shown for the first time */
     void (*close)(void *state);
     void (*draw)(struct app *app, void *state, struct area area);
@@ -55,7 +55,9 @@ struct app {
     uint64_t selected; /* packet, from 1; 0: there is none yet */
     uint64_t came_from;
     char filter[PROMPT_MAX]; /* as typed; "" none */
-    bool dirty;              /* something is to be drawn */
+    bool dirty;              /* something is to be drawn at once */
+    bool stale;              /* what is drawn is no longer the newest: soon */
+    bool troubled;           /* the store's trouble was said */
     enum action waits_for;   /* a bookmark's letter */
     uint64_t bookmarks[26];
     uint64_t *marks; /* owned: marked packets, in order */
@@ -76,7 +78,7 @@ void app_filter(struct app *app, const char *text);
 bool app_is_marked(const struct app *app, uint64_t number);
 /* To the clipboard of the terminal, by OSC 52. */
 void app_copy(struct app *app, const char *text, size_t n, const char *what);
-/* Asks for a packet of the store; an error is said. */
+/* A packet of the store; NULL: it is no longer there. */
 const struct packet *app_packet(struct app *app, uint64_t number);
 
 struct app_options {

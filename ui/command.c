@@ -140,7 +140,6 @@ static bool step_find(struct app *app, int64_t deadline)
         app_select(app, find_result(at_work.find), true);
     else
         app_say(app, PAINT_WARN, _("not found: %s"), at_work.what);
-    app->tail = false;
     app->dirty = true;
     return false;
 }
@@ -211,7 +210,6 @@ static void go_to_packet(struct app *app, uint64_t number)
         shown = view_nth(app->view, view_count(app->view) ? view_count(app->view) - 1 : 0);
     app_show(app, SCREEN_PACKETS);
     app_select(app, shown, true);
-    app->tail = false;
     if (shown != number)
         app_say(app, PAINT_WARN, _("packet %s is not shown; this is the next one that is"), draw_number(text, number));
 }
@@ -256,7 +254,7 @@ static const struct {
     const char *name;
     void (*run)(struct app *app, const char *rest);
 } commands[] = {
-    { "filter", do_filter }, { "find", do_find }, { "help", do_help },
+    { "filter", do_filter }, { "find", do_find },  { "help", do_help },
     { "quit", do_quit },     { "time", set_time }, { "write", do_write },
 };
 
@@ -391,7 +389,8 @@ static void set_reference(struct app *app)
     app->referenced = !app->referenced || app->reference != p->time;
     app->reference = p->time;
     app->time_format = FORMAT_RELATIVE;
-    app_say(app, PAINT_DIM, app->referenced ? _("times count from packet %llu") : _("times count from the first packet"),
+    app_say(app, PAINT_DIM,
+            app->referenced ? _("times count from packet %llu") : _("times count from the first packet"),
             (unsigned long long)app->selected);
 }
 
@@ -425,8 +424,7 @@ static void cancel(struct app *app)
         app_say(app, PAINT_WARN, "%s", _("filtering stopped: later packets were not asked"));
     } else if (store_state(app->store) < STORE_READY) {
         store_cancel(app->store, !store_cancelled(app->store));
-        app_say(app, PAINT_WARN, "%s",
-                store_cancelled(app->store) ? _("stopped; ^C again goes on") : _("going on"));
+        app_say(app, PAINT_WARN, "%s", store_cancelled(app->store) ? _("stopped; ^C again goes on") : _("going on"));
     } else {
         app_say(app, PAINT_DIM, "%s", _("nothing takes long; Q quits"));
     }

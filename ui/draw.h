@@ -1,4 +1,4 @@
-/* Drawing on the terminal: the only file besides app.c that knows curses. Texts are UTF-8; what would move the cursor
+/* Drawing on the terminal: what stands between the screens and curses. Texts are UTF-8; what would move the cursor
  * or is no character is drawn as '?', whatever its source promised. Nothing is drawn outside of the terminal. */
 #pragma once
 #include "base/buffer.h"

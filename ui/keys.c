@@ -43,7 +43,8 @@ const struct key_row key_rows[ACTIONS] = {
     [ACT_MARK] = { "mark", "Space", N_("mark, and take the mark away"), NULL },
     [ACT_MARK_NEXT] = { "mark-next", "*", N_("the next marked packet"), NULL },
     [ACT_BOOKMARK_SET] = { "bookmark", "m", N_("and a letter: a bookmark here"), NULL },
-    [ACT_BOOKMARK_GO] = { "go-bookmark", "'", N_("and a letter: to that bookmark; ' again: to where you came from"), NULL },
+    [ACT_BOOKMARK_GO] = { "go-bookmark", "'", N_("and a letter: to that bookmark; ' again: to where you came from"),
+                          NULL },
     [ACT_PAUSE] = { "pause", "p", N_("let the view stand still; capturing goes on"), N_("pause") },
     [ACT_TIME_FORMAT] = { "time", "t", N_("the next format of times"), N_("time") },
     [ACT_TIME_REFERENCE] = { "time-reference", "T", N_("count times from this packet, and back"), NULL },
@@ -61,11 +62,21 @@ static const struct {
     const char *name;
     int32_t key;
 } named[] = {
-    { "Up", KEY_NAMED | KEY_UP },        { "Down", KEY_NAMED | KEY_DOWN }, { "Left", KEY_NAMED | KEY_LEFT },
-    { "Right", KEY_NAMED | KEY_RIGHT },  { "PgUp", KEY_NAMED | KEY_PPAGE }, { "PgDn", KEY_NAMED | KEY_NPAGE },
-    { "Home", KEY_NAMED | KEY_HOME },    { "End", KEY_NAMED | KEY_END },   { "Enter", '\r' },
-    { "Esc", 27 },                       { "Tab", '\t' },                  { "BackTab", KEY_NAMED | KEY_BTAB },
-    { "Space", ' ' },                    { "Del", KEY_NAMED | KEY_DC },    { "Ins", KEY_NAMED | KEY_IC },
+    { "Up", KEY_NAMED | KEY_UP },
+    { "Down", KEY_NAMED | KEY_DOWN },
+    { "Left", KEY_NAMED | KEY_LEFT },
+    { "Right", KEY_NAMED | KEY_RIGHT },
+    { "PgUp", KEY_NAMED | KEY_PPAGE },
+    { "PgDn", KEY_NAMED | KEY_NPAGE },
+    { "Home", KEY_NAMED | KEY_HOME },
+    { "End", KEY_NAMED | KEY_END },
+    { "Enter", '\r' },
+    { "Esc", 27 },
+    { "Tab", '\t' },
+    { "BackTab", KEY_NAMED | KEY_BTAB },
+    { "Space", ' ' },
+    { "Del", KEY_NAMED | KEY_DC },
+    { "Ins", KEY_NAMED | KEY_IC },
     { "Backspace", KEY_NAMED | KEY_BACKSPACE },
 };
 
@@ -173,7 +184,8 @@ static void take_away(struct keys *keys, unsigned action)
     for (unsigned other = 1; other < ACTIONS; other++)
         for (unsigned i = 0; i < KEYS_PER_ACTION && other != action; i++)
             for (unsigned k = 0; k < KEYS_PER_ACTION; k++)
-                if (keys->of[action][k].keys[0] && !memcmp(&keys->of[other][i], &keys->of[action][k], sizeof keys->of[0][0]))
+                if (keys->of[action][k].keys[0] &&
+                    !memcmp(&keys->of[other][i], &keys->of[action][k], sizeof keys->of[0][0]))
                     keys->of[other][i] = (struct key_sequence){ 0 };
 }
 

@@ -22,8 +22,8 @@ struct packets {
     int pane;
     bool maximised;
     struct tree_pane tree;
-    uint64_t shown; /* the packet that tree and bytes are of, 0: none */
-    bool noted;     /* with what the tracker says of it */
+    uint64_t shown;      /* the packet that tree and bytes are of, 0: none */
+    bool noted;          /* with what the tracker says of it */
     struct buffer bytes; /* owned: of all buffers, one after another */
     size_t buffer_at[BUFFERS_MAX + 1];
     unsigned buffers;
@@ -32,7 +32,7 @@ struct packets {
     int hex_per_line;
     struct area list, tree_area, hex; /* as drawn last */
     int source_width, destination_width;
-    int width; /* of the terminal when these were found */
+    int width;        /* of the terminal when these were found */
     struct row *rows; /* owned, ROWS_MAX */
     struct buffer scratch;
     struct text text;
@@ -114,8 +114,9 @@ static void look_of(const struct app *app, struct row *row, const struct packet 
                               ((UINT64_C(1) << (NOTE_WINDOW_FULL + 1)) - (UINT64_C(1) << NOTE_RETRANSMISSION));
     bool broken = subject && subject->verdict == VERDICT_BROKEN;
     bool tcp = p->have & HOT_TCP;
-    row->paint = broken || (tcp && p->tcp_flags & 4) ? PAINT_BAD : remark || (tcp && p->tcp_flags & 3) ? PAINT_WARN
-                                                                                                      : PAINT_PLAIN;
+    row->paint = broken || (tcp && p->tcp_flags & 4)   ? PAINT_BAD
+                 : remark || (tcp && p->tcp_flags & 3) ? PAINT_WARN
+                                                       : PAINT_PLAIN;
     row->sign = broken ? 'x' : remark ? '!' : ' ';
     if (app_is_marked(app, row->number)) {
         row->sign = '*';
@@ -159,7 +160,7 @@ static int fill_rows(struct app *app, struct packets *s, int most)
             break;
         const struct packet *p = app_packet(app, row->number);
         if (!p) {
-            snprintf(row->summary, sizeof row->summary, "%s", _("this packet is no longer in the file"));
+            snprintf(row->summary, sizeof row->summary, "%s", _("no longer in the file"));
             row->paint = PAINT_BAD;
             row->sign = 'x';
             continue;
@@ -285,7 +286,7 @@ static void keep_in_sight(struct app *app, struct packets *s, int height)
 static void draw_empty(struct app *app, struct area area)
 {
     const char *words = !view_is_all(app->view) && view_looked(app->view) < store_count(app->store) ? _("looking ...")
-                        : !view_is_all(app->view) ? _("no packet passes the filter; Esc takes it away")
+                        : !view_is_all(app->view)                  ? _("no packet passes the filter; Esc takes it away")
                         : store_state(app->store) == STORE_WAITING ? _("no packet yet")
                                                                    : _("no packets");
     draw_text(area.y + area.height / 3, area.x + 4, area.width - 4, words, PAINT_DIM);
@@ -336,7 +337,8 @@ static int hex_columns(int per_line)
     return 4 + 2 + per_line * 3 + (per_line > 8) + 1 + per_line;
 }
 
-static void draw_hex_line(const struct packets *s, struct span bytes, size_t line, int y, struct area area, bool focused)
+static void draw_hex_line(const struct packets *s, struct span bytes, size_t line, int y, struct area area,
+                          bool focused)
 {
     size_t per = (size_t)s->hex_per_line, from = 0, to = 0, start = line * per;
     bool chosen = chosen_bytes(s, &from, &to);
@@ -484,7 +486,6 @@ static void move_by(struct app *app, int64_t by)
     int64_t to = (int64_t)place + by;
     to = to < 0 ? 0 : to >= (int64_t)count ? (int64_t)count - 1 : to;
     app_select(app, view_nth(app->view, (uint64_t)to), by > 1000 || by < -1000);
-    app->tail = false;
 }
 
 static bool act_list(struct app *app, struct packets *s, enum action action)
@@ -676,9 +677,10 @@ static bool act(struct app *app, void *state, enum action action)
     default:
         break;
     }
-    return s->pane == PANE_LIST   ? act_list(app, s, action)
-           : s->pane == PANE_TREE ? tree_pane_act(&s->tree, action, s->tree_area.height > 1 ? s->tree_area.height - 1 : 1)
-                                  : act_hex(s, action);
+    return s->pane == PANE_LIST ? act_list(app, s, action)
+           : s->pane == PANE_TREE
+               ? tree_pane_act(&s->tree, action, s->tree_area.height > 1 ? s->tree_area.height - 1 : 1)
+               : act_hex(s, action);
 }
 
 static bool within(struct area area, const struct mouse *mouse)

@@ -26,11 +26,11 @@ struct prompt {
     void *context;
     struct prompt_history *history;
     char text[PROMPT_MAX];
-    size_t length, cursor; /* bytes */
-    int past;              /* which line of the history is shown, -1: none */
-    char fresh[PROMPT_MAX];   /* what was typed before going there */
-    char word[PROMPT_MAX];    /* what completion began with */
-    unsigned completion;      /* which one is shown, from 1; 0: none */
+    size_t length, cursor;  /* bytes */
+    int past;               /* which line of the history is shown, -1: none */
+    char fresh[PROMPT_MAX]; /* what was typed before going there */
+    char word[PROMPT_MAX];  /* what completion began with */
+    unsigned completion;    /* which one is shown, from 1; 0: none */
     bool valid;
     char why[256];
 };

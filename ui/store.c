@@ -16,8 +16,8 @@ struct store {
     int fd;               /* of a file that is read in place; -1: the spool's */
     struct capture *feed; /* what goes into the spool; NULL: nothing does */
     struct spool *spool;
-    bool feeding;   /* it has not ended */
-    bool regular;   /* it never makes wait: a file that is compressed */
+    bool feeding;                /* it has not ended */
+    bool regular;                /* it never makes wait: a file that is compressed */
     struct capture_index *index; /* NULL: the spool does not hold a header yet */
     struct index_reader *reader; /* the tracker's */
     struct tracker tracker;
@@ -237,10 +237,10 @@ bool store_cancelled(const struct store *s)
 
 enum store_state store_state(const struct store *s)
 {
-    return !s->indexed                                                                ? STORE_INDEXING
+    return !s->indexed                                                               ? STORE_INDEXING
            : journal_count(s->journal) < index_count(s->index) && !s->journal_failed ? STORE_TRACKING
-           : s->feeding                                                               ? STORE_WAITING
-                                                                                      : STORE_READY;
+           : s->feeding                                                              ? STORE_WAITING
+                                                                                     : STORE_READY;
 }
 
 double store_progress(const struct store *s)

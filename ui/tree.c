@@ -291,9 +291,7 @@ static void draw_line_of(const struct tree_pane *t, const struct tree_line *line
     int indent = line->depth * 2;
     indent = indent < area.width / 2 ? indent : area.width / 2;
     draw_fill(y, area.x, area.width, paint);
-    const char *sign = !line->holds              ? " "
-                       : is_open(t, line->key) ? draw_sign("▾", "-")
-                                                : draw_sign("▸", "+");
+    const char *sign = !line->holds ? " " : is_open(t, line->key) ? draw_sign("▾", "-") : draw_sign("▸", "+");
     draw_text(y, area.x + indent, 1, sign, paint);
     if (paint == PAINT_PLAIN)
         paint = line->bad ? PAINT_BAD : !line->depth ? PAINT_BOLD : !line->width && line->field ? PAINT_DIM : paint;

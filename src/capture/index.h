@@ -1,6 +1,6 @@
 /* Any packet of a capture at once: an index that holds the place of each 64th packet and what a reader must know to
- * begin there, and readers that begin at those places. For pcap and pcapng that are not compressed, in files; what comes
- * otherwise goes into a spool first (spool.h).
+ * begin there, and readers that begin at those places. For pcap and pcapng that are not compressed, in files; what
+ * comes otherwise goes into a spool first (spool.h).
  *
  * Memory: 24 bytes for 64 packets, 375 KB a million; pcapng's interfaces besides, 40 bytes each. The file may grow:
  * then the index goes on from the last whole record. */

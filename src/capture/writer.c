@@ -393,8 +393,7 @@ int writer_open_file(struct writer **writer, int fd, const char *name, struct er
 {
     struct writer *w = writer_new(name);
     *writer = NULL;
-    return w ? begin_writer(writer, w, fd, error)
-             : error_set(error, ERROR_MEMORY, "%s: %s", name, strerror(ENOMEM));
+    return w ? begin_writer(writer, w, fd, error) : error_set(error, ERROR_MEMORY, "%s: %s", name, strerror(ENOMEM));
 }
 
 int writer_close(struct writer *w, struct error *error)

@@ -19,7 +19,7 @@ struct tree {
     unsigned nested, depth;       /* how many are open; how many options are */
     bool no_bytes;                /* a layer that has none: that its fields don't come from there is no news */
     const struct layer *layer;
-    unsigned row_depth; /* of the row that is being written */
+    unsigned row_depth;                                     /* of the row that is being written */
     void (*row)(void *context, const struct tree_row *row); /* NULL: lines are wanted */
     void *context;
 };

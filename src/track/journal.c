@@ -11,8 +11,9 @@ enum { HELD = 256 << 10, WORDS_HELD = 4096, FILL_AT_ONCE = 64 << 10, OFFSETS_AT_
 enum kind {
     NUMBER,   /* unsigned 32 bits */
     PACKET,   /* a packet's number: written as the distance to this one */
+    NEXT,     /* unsigned 32 bits: written as the distance to the member before */
     SCALE,    /* signed 32 bits */
-    DURATION, /* signed 64 bits */
+    DURATION, /* signed 64 bits, mostly whole microseconds */
     STATES,   /* two bytes */
 };
 
@@ -23,7 +24,7 @@ static const struct {
 } members[] = {
     { NOTE_STREAM, NUMBER, offsetof(struct note, stream) },
     { NOTE_SEQ, NUMBER, offsetof(struct note, seq) },
-    { NOTE_SEQ, NUMBER, offsetof(struct note, next_seq) },
+    { NOTE_SEQ, NEXT, offsetof(struct note, next_seq) },
     { NOTE_ACK, NUMBER, offsetof(struct note, ack) },
     { NOTE_WINDOW, NUMBER, offsetof(struct note, window) },
     { NOTE_WINDOW_SCALE, SCALE, offsetof(struct note, scale) },
@@ -42,6 +43,8 @@ static const struct {
     { NOTE_AGAIN, DURATION, offsetof(struct note, again) },
     { NOTE_STATES, STATES, offsetof(struct note, state) },
 };
+
+_Static_assert(offsetof(struct note, next_seq) == offsetof(struct note, seq) + 4, "NEXT: distances");
 
 enum { MEMBERS = sizeof members / sizeof *members, NOTE_ROOM = 16 + 10 * MEMBERS };
 
@@ -100,7 +103,7 @@ static uint64_t pull_number(struct span *from)
 
 static uint8_t *put_member(uint8_t *to, unsigned kind, const uint8_t *member, uint64_t packet)
 {
-    uint32_t number;
+    uint32_t number, before;
     int32_t scale;
     int64_t duration;
     switch (kind) {
@@ -110,12 +113,16 @@ static uint8_t *put_member(uint8_t *to, unsigned kind, const uint8_t *member, ui
     case PACKET:
         memcpy(&number, member, sizeof number);
         return put_number(to, fold((int64_t)packet - number));
+    case NEXT:
+        memcpy(&before, member - sizeof before, sizeof before);
+        memcpy(&number, member, sizeof number);
+        return put_number(to, number - before);
     case SCALE:
         memcpy(&scale, member, sizeof scale);
         return put_number(to, fold(scale));
     case DURATION:
         memcpy(&duration, member, sizeof duration);
-        return put_number(to, fold(duration));
+        return put_number(to, duration % 1000 ? fold(duration) << 1 | 1 : fold(duration / 1000) << 1);
     default:
         memcpy(to, member, 2);
         return to + 2;
@@ -131,14 +138,24 @@ static void pull_member(struct span *from, unsigned kind, uint8_t *member, uint6
         return;
     }
     uint64_t value = pull_number(from);
-    int64_t duration = unfold(value);
-    uint32_t number = kind == NUMBER   ? (uint32_t)value
-                      : kind == PACKET ? (uint32_t)((int64_t)packet - duration)
-                                       : (uint32_t)(int32_t)duration;
-    if (kind == DURATION)
-        memcpy(member, &duration, sizeof duration);
-    else
-        memcpy(member, &number, sizeof number);
+    int64_t difference = unfold(value);
+    uint32_t number = (uint32_t)value, before = 0;
+    switch (kind) {
+    case DURATION:
+        difference = value & 1 ? unfold(value >> 1) : unfold(value >> 1) * 1000;
+        memcpy(member, &difference, sizeof difference);
+        return;
+    case NEXT:
+        memcpy(&before, member - sizeof before, sizeof before);
+        number += before;
+        break;
+    case PACKET:
+        number = (uint32_t)((int64_t)packet - difference);
+        break;
+    case SCALE:
+        number = (uint32_t)(int32_t)difference;
+    }
+    memcpy(member, &number, sizeof number);
 }
 
 static uint8_t *put_note(uint8_t *to, const struct note *note, uint64_t packet)

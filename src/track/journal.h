@@ -13,11 +13,11 @@ enum { JOURNAL_STEP = 64 };
 enum journal_bit {
     JOURNAL_TCP = 1,
     JOURNAL_UDP = 2,
-    JOURNAL_REMARK = 4,  /* the analysis noticed something that a line tells */
-    JOURNAL_STATES = 8,  /* states are known */
-    JOURNAL_ERROR = 16,  /* something is malformed */
-    JOURNAL_RESET = 32,  /* a RST */
-    JOURNAL_EDGE = 64,   /* a SYN or a FIN */
+    JOURNAL_REMARK = 4, /* the analysis noticed something that a line tells */
+    JOURNAL_STATES = 8, /* states are known */
+    JOURNAL_ERROR = 16, /* something is malformed */
+    JOURNAL_RESET = 32, /* a RST */
+    JOURNAL_EDGE = 64,  /* a SYN or a FIN */
 };
 
 /* Of the innermost conversation of a packet. */
