@@ -57,7 +57,9 @@ static int begin_curses(struct terminal *t, struct error *error)
         return no_terminal(error, why);
     }
     char *move = tigetstr("cup"), *clear = tigetstr("clear");
-    if (!move || move == (char *)-1 || !clear || clear == (char *)-1)
+    bool able = move && move != (char *)-1 && clear && clear != (char *)-1;
+    del_curterm(cur_term);
+    if (!able)
         return no_terminal(error, _("this terminal cannot place its cursor"));
     t->screen = newterm(term, stdout, t->keys ? t->keys : stdin);
     if (!t->screen)
