@@ -160,6 +160,12 @@ const struct packet *app_packet(struct app *app, uint64_t number)
     return number ? store_packet(app->reader, number, NULL) : NULL;
 }
 
+void app_converse(struct app *app, unsigned protocol, uint32_t stream)
+{
+    app->protocol = protocol;
+    app->stream = stream;
+}
+
 void app_follow(struct app *app, unsigned protocol, uint32_t stream)
 {
     char text[64];
@@ -502,6 +508,7 @@ static int open_app(struct app *app, const struct app_options *options, struct e
     app->style.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
     app->mouse = true;
     app->screens[SCREEN_PACKETS] = &packets_screen;
+    app->screens[SCREEN_SOCKETS] = &sockets_screen;
     keys_open(&app->keys);
     struct error why;
     if (command_read_keys(&app->keys, &why))

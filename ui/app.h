@@ -62,6 +62,8 @@ struct app {
     uint64_t bookmarks[26];
     uint64_t *marks; /* owned: marked packets, in order */
     size_t mark_count, mark_room;
+    unsigned protocol; /* of the conversation that is looked at, 0: none */
+    uint32_t stream;
     uint64_t frozen; /* paused: packets from here on are not shown */
 };
 
@@ -73,6 +75,8 @@ void app_show(struct app *app, unsigned screen);
 void app_select(struct app *app, uint64_t number, bool jump);
 /* Shows only a conversation's packets. */
 void app_follow(struct app *app, unsigned protocol, uint32_t stream);
+/* The conversation that the screen of that name shows from now on. */
+void app_converse(struct app *app, unsigned protocol, uint32_t stream);
 /* Shows what a display filter lets pass; "": everything. */
 void app_filter(struct app *app, const char *text);
 bool app_is_marked(const struct app *app, uint64_t number);

@@ -36,6 +36,8 @@ enum action {
     ACT_STREAM_PREVIOUS,
     ACT_EARLIER,
     ACT_LATER,
+    ACT_AS_OF,
+    ACT_HOST,
     ACT_SORT,
     ACT_SORT_REVERSE,
     ACT_STATE,

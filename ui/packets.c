@@ -3,6 +3,7 @@
 #include "output/endpoints.h"
 #include "protocol/protocol.h"
 #include "ui/app.h"
+#include "ui/command.h"
 #include "ui/tree.h"
 #include <stdlib.h>
 
@@ -666,6 +667,10 @@ static bool act(struct app *app, void *state, enum action action)
         return true;
     case ACT_FOLLOW:
         follow(app);
+        return true;
+    case ACT_AS_OF:
+        app_show(app, SCREEN_SOCKETS);
+        command_act(app, action);
         return true;
     case ACT_STREAM_NEXT:
     case ACT_STREAM_PREVIOUS:

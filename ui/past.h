@@ -1,5 +1,5 @@
-/* What the tracker knew as of an earlier packet: a tracker of its own goes there from the first packet on, or from where
- * it is if that is not too late. */
+/* What the tracker knew as of an earlier packet: a tracker of its own goes there from the first packet on, or from
+ * where it is if that is not too late. */
 #pragma once
 #include "ui/store.h"
 

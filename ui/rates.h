@@ -6,8 +6,8 @@
 enum { RATE_SECONDS = 8 };
 
 struct rate {
-    uint64_t key;                        /* protocol and stream; 0: an empty place */
-    uint32_t bytes[2][RATE_SECONDS];     /* of each second, the oldest first; [0] sent by the lower end of the flow */
+    uint64_t key;                    /* protocol and stream; 0: an empty place */
+    uint32_t bytes[2][RATE_SECONDS]; /* of each second, the oldest first; [0] sent by the lower end of the flow */
 };
 
 struct rates;
