@@ -45,6 +45,9 @@
     P(llmnr) \
     P(dhcp) \
     P(ntp) \
+    P(http) \
+    P(ssdp) \
+    P(tls) \
     P(data)
 /* clang-format on */
 
@@ -70,6 +73,12 @@ static inline const struct protocol *find(uint32_t key)
     return slots[at].protocol;
 }
 
+/* Those that tell by a segment's looks that it is theirs. */
+enum { PROBES_MAX = 16 };
+static const struct protocol *probes[PROBES_MAX];
+
+static unsigned taken;
+
 static void take(const struct protocol *protocol, struct key key)
 {
     uint32_t whole = (uint32_t)key.space << 16 | key.value;
@@ -81,10 +90,45 @@ static void take(const struct protocol *protocol, struct key key)
 
 void registry_open(void)
 {
-    unsigned taken = 0;
-    for (const struct protocol *const *p = protocols; *p; p++)
+    unsigned probed = 0;
+    taken = 0;
+    for (const struct protocol *const *p = protocols; *p; p++) {
         for (const struct key *key = (*p)->keys; key && key->space && taken < SLOTS / 2; key++, taken++)
             take(*p, *key);
+        if ((*p)->probe && probed < PROBES_MAX - 1)
+            probes[probed++] = *p;
+    }
+}
+
+bool registry_decode_as(unsigned space, uint16_t port, const struct protocol *protocol)
+{
+    if (taken == SLOTS / 2)
+        return false;
+    taken++;
+    take(protocol, (struct key){ (uint16_t)space, port, 0 });
+    return true;
+}
+
+const struct protocol *registry_by_looks(struct span segment)
+{
+    for (const struct protocol *const *p = probes; *p; p++)
+        if ((*p)->probe(segment, false))
+            return *p;
+    return NULL;
+}
+
+const struct protocol *registry_by_ports(uint16_t one, uint16_t other)
+{
+    uint16_t low = one < other ? one : other, high = one < other ? other : one;
+    return registry_lookup(KEY_TCP_PORT, low, high);
+}
+
+const struct protocol *registry_stream(unsigned value, unsigned other, struct span segment)
+{
+    const struct protocol *protocol = registry_lookup(KEY_TCP_PORT, value, other);
+    if (protocol && (!protocol->probe || protocol->probe(segment, true)))
+        return protocol;
+    return registry_by_looks(segment);
 }
 
 const struct protocol *registry_lookup(unsigned space, unsigned value, unsigned other)

@@ -52,6 +52,7 @@ static int open_next(struct source *s, struct error *error)
 
 int source_begin(struct source *s, struct error *error)
 {
+    s->packet.streams = s->levels & TRACK_MESSAGES;
     int code = tracker_open(&s->tracker, TRACK_FRAGMENTS | s->levels, error);
     return code ? code : open_next(s, error);
 }
