@@ -16,10 +16,15 @@ static enum verdict dissect_by_table(struct packet *p, struct layer *self, struc
     return header.left < protocol->least ? VERDICT_CUT : VERDICT_WHOLE;
 }
 
-/* What TCP carries, where no stream is put together: a message that begins with the segment. */
-static const struct protocol *find_in_segment(const struct packet *p, struct key key, struct span *in, uint32_t *offset)
+/* Whose the payload is. Of TCP's, where no stream is put together: who has a message that begins with the segment. */
+static const struct protocol *find_next(const struct packet *p, struct key key, struct span *in, uint32_t *offset)
 {
-    const struct protocol *protocol = p->streams ? NULL : registry_stream(key.value, key.other, *in);
+    const struct protocol *protocol;
+    if (key.space != KEY_TCP_PORT) {
+        protocol = registry_find(key);
+        return protocol || key.space != KEY_UDP_PORT ? protocol : registry_by_looks(*in, PROBE_DATAGRAM);
+    }
+    protocol = p->streams ? NULL : registry_stream(key.value, key.other, *in);
     if (protocol && span_pull(in, protocol->head))
         *offset += protocol->head;
     return protocol;
@@ -61,7 +66,7 @@ static void run_layers(struct packet *p, const struct protocol *protocol, struct
             in.left = end - offset;
         flags = (uint8_t)(next.space == KEY_ICMP_QUOTE ? self->flags | LAYER_QUOTED : self->flags);
         network = p->network_count;
-        protocol = next.space == KEY_TCP_PORT ? find_in_segment(p, next, &in, &offset) : registry_find(next);
+        protocol = find_next(p, next, &in, &offset);
     }
     p->layer_count = (uint8_t)(self + 1 - p->layers);
     p->subject = (uint8_t)(subject - p->layers);

@@ -847,9 +847,33 @@ static enum frame frame(struct message *m, struct span rest)
     return rest.left < m->length ? FRAME_MORE : FRAME_WHOLE;
 }
 
-static bool probe(struct span segment, bool usual)
+/* A type and class that DNS has; what NetBIOS asks in the same form are others. */
+static bool is_question(struct span run)
 {
-    return usual && segment.left >= PREFIX + HEADER && load_be16(segment.at) >= HEADER;
+    size_t name = name_length(run);
+    return name && name + QUESTION_TAIL <= run.left &&
+           field_value_name(&question_fields[ROW_NAME], load_be16(run.at + name)) &&
+           field_value_name(&question_fields[ROW_NAME + 1], load_be16(run.at + name + 2) & 0x7fff);
+}
+
+/* Off its port: a plain query or its answer that ends where the datagram does. */
+static bool is_message(struct span m)
+{
+    enum { QUESTIONS_MOST = 10, RECORDS_MOST = 100, OPCODE = 0x7800, RESERVED = 0x0040 };
+    if (m.left < HEADER || load_be16(m.at + 2) & (OPCODE | RESERVED))
+        return false;
+    unsigned asked = load_be16(m.at + 4);
+    size_t begin, end;
+    return asked && asked <= QUESTIONS_MOST && load_be16(m.at + 6) <= RECORDS_MOST &&
+           load_be16(m.at + 8) <= RECORDS_MOST && load_be16(m.at + 10) <= RECORDS_MOST &&
+           is_question(span_part(m, HEADER, m.left)) && !find_section(m, SECTIONS - 1, &begin, &end) && end == m.left;
+}
+
+static bool probe(struct span payload, enum probe how)
+{
+    if (how == PROBE_DATAGRAM)
+        return is_message(payload);
+    return how == PROBE_PORT && payload.left >= PREFIX + HEADER && load_be16(payload.at) >= HEADER;
 }
 
 static const struct key keys[] = {

@@ -516,11 +516,11 @@ static enum frame frame(struct message *m, struct span rest)
     return FRAME_MORE;
 }
 
-static bool probe(struct span segment, bool usual)
+static bool probe(struct span segment, enum probe how)
 {
-    if (!segment.left || !isupper(*segment.at))
+    if (!segment.left || !isupper(*segment.at) || how == PROBE_DATAGRAM)
         return false;
-    if (usual)
+    if (how == PROBE_PORT)
         return is_response(segment) || method_length(segment);
     if (segment.left >= 8 && !memcmp(segment.at, "HTTP/1.", 7))
         return true;

@@ -109,10 +109,10 @@ bool registry_decode_as(unsigned space, uint16_t port, const struct protocol *pr
     return true;
 }
 
-const struct protocol *registry_by_looks(struct span segment)
+const struct protocol *registry_by_looks(struct span payload, enum probe how)
 {
     for (const struct protocol *const *p = probes; *p; p++)
-        if ((*p)->probe(segment, false))
+        if ((*p)->probe(payload, how))
             return *p;
     return NULL;
 }
@@ -126,9 +126,9 @@ const struct protocol *registry_by_ports(uint16_t one, uint16_t other)
 const struct protocol *registry_stream(unsigned value, unsigned other, struct span segment)
 {
     const struct protocol *protocol = registry_lookup(KEY_TCP_PORT, value, other);
-    if (protocol && (!protocol->probe || protocol->probe(segment, true)))
+    if (protocol && (!protocol->probe || protocol->probe(segment, PROBE_PORT)))
         return protocol;
-    return registry_by_looks(segment);
+    return registry_by_looks(segment, PROBE_STREAM);
 }
 
 const struct protocol *registry_lookup(unsigned space, unsigned value, unsigned other)

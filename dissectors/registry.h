@@ -25,8 +25,8 @@ bool registry_decode_as(unsigned space, uint16_t port, const struct protocol *pr
 const struct protocol *registry_stream(unsigned value, unsigned other, struct span segment);
 /* Whose messages the ports carry, the lower one first; NULL: nobody's. */
 const struct protocol *registry_by_ports(uint16_t one, uint16_t other);
-/* Who would take a segment by its looks, or NULL. */
-const struct protocol *registry_by_looks(struct span segment);
+/* Who would take a payload by its looks, or NULL. */
+const struct protocol *registry_by_looks(struct span payload, enum probe how);
 
 /* By Wireshark's name (tcp), or NULL. */
 const struct protocol *registry_by_name(const char *name);

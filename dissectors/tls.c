@@ -10,6 +10,7 @@ enum {
     HANDSHAKE_HEADER = 4, /* type, 24 bits of length */
     MESSAGE_MOST = 1 << 16,
     LAST_VERSION = 0x0304,
+    CLEAR_FINISHED = 20 << 24 | 12, /* what a cipher that encrypts nothing leaves of it */
 };
 enum content { CHANGE_CIPHER_SPEC = 20, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT };
 enum handshake { CLIENT_HELLO = 1, SERVER_HELLO = 2 };
@@ -330,7 +331,7 @@ static size_t record_length(struct span run)
  * shorter than a cipher's least overhead is none of its. */
 static bool is_clear(struct span record, uint8_t flags)
 {
-    if (record.left < HEADER + 16)
+    if (record.left < HEADER + 16 || load_be32(record.at + HEADER) == CLEAR_FINISHED)
         return true;
     return !(flags & SECRET) && field_value_name(&message_common[0], record.at[HEADER]) &&
            (load_be32(record.at + HEADER) & 0xffffff) < MESSAGE_MOST;
@@ -338,7 +339,9 @@ static bool is_clear(struct span record, uint8_t flags)
 
 static bool clear_messages(const struct place *place, struct value *value)
 {
-    struct span run = span_part(place->bytes, HEADER, place->bytes.left);
+    bool changed = place->layer->flags & SECRET; /* then it is a lone message, a MAC behind it */
+    size_t most = changed ? HANDSHAKE_HEADER + (CLEAR_FINISHED & 0xff) : place->bytes.left;
+    struct span run = span_part(place->bytes, HEADER, most);
     *value = (struct value){ .bytes = run, .bit = (place->start + HEADER) * 8, .width = (uint32_t)run.left * 8 };
     return run.left && is_clear(place->bytes, place->layer->flags);
 }
@@ -465,11 +468,11 @@ static enum frame frame(struct message *m, struct span rest)
     return at ? FRAME_WHOLE : FRAME_MORE;
 }
 
-static bool probe(struct span segment, bool usual)
+static bool probe(struct span segment, enum probe how)
 {
-    if (segment.left < HEADER || !is_record(segment) || !load_be16(segment.at + 3))
+    if (how == PROBE_DATAGRAM || segment.left < HEADER || !is_record(segment) || !load_be16(segment.at + 3))
         return false;
-    if (usual)
+    if (how == PROBE_PORT)
         return true;
     return (segment.at[0] == HANDSHAKE || segment.at[0] == APPLICATION_DATA) && segment.at[2] <= 3;
 }

@@ -48,6 +48,12 @@ enum frame {
     FRAME_TO_END, /* it goes on until its sender closes */
 };
 
+enum probe {
+    PROBE_PORT,     /* a stream's segment that the port speaks for */
+    PROBE_STREAM,   /* where no port does: only what can hardly be anything else is recognised */
+    PROBE_DATAGRAM, /* the same of a UDP payload */
+};
+
 struct protocol {
     const char *name;           /* Wireshark's: tcp */
     const char *label;          /* for the protocol column: TCP */
@@ -70,9 +76,9 @@ struct protocol {
      * Called again when more is there. NULL: none that goes over streams. */
     enum frame (*frame)(struct message *message, struct span rest);
     uint8_t head; /* bytes of a message in front of what dissect takes: DNS's length */
-    /* Whether a stream's segment begins with a message, told from a look at its first bytes; usual: the port is one of
-     * keys, else only what can hardly be anything else is recognised. NULL: never where the port is not. */
-    bool (*probe)(struct span segment, bool usual);
+    /* Whether a payload begins with a message, told from a look at its first bytes. NULL: never asked, and taken for
+     * one where the port is one of keys. */
+    bool (*probe)(struct span payload, enum probe how);
     /* The line's summary. Must escape what it takes from the packet. NULL: the title. */
     void (*summary)(const struct packet *packet, const struct layer *layer, struct buffer *out);
 };

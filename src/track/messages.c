@@ -490,8 +490,8 @@ static struct conversation *find(struct messages *m, uint32_t flow, const struct
         return c;
     const struct protocol *by_port = c ? c->protocol : place ? NULL : by_ports(m, flow, p, tcp);
     const struct protocol *protocol = by_port;
-    if (!by_port || !by_port->probe || !by_port->probe(payload, true)) {
-        const struct protocol *other = registry_by_looks(payload);
+    if (!by_port || !by_port->probe || !by_port->probe(payload, PROBE_PORT)) {
+        const struct protocol *other = registry_by_looks(payload, PROBE_STREAM);
         if (other && other->frame && !(c && c->direction[0].open) && !(c && c->direction[1].open))
             protocol = other;
     }
