@@ -847,11 +847,21 @@ static enum frame frame(struct message *m, struct span rest)
     return rest.left < m->length ? FRAME_MORE : FRAME_WHOLE;
 }
 
-/* A type and class that DNS has; what NetBIOS asks in the same form are others. */
+/* NetBIOS asks in the same form, its names spelt in the letters from A to P: RFC 1001, 14.1 */
+static bool is_netbios(struct span run)
+{
+    enum { LENGTH = 32 };
+    bool netbios = run.left > LENGTH && run.at[0] == LENGTH;
+    for (size_t i = 1; netbios && i <= LENGTH; i++)
+        netbios = run.at[i] >= 'A' && run.at[i] <= 'P';
+    return netbios;
+}
+
+/* A type and class that DNS has. */
 static bool is_question(struct span run)
 {
     size_t name = name_length(run);
-    return name && name + QUESTION_TAIL <= run.left &&
+    return name && !is_netbios(run) && name + QUESTION_TAIL <= run.left &&
            field_value_name(&question_fields[ROW_NAME], load_be16(run.at + name)) &&
            field_value_name(&question_fields[ROW_NAME + 1], load_be16(run.at + name + 2) & 0x7fff);
 }

@@ -327,14 +327,22 @@ static size_t record_length(struct span run)
     return run.left < HEADER ? 0 : HEADER + (size_t)load_be16(run.at + 3);
 }
 
-/* Messages of a known type and a length that can be, unless the end that sends them has changed its cipher. What is
- * shorter than a cipher's least overhead is none of its. */
+/* Messages of known types one after another, the last of which may go on in the next record; not from an end that has
+ * changed its cipher. What is shorter than a cipher's least overhead is not encrypted. */
 static bool is_clear(struct span record, uint8_t flags)
 {
-    if (record.left < HEADER + 16 || load_be32(record.at + HEADER) == CLEAR_FINISHED)
+    struct span rest = span_part(record, HEADER, record.left);
+    if (rest.left < 16 || load_be32(rest.at) == CLEAR_FINISHED)
         return true;
-    return !(flags & SECRET) && field_value_name(&message_common[0], record.at[HEADER]) &&
-           (load_be32(record.at + HEADER) & 0xffffff) < MESSAGE_MOST;
+    if (flags & SECRET)
+        return false;
+    while (rest.left >= HANDSHAKE_HEADER) {
+        size_t length = message_length(rest);
+        if (!field_value_name(&message_common[0], rest.at[0]) || length > MESSAGE_MOST)
+            return false;
+        span_pull(&rest, length < rest.left ? length : rest.left);
+    }
+    return true;
 }
 
 static bool clear_messages(const struct place *place, struct value *value)
@@ -482,7 +490,7 @@ static bool probe(struct span segment, enum probe how)
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     (void)packet, (void)next;
-    size_t wire = self->end - self->offset, at = 0;
+    size_t wire = self->end - self->offset, captured = in->left, at = 0;
     enum verdict verdict = VERDICT_WHOLE;
     while (at < in->left) {
         struct span rest = span_part(*in, at, in->left);
@@ -497,7 +505,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     span_pull(in, at);
     if (!at)
         return VERDICT_BROKEN;
-    return verdict == VERDICT_WHOLE && at == in->left && at < wire ? VERDICT_CUT : verdict;
+    return wire > captured && (verdict == VERDICT_CUT || at == captured) ? VERDICT_CUT : VERDICT_WHOLE;
 }
 
 /* --- summary --- */
@@ -566,6 +574,7 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
     enum { SHOWN = 6 };
     struct option option;
     unsigned shown = 0, data = 0;
+    uint8_t flags = layer->flags;
     for (struct span run = layer_header(packet, layer); tlv_next(&record_set, &run, &option);) {
         uint8_t type = option.bytes.at[0];
         if (type == APPLICATION_DATA && data++)
@@ -577,9 +586,10 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
         if (shown++)
             buffer_text(out, ", ");
         if (type == HANDSHAKE) {
-            write_handshake(option.bytes, layer->flags, out);
+            write_handshake(option.bytes, flags, out);
             continue;
         }
+        flags |= type == CHANGE_CIPHER_SPEC ? SECRET : 0;
         write_number(&record_common[0], type, out);
         if (type == ALERT && option.bytes.left == HEADER + 2) {
             buffer_char(out, ' ');
