@@ -17,6 +17,7 @@ struct tree {
     const struct style *style;
     struct bits open[NESTED_MAX]; /* the fields that the next one may lie within */
     unsigned nested, depth;       /* how many are open; how many options are */
+    const char *option;           /* one has begun, and its title is not written yet */
     bool no_bytes;                /* a layer that has none: that its fields don't come from there is no news */
 };
 
@@ -112,11 +113,27 @@ static void write_bracketed(struct tree *t, const struct field *field, const str
     sgr_end(t->out, t->style);
 }
 
+/* An option's title has a line of its own, but for one that its first field says again: "Host: ...". Whether the field
+ * stands in the title's place. */
+static bool write_title(struct tree *t, const struct field *field)
+{
+    const char *title = t->option;
+    t->option = NULL;
+    if (!title || (field && !strcmp(title, field->title)))
+        return title;
+    indent(t, 1 + t->depth);
+    buffer_text(t->out, _(title));
+    buffer_char(t->out, '\n');
+    t->depth++;
+    return false;
+}
+
 static void on_field(struct sink *sink, const struct field *field, const struct value *value)
 {
     struct tree *t = (struct tree *)sink;
     if (field->flags & FIELD_HIDDEN)
         return;
+    bool instead = write_title(t, field);
     if (t->no_bytes) {
         indent(t, 1);
         write_field(t, field, value);
@@ -132,6 +149,7 @@ static void on_field(struct sink *sink, const struct field *field, const struct 
         if (number && value->width > 1 && t->nested < NESTED_MAX)
             t->open[t->nested++] = (struct bits){ value->bit, value->width };
     }
+    t->depth += instead;
     buffer_char(t->out, '\n');
 }
 
@@ -139,17 +157,16 @@ static void on_option(struct sink *sink, const char *title, const struct value *
 {
     struct tree *t = (struct tree *)sink;
     (void)value;
+    write_title(t, NULL);
     t->nested = 0;
     t->depth++;
-    indent(t, 1 + t->depth);
-    buffer_text(t->out, _(title));
-    buffer_char(t->out, '\n');
-    t->depth++;
+    t->option = title;
 }
 
 static void on_option_end(struct sink *sink)
 {
     struct tree *t = (struct tree *)sink;
+    write_title(t, NULL);
     t->nested = 0;
     t->depth -= 2;
 }
