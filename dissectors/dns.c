@@ -844,6 +844,8 @@ static enum frame frame(struct message *m, struct span rest)
     if (rest.left < PREFIX)
         return FRAME_MORE;
     m->length += load_be16(rest.at);
+    if (m->length < PREFIX + HEADER)
+        return FRAME_NONE;
     return rest.left < m->length ? FRAME_MORE : FRAME_WHOLE;
 }
 
@@ -883,7 +885,10 @@ static bool probe(struct span payload, enum probe how)
 {
     if (how == PROBE_DATAGRAM)
         return is_message(payload);
-    return how == PROBE_PORT && payload.left >= PREFIX + HEADER && load_be16(payload.at) >= HEADER;
+    size_t length = payload.left > PREFIX ? load_be16(payload.at) : 0, begin, end;
+    struct span message = span_part(payload, PREFIX, length);
+    return how == PROBE_PORT && length >= HEADER && message.left == length &&
+           !find_section(message, SECTIONS - 1, &begin, &end) && end == length;
 }
 
 static const struct key keys[] = {

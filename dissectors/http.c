@@ -53,17 +53,49 @@ static bool begins(struct span text, const char *with)
 
 /* RFC 9110, 9; RFC 4918 (WebDAV), RFC 3253, RFC 5323, RFC 5789, UPnP, RPC over HTTP, SSTP */
 static const char methods[][METHOD_MOST] = {
-    "GET",        "POST",        "HEAD",        "PUT",
-    "DELETE",     "OPTIONS",     "CONNECT",     "TRACE",
-    "PATCH",      "PROPFIND",    "PROPPATCH",   "MKCOL",
-    "COPY",       "MOVE",        "LOCK",        "UNLOCK",
-    "SEARCH",     "REPORT",      "CHECKOUT",    "CHECKIN",
-    "UNCHECKOUT", "MKWORKSPACE", "UPDATE",      "LABEL",
-    "MERGE",      "MKACTIVITY",  "BCOPY",       "BMOVE",
-    "BDELETE",    "BPROPFIND",   "BPROPPATCH",  "VERSION-CONTROL",
-    "POLL",       "SUBSCRIBE",   "UNSUBSCRIBE", "NOTIFY",
-    "M-SEARCH",   "GENA",        "RPC_CONNECT", "RPC_IN_DATA",
-    "BASELINE-CONTROL", "RPC_OUT_DATA", "SSTP_DUPLEX_POST",
+    "GET",
+    "POST",
+    "HEAD",
+    "PUT",
+    "DELETE",
+    "OPTIONS",
+    "CONNECT",
+    "TRACE",
+    "PATCH",
+    "PROPFIND",
+    "PROPPATCH",
+    "MKCOL",
+    "COPY",
+    "MOVE",
+    "LOCK",
+    "UNLOCK",
+    "SEARCH",
+    "REPORT",
+    "CHECKOUT",
+    "CHECKIN",
+    "UNCHECKOUT",
+    "MKWORKSPACE",
+    "UPDATE",
+    "LABEL",
+    "MERGE",
+    "MKACTIVITY",
+    "BCOPY",
+    "BMOVE",
+    "BDELETE",
+    "BPROPFIND",
+    "BPROPPATCH",
+    "VERSION-CONTROL",
+    "POLL",
+    "SUBSCRIBE",
+    "UNSUBSCRIBE",
+    "NOTIFY",
+    "M-SEARCH",
+    "GENA",
+    "RPC_CONNECT",
+    "RPC_IN_DATA",
+    "BASELINE-CONTROL",
+    "RPC_OUT_DATA",
+    "SSTP_DUPLEX_POST",
 };
 
 /* The length of the method that a line begins with, a space behind it; 0: it is no request. */
@@ -536,15 +568,13 @@ static bool probe(struct span segment, enum probe how)
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     (void)packet, (void)next;
-    size_t begin, end;
+    size_t begin, end, wire = self->end - self->offset, captured = in->left;
     bool whole = find_headers(*in, &begin, &end);
     if (whole)
         end += line_length(span_part(*in, end, in->left));
     self->length = (uint32_t)end;
     span_pull(in, end);
-    if (whole || end < self->end - self->offset)
-        return VERDICT_WHOLE;
-    return in->left || self->end > self->offset + end ? VERDICT_CUT : VERDICT_WHOLE;
+    return !whole && end == captured && captured < wire ? VERDICT_CUT : VERDICT_WHOLE;
 }
 
 /* --- summary --- */
@@ -582,9 +612,18 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    { KEY_TCP_PORT, 80, 0 },   { KEY_TCP_PORT, 631, 0 },   { KEY_TCP_PORT, 1900, 0 }, { KEY_TCP_PORT, 2710, 0 },
-    { KEY_TCP_PORT, 2869, 0 }, { KEY_TCP_PORT, 3128, 0 },  { KEY_TCP_PORT, 3132, 0 }, { KEY_TCP_PORT, 3689, 0 },
-    { KEY_TCP_PORT, 5985, 0 }, { KEY_TCP_PORT, 8080, 0 },  { KEY_TCP_PORT, 8088, 0 }, { KEY_TCP_PORT, 11371, 0 },
+    { KEY_TCP_PORT, 80, 0 },
+    { KEY_TCP_PORT, 631, 0 },
+    { KEY_TCP_PORT, 1900, 0 },
+    { KEY_TCP_PORT, 2710, 0 },
+    { KEY_TCP_PORT, 2869, 0 },
+    { KEY_TCP_PORT, 3128, 0 },
+    { KEY_TCP_PORT, 3132, 0 },
+    { KEY_TCP_PORT, 3689, 0 },
+    { KEY_TCP_PORT, 5985, 0 },
+    { KEY_TCP_PORT, 8080, 0 },
+    { KEY_TCP_PORT, 8088, 0 },
+    { KEY_TCP_PORT, 11371, 0 },
     { 0 },
 };
 static const struct key ssdp_keys[] = {

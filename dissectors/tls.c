@@ -130,6 +130,11 @@ static const struct value_name suites[] = {
     { 0xcca9, "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256" },
     { 0, NULL },
 };
+static const struct value_name groups[] = {
+    /* RFC 8446, 4.2.7; RFC 8422, 5.1.1; draft-ietf-tls-ecdhe-mlkem */
+    { 23, "secp256r1" },  { 24, "secp384r1" },  { 25, "secp521r1" },        { 29, "x25519" }, { 30, "x448" },
+    { 256, "ffdhe2048" }, { 257, "ffdhe3072" }, { 4588, "X25519MLKEM768" }, { 0, NULL },
+};
 static const struct value_name extension_names[] = {
     { SERVER_NAME, "server_name" },
     { 1, "max_fragment_length" },
@@ -180,7 +185,8 @@ static const struct field server_name_fields[] = {
 static const struct field groups_fields[] = {
     { "tls.handshake.extensions_supported_groups_length", N_("List length"), FIELD_UINT, BYTE(4, 2),
       .role = ROLE_LENGTH },
-    { "tls.handshake.extensions_supported_group", N_("Group"), FIELD_UINT, BYTE(6, 2), .base = BASE_HEX, .stride = 2 },
+    { "tls.handshake.extensions_supported_group", N_("Group"), FIELD_UINT, BYTE(6, 2), .base = BASE_HEX, .stride = 2,
+      .names = groups },
     { 0 },
 };
 
@@ -270,7 +276,7 @@ enum {
         { "tls.handshake.session_id_length", N_("Session ID length"), FIELD_UINT, BYTE(38, 1), .role = ROLE_LENGTH },  \
     {                                                                                                                  \
         "tls.handshake.session_id", N_("Session ID"), FIELD_BYTES, .after = ROW_SESSION_LENGTH,                        \
-            .sized = ROW_SESSION_LENGTH                                                                                \
+                                                                   .sized = ROW_SESSION_LENGTH                         \
     }
 static const struct field client_hello_fields[] = {
     HELLO_ROWS,
@@ -482,7 +488,8 @@ static bool probe(struct span segment, enum probe how)
         return false;
     if (how == PROBE_PORT)
         return true;
-    return (segment.at[0] == HANDSHAKE || segment.at[0] == APPLICATION_DATA) && segment.at[2] <= 3;
+    bool change = segment.at[0] == CHANGE_CIPHER_SPEC && load_be16(segment.at + 3) == 1;
+    return (segment.at[0] == HANDSHAKE || segment.at[0] == APPLICATION_DATA || change) && segment.at[2] <= 3;
 }
 
 /* --- dissect --- */
@@ -601,12 +608,30 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 }
 
 static const struct key keys[] = {
-    { KEY_TCP_PORT, 443, 0 },   { KEY_TCP_PORT, 324, 0 },   { KEY_TCP_PORT, 465, 0 },   { KEY_TCP_PORT, 636, 0 },
-    { KEY_TCP_PORT, 802, 0 },   { KEY_TCP_PORT, 853, 0 },   { KEY_TCP_PORT, 993, 0 },   { KEY_TCP_PORT, 995, 0 },
-    { KEY_TCP_PORT, 1300, 0 },  { KEY_TCP_PORT, 2221, 0 },  { KEY_TCP_PORT, 2443, 0 },  { KEY_TCP_PORT, 3249, 0 },
-    { KEY_TCP_PORT, 3250, 0 },  { KEY_TCP_PORT, 3251, 0 },  { KEY_TCP_PORT, 3252, 0 },  { KEY_TCP_PORT, 3496, 0 },
-    { KEY_TCP_PORT, 5061, 0 },  { KEY_TCP_PORT, 5671, 0 },  { KEY_TCP_PORT, 5684, 0 },  { KEY_TCP_PORT, 5868, 0 },
-    { KEY_TCP_PORT, 8883, 0 },  { KEY_TCP_PORT, 11207, 0 }, { KEY_TCP_PORT, 19999, 0 }, { KEY_TCP_PORT, 27017, 0 },
+    { KEY_TCP_PORT, 443, 0 },
+    { KEY_TCP_PORT, 324, 0 },
+    { KEY_TCP_PORT, 465, 0 },
+    { KEY_TCP_PORT, 636, 0 },
+    { KEY_TCP_PORT, 802, 0 },
+    { KEY_TCP_PORT, 853, 0 },
+    { KEY_TCP_PORT, 993, 0 },
+    { KEY_TCP_PORT, 995, 0 },
+    { KEY_TCP_PORT, 1300, 0 },
+    { KEY_TCP_PORT, 2221, 0 },
+    { KEY_TCP_PORT, 2443, 0 },
+    { KEY_TCP_PORT, 3249, 0 },
+    { KEY_TCP_PORT, 3250, 0 },
+    { KEY_TCP_PORT, 3251, 0 },
+    { KEY_TCP_PORT, 3252, 0 },
+    { KEY_TCP_PORT, 3496, 0 },
+    { KEY_TCP_PORT, 5061, 0 },
+    { KEY_TCP_PORT, 5671, 0 },
+    { KEY_TCP_PORT, 5684, 0 },
+    { KEY_TCP_PORT, 5868, 0 },
+    { KEY_TCP_PORT, 8883, 0 },
+    { KEY_TCP_PORT, 11207, 0 },
+    { KEY_TCP_PORT, 19999, 0 },
+    { KEY_TCP_PORT, 27017, 0 },
     { 0 },
 };
 

@@ -30,9 +30,9 @@ struct key {
 /* A message in a stream of bytes, as far as it was looked at: what the stream layer (track/messages) keeps of one that
  * is not whole yet. `frame` writes it. */
 struct message {
-    uint64_t at;      /* so many of its bytes need no second look: the next one begins there */
-    uint64_t length;  /* FRAME_WHOLE: all of it; FRAME_MORE: so many bytes are needed at least, if that is known */
-    uint64_t size;    /* the protocol's own, as state is; 0 at first */
+    uint64_t at;     /* so many of its bytes need no second look: the next one begins there */
+    uint64_t length; /* FRAME_WHOLE: all of it; FRAME_MORE: so many bytes are needed at least, if that is known */
+    uint64_t size;   /* the protocol's own, as state is; 0 at first */
     uint32_t state;
     bool last;        /* told: no byte comes behind those that are there */
     bool farewell;    /* FRAME_WHOLE: what follows it in both directions is of another protocol (HTTP's 101) */

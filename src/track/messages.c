@@ -206,7 +206,8 @@ static void open_assembly(struct taking *t, const struct message *message, enum 
 static void begin_layers(struct taking *t)
 {
     struct packet *p = t->packet;
-    if (!t->shown && t->tcp == &p->layers[p->layer_count - 2] && p->layers[p->layer_count - 1].protocol == &data_protocol)
+    if (!t->shown && t->tcp == &p->layers[p->layer_count - 2] &&
+        p->layers[p->layer_count - 1].protocol == &data_protocol)
         p->layer_count--;
     t->shown = true;
 }
