@@ -570,11 +570,13 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     (void)packet, (void)next;
     size_t begin, end, wire = self->end - self->offset, captured = in->left;
     bool whole = find_headers(*in, &begin, &end);
-    if (whole)
-        end += line_length(span_part(*in, end, in->left));
+    size_t line = line_length(span_part(*in, end, captured));
+    bool cut = !whole && captured < wire && !line_ends(span_part(*in, end, line));
+    if (whole || cut)
+        end += line;
     self->length = (uint32_t)end;
     span_pull(in, end);
-    return !whole && end == captured && captured < wire ? VERDICT_CUT : VERDICT_WHOLE;
+    return cut ? VERDICT_CUT : VERDICT_WHOLE;
 }
 
 /* --- summary --- */

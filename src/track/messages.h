@@ -17,7 +17,7 @@ enum {
     MESSAGE_KEPT = 1 << 17,
     MESSAGES_BYTES = 64 << 20,
     ASSEMBLIES = 4,
-    HOLES = 8,
+    HOLES = 32,
     MESSAGE_GAPS = 4,
 };
 
