@@ -111,6 +111,15 @@ static size_t method_length(struct span line)
     return 0;
 }
 
+/* Whether a line that is not whole yet may become one that asks or answers. */
+static bool may_become_first(struct span line)
+{
+    bool may = line.left < 5 && !memcmp(line.at, "HTTP/", line.left);
+    for (size_t i = 0; i < sizeof methods / sizeof *methods && !may && line.left < METHOD_MOST; i++)
+        may = !strncmp(methods[i], (const char *)line.at, line.left);
+    return may;
+}
+
 static bool is_response(struct span line)
 {
     return line.left >= 5 && !memcmp(line.at, "HTTP/", 5);
@@ -522,6 +531,8 @@ static enum frame frame(struct message *m, struct span rest)
     if (!m->at && !m->state) {
         struct span line = span_part(rest, 0, line_length(rest));
         if (!is_response(line) && !method_length(line)) {
+            if (may_become_first(line))
+                return FRAME_MORE;
             if (!is_header(line))
                 return FRAME_NONE;
             m->length = there; /* the middle of something: headers, perhaps */
