@@ -918,6 +918,7 @@ const struct protocol dns_protocol = {
     .frame = frame,
     .head = PREFIX,
     .probe = probe,
+    .known = 1 << PROBE_DATAGRAM,
     .summary = summary,
 };
 

@@ -125,17 +125,16 @@ static bool is_response(struct span line)
     return line.left >= 5 && !memcmp(line.at, "HTTP/", 5);
 }
 
-/* Whether a line could be a header: a token and a colon. RFC 9110, 5.1 */
+/* What a header's name may hold: printable characters but separators. RFC 9110, 5.1 and 5.6.2; a bit a character */
+static const uint64_t token_bits[4] = { 0x03ff6cfa00000000, 0x57ffffffc7fffffe, 0, 0 };
+
+/* Whether a line could be a header: a token and a colon. */
 static bool is_header(struct span line)
 {
-    for (size_t i = 0; i < line.left; i++) {
-        uint8_t c = line.at[i];
-        if (c == ':')
-            return i > 0;
-        if (c <= ' ' || c >= 0x7f || strchr("()<>@,;\\\"/[]?={}", c))
-            return false;
-    }
-    return false;
+    size_t n = 0;
+    while (n < line.left && token_bits[line.at[n] >> 6] >> (line.at[n] & 63) & 1)
+        n++;
+    return n && n < line.left && line.at[n] == ':';
 }
 
 static struct span header_value(struct span line)
@@ -347,12 +346,14 @@ static const struct tlv headers[] = {
     { 0 },
 };
 
+/* By the name's length and, the case aside, its first letter; then all of it. */
 static size_t header_kind(struct span line, size_t *kind)
 {
     size_t n = header_name(line);
     const struct tlv *tlv = headers;
-    while (tlv->fields != other_header && (strlen(tlv->title) != n || !begins(line, tlv->title)))
-        tlv++;
+    for (; tlv->fields != other_header; tlv++)
+        if ((tlv->title[0] ^ line.at[0]) % 32 == 0 && begins(line, tlv->title) && !tlv->title[n])
+            break;
     *kind = tlv->kind;
     return 0;
 }
@@ -561,7 +562,7 @@ static enum frame frame(struct message *m, struct span rest)
 
 static bool probe(struct span segment, enum probe how)
 {
-    if (!segment.left || !isupper(*segment.at) || how == PROBE_DATAGRAM)
+    if (!segment.left || !isupper(*segment.at))
         return false;
     if (how == PROBE_PORT)
         return is_response(segment) || method_length(segment);
@@ -592,36 +593,35 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 
 /* --- summary --- */
 
-static void write_header(struct span message, const struct field *row, const char *before, struct buffer *out)
+/* The values of up to two headers that a line shows, each behind what stands before it. The layer holds header lines
+ * only, and the first one. */
+static void write_headers(struct span rest, const char *const names[2], const char *const before[2], struct buffer *out)
 {
-    size_t begin, end;
-    struct option option;
-    find_headers(message, &begin, &end);
-    for (struct span run = span_part(message, begin, end - begin); tlv_next(&header_set, &run, &option);)
-        if (option.tlv->fields == row) {
-            struct span value = header_value(option.bytes);
-            buffer_text(out, before);
-            buffer_escaped(out, value.at, value.left);
-            return;
-        }
+    for (size_t n; (n = line_length(rest)); span_pull(&rest, n)) {
+        struct span line = span_part(rest, 0, n);
+        for (unsigned i = 0; i < 2 && names[i]; i++)
+            if ((names[i][0] ^ line.at[0]) % 32 == 0 && begins(line, names[i])) {
+                struct span value = header_value(line);
+                buffer_text(out, before[i]);
+                buffer_escaped(out, value.at, value.left);
+            }
+    }
 }
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    struct span line = line_text(span_part(h, 0, line_length(h)));
+    static const char *const of_request[2] = { "Host:", NULL }, *const before_host[2] = { ", host ", NULL };
+    static const char *const of_answer[2] = { "Content-Type:", "Content-Length:" };
+    static const char *const before_body[2] = { ", ", ", length " };
+    struct span rest = layer_header(packet, layer), line = line_text(span_part(rest, 0, line_length(rest)));
     bool response = is_response(line);
     if (!response && !method_length(line)) {
         buffer_text(out, "continued");
         return;
     }
     buffer_escaped(out, line.at, line.left);
-    if (!response) {
-        write_header(h, host, ", host ", out);
-        return;
-    }
-    write_header(h, content_type, ", ", out);
-    write_header(h, content_length, ", length ", out);
+    span_pull(&rest, line_length(rest));
+    write_headers(rest, response ? of_answer : of_request, response ? before_body : before_host, out);
 }
 
 static const struct key keys[] = {
@@ -654,6 +654,8 @@ const struct protocol http_protocol = {
     .dissect = dissect,
     .frame = frame,
     .probe = probe,
+    .known = 1 << PROBE_STREAM,
+    .first = "GPHDOCTMLUSRBVNI",
     .summary = summary,
 };
 

@@ -73,9 +73,10 @@ static inline const struct protocol *find(uint32_t key)
     return slots[at].protocol;
 }
 
-/* Those that tell by a segment's looks that it is theirs. */
-enum { PROBES_MAX = 16 };
+/* Those that tell by a payload's looks that it is theirs: a bit each in registry_looks. */
+enum { PROBES_MAX = 8 };
 static const struct protocol *probes[PROBES_MAX];
+uint8_t registry_looks[PROBES][256];
 
 static unsigned taken;
 
@@ -88,6 +89,15 @@ static void take(const struct protocol *protocol, struct key key)
     slots[at] = (struct slot){ whole, protocol };
 }
 
+static void take_looks(const struct protocol *protocol, unsigned index)
+{
+    probes[index] = protocol;
+    for (unsigned how = PROBE_STREAM; how < PROBES; how++)
+        for (unsigned byte = 0; byte < 256; byte++)
+            if (protocol->known & 1u << how && (!protocol->first || (byte && strchr(protocol->first, (int)byte))))
+                registry_looks[how][byte] |= (uint8_t)(1u << index);
+}
+
 void registry_open(void)
 {
     unsigned probed = 0;
@@ -95,8 +105,8 @@ void registry_open(void)
     for (const struct protocol *const *p = protocols; *p; p++) {
         for (const struct key *key = (*p)->keys; key && key->space && taken < SLOTS / 2; key++, taken++)
             take(*p, *key);
-        if ((*p)->probe && probed < PROBES_MAX - 1)
-            probes[probed++] = *p;
+        if ((*p)->known && probed < PROBES_MAX)
+            take_looks(*p, probed++);
     }
 }
 
@@ -109,11 +119,13 @@ bool registry_decode_as(unsigned space, uint16_t port, const struct protocol *pr
     return true;
 }
 
-const struct protocol *registry_by_looks(struct span payload, enum probe how)
+const struct protocol *registry_probe(struct span payload, enum probe how)
 {
-    for (const struct protocol *const *p = probes; *p; p++)
-        if ((*p)->probe(payload, how))
-            return *p;
+    for (unsigned looks = registry_looks[how][payload.at[0]]; looks; looks &= looks - 1) {
+        const struct protocol *protocol = probes[__builtin_ctz(looks)];
+        if (protocol->probe(payload, how))
+            return protocol;
+    }
     return NULL;
 }
 

@@ -25,8 +25,14 @@ bool registry_decode_as(unsigned space, uint16_t port, const struct protocol *pr
 const struct protocol *registry_stream(unsigned value, unsigned other, struct span segment);
 /* Whose messages the ports carry, the lower one first; NULL: nobody's. */
 const struct protocol *registry_by_ports(uint16_t one, uint16_t other);
+/* Who may take a payload by its looks: bit by first byte, for each of enum probe. */
+extern uint8_t registry_looks[PROBES][256];
+const struct protocol *registry_probe(struct span payload, enum probe how);
 /* Who would take a payload by its looks, or NULL. */
-const struct protocol *registry_by_looks(struct span payload, enum probe how);
+static inline const struct protocol *registry_by_looks(struct span payload, enum probe how)
+{
+    return payload.left && registry_looks[how][payload.at[0]] ? registry_probe(payload, how) : NULL;
+}
 
 /* By Wireshark's name (tcp), or NULL. */
 const struct protocol *registry_by_name(const char *name);

@@ -484,7 +484,7 @@ static enum frame frame(struct message *m, struct span rest)
 
 static bool probe(struct span segment, enum probe how)
 {
-    if (how == PROBE_DATAGRAM || segment.left < HEADER || !is_record(segment) || !load_be16(segment.at + 3))
+    if (segment.left < HEADER || !is_record(segment) || !load_be16(segment.at + 3))
         return false;
     if (how == PROBE_PORT)
         return true;
@@ -646,5 +646,7 @@ const struct protocol tls_protocol = {
     .dissect = dissect,
     .frame = frame,
     .probe = probe,
+    .known = 1 << PROBE_STREAM,
+    .first = "\x14\x16\x17",
     .summary = summary,
 };

@@ -104,7 +104,7 @@ static int open_next(struct source *s, struct error *error)
 
 int source_begin(struct source *s, struct error *error)
 {
-    s->packet.streams = s->levels & TRACK_MESSAGES;
+    s->packet.streams |= (s->levels & TRACK_MESSAGES) != 0;
     int code = tracker_open(&s->tracker, TRACK_FRAGMENTS | s->levels, error);
     return code ? code : open_next(s, error);
 }

@@ -52,6 +52,7 @@ enum probe {
     PROBE_PORT,     /* a stream's segment that the port speaks for */
     PROBE_STREAM,   /* where no port does: only what can hardly be anything else is recognised */
     PROBE_DATAGRAM, /* the same of a UDP payload */
+    PROBES,
 };
 
 struct protocol {
@@ -79,6 +80,8 @@ struct protocol {
     /* Whether a payload begins with a message, told from a look at its first bytes. NULL: never asked, and taken for
      * one where the port is one of keys. */
     bool (*probe)(struct span payload, enum probe how);
+    uint8_t known;     /* 1 << enum probe: where it is recognised off its ports */
+    const char *first; /* the bytes that those recognised by probe begin with; NULL: any */
     /* The line's summary. Must escape what it takes from the packet. NULL: the title. */
     void (*summary)(const struct packet *packet, const struct layer *layer, struct buffer *out);
 };

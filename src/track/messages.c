@@ -568,27 +568,35 @@ static void take_alone(struct taking *t, struct span payload, uint32_t wire)
         show_in_place(t, protocol, message.flags, payload, wire);
 }
 
-void messages_take(struct messages *m, struct packet *p, const struct layer *tcp, uint32_t flow, unsigned end,
-                   const struct segment *s)
+/* Whether a segment may hold something of messages: it is as TCP wants it, on its way, and its data is not taken yet.
+ */
+static bool counts(const struct packet *p, const struct layer *tcp, bool has_data, unsigned flags)
 {
-    struct span payload = layer_payload(p, tcp);
-    if ((!payload.left && !(s->flags & TCP_FIN)) || s->flags & TCP_RST || !s->measured || !s->sound)
-        return;
-    if (tcp->verdict != VERDICT_WHOLE || p->layer_count > (payload.left ? tcp - p->layers + 2 : tcp - p->layers + 1))
+    unsigned above = (unsigned)(&p->layers[p->layer_count] - tcp) - 1;
+    return tcp->verdict == VERDICT_WHOLE && !(tcp->flags & (LAYER_QUOTED | LAYER_FRAGMENT)) && above <= has_data &&
+           !(flags & TCP_RST) && (has_data || flags & TCP_FIN);
+}
+
+void messages_take(struct messages *m, struct packet *p, const struct layer *tcp, uint32_t flow, unsigned end)
+{
+    struct span header = layer_header(p, tcp), payload = layer_payload(p, tcp);
+    unsigned flags = load_be16(header.at + 12) & 0xfff;
+    if (!counts(p, tcp, payload.left, flags))
         return;
     if (!payload.left && (flow >= m->place_count || !m->places[flow] || m->places[flow] == NOBODY))
         return;
-    struct taking t = { m, p, tcp, .end = end, .fin = s->flags & TCP_FIN, .payload = payload };
+    struct taking t = { m, p, tcp, .end = end, .fin = flags & TCP_FIN, .payload = payload };
     t.start = tcp->offset + tcp->length;
     t.talk = payload.left ? find(m, flow, p, tcp, payload) : &m->conversations[m->places[flow]];
     if (!t.talk || !t.talk->protocol)
         return;
     t.from = &t.talk->direction[end];
-    if (payload.left < s->length) {
-        take_alone(&t, payload, s->length);
+    uint32_t seq = load_be32(header.at + 4) + (flags & TCP_SYN ? 1 : 0), wire = layer_payload_length(tcp);
+    if (payload.left < wire) {
+        take_alone(&t, payload, wire);
         return;
     }
-    uint32_t seq = s->seq + (s->flags & TCP_SYN ? 1 : 0);
+    uint32_t close = seq + wire;
     struct span bytes = payload.left ? take_new(t.from, &seq, payload) : payload;
     while (bytes.left && t.talk->protocol) {
         struct assembly *a = find_assembly(t.from, seq);
@@ -597,5 +605,5 @@ void messages_take(struct messages *m, struct packet *p, const struct layer *tcp
         seq += (uint32_t)n;
     }
     if (t.fin && t.talk->protocol)
-        close_sender(&t, s->seq + s->length);
+        close_sender(&t, close);
 }

@@ -21,7 +21,6 @@ enum {
     MESSAGE_GAPS = 4,
 };
 
-struct segment;
 struct messages;
 
 /* NULL: no memory. */
@@ -33,7 +32,7 @@ void messages_begin(struct messages *messages);
 /* A segment of the conversation in the flow table's entry `flow` that `end` sent; may add layers and buffers to the
  * packet, good until messages_begin. */
 void messages_take(struct messages *messages, struct packet *packet, const struct layer *tcp, uint32_t flow,
-                   unsigned end, const struct segment *segment);
+                   unsigned end);
 /* The conversation is about to be forgotten. */
 void messages_drop(struct messages *messages, uint32_t flow);
 

@@ -349,7 +349,7 @@ static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
     if (t->levels & TRACK_STATES && !(l->flags & LAYER_QUOTED))
         take_states(t, p, index, end, &s, note);
     if (t->messages)
-        messages_take(t->messages, p, l, index, end, &s);
+        messages_take(t->messages, p, l, index, end);
 }
 
 static void take_udp(struct tracker *t, struct packet *p, struct layer *l)
