@@ -282,7 +282,7 @@ static unsigned wanted_levels(const struct dump *d)
 {
     bool lines = d->format == FORMAT_TEXT && !d->tree;
     bool analysis = !strcmp(d->analysis, "always") || (!strcmp(d->analysis, "auto") && (!lines || d->terminal));
-    return TRACK_STREAMS | (analysis ? TRACK_ANALYSIS : 0);
+    return TRACK_STREAMS | (analysis ? TRACK_ANALYSIS : 0) | (lines ? 0 : TRACK_MESSAGES);
 }
 
 static int run(const struct command *command, int argc, char **argv)
@@ -301,6 +301,7 @@ static int run(const struct command *command, int argc, char **argv)
         bool records = d.write_path || d.quiet || d.count_only;
         d.source.wants = records ? SOURCE_RECORDS : 0;
         d.source.levels = d.fields ? tracker_levels(fields_notes(d.fields)) : wanted_levels(&d);
+        d.source.packet.streams = d.fields != NULL; /* what is over TCP either asks for messages, or is not asked for */
         code = print_all(&d, &error);
     }
     status = finish(&d, code, &error);

@@ -5,7 +5,7 @@
 #include "commands/options.h"
 #include "track/tracker.h"
 
-enum { SOURCE_FILES_MAX = 4096 };
+enum { SOURCE_FILES_MAX = 4096, SOURCE_DECODE_AS = 512 };
 
 enum source_wants {
     SOURCE_RECORDS = 1, /* only records: packets are taken apart only where something that lets them pass needs it */
@@ -42,8 +42,10 @@ struct source {
 #define SOURCE_ROWS                                                                                                    \
     { 'r', "read", "FILE",                                                                                             \
       N_("read a capture (pcap, pcapng, gzip, zstd); - is standard input; again: one after another") },                \
+        { 's', "snaplen", "N", N_("keep N bytes of each packet") },                                                    \
     {                                                                                                                  \
-        's', "snaplen", "N", N_("keep N bytes of each packet")                                                         \
+        SOURCE_DECODE_AS, "decode-as", "PORT,PROTOCOL",                                                                \
+            N_("take what goes over a port for a protocol: tcp.port==8081,http")                                       \
     }
 
 /* One of SOURCE_ROWS, or 'c': how many. Returns 1 if the letter was the source's, 0 if it is none of those, or

@@ -17,6 +17,8 @@ struct tree {
     const struct style *style;
     struct bits open[NESTED_MAX]; /* the fields that the next one may lie within */
     unsigned nested, depth;       /* how many are open; how many options are */
+    const char *option;           /* one has begun, and its title is not written yet */
+    struct value option_value;    /* where it lies */
     bool no_bytes;                /* a layer that has none: that its fields don't come from there is no news */
     const struct layer *layer;
     unsigned row_depth;                                     /* of the row that is being written */
@@ -138,11 +140,27 @@ static void write_bracketed(struct tree *t, const struct field *field, const str
     sgr_end(t->out, t->style);
 }
 
+/* An option's title has a line of its own, but for one that its first field says again: "Host: ...". Whether the field
+ * stands in the title's place. */
+static bool write_title(struct tree *t, const struct field *field)
+{
+    const char *title = t->option;
+    t->option = NULL;
+    if (!title || (field && !strcmp(title, field->title)))
+        return title;
+    indent(t, 1 + t->depth);
+    buffer_text(t->out, _(title));
+    end_row(t, NULL, &t->option_value, false);
+    t->depth++;
+    return false;
+}
+
 static void on_field(struct sink *sink, const struct field *field, const struct value *value)
 {
     struct tree *t = (struct tree *)sink;
     if (field->flags & FIELD_HIDDEN)
         return;
+    bool instead = write_title(t, field);
     if (t->no_bytes) {
         indent(t, 1);
         write_field(t, field, value);
@@ -158,23 +176,24 @@ static void on_field(struct sink *sink, const struct field *field, const struct 
         if (number && value->width > 1 && t->nested < NESTED_MAX)
             t->open[t->nested++] = (struct bits){ value->bit, value->width };
     }
+    t->depth += instead;
     end_row(t, field, value, is_bad_checksum(field, value));
 }
 
 static void on_option(struct sink *sink, const char *title, const struct value *value)
 {
     struct tree *t = (struct tree *)sink;
+    write_title(t, NULL);
     t->nested = 0;
     t->depth++;
-    indent(t, 1 + t->depth);
-    buffer_text(t->out, _(title));
-    end_row(t, NULL, value, false);
-    t->depth++;
+    t->option = title;
+    t->option_value = *value;
 }
 
 static void on_option_end(struct sink *sink)
 {
     struct tree *t = (struct tree *)sink;
+    write_title(t, NULL);
     t->nested = 0;
     t->depth -= 2;
 }
