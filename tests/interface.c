@@ -2,7 +2,6 @@
 #include "host/interface.h"
 #include "host/netlink.h"
 #include <criterion/criterion.h>
-#include <criterion/new/assert.h>
 #include <net/if.h>
 
 Test(interface, every_interface_that_the_c_library_knows_is_in_the_list)

@@ -86,7 +86,7 @@ bool netlink_attribute(struct span *rest, struct netlink_attribute *attribute)
     memcpy(&head, rest->at, sizeof head);
     if (head.nla_len < sizeof head || head.nla_len > rest->left)
         return false;
-    attribute->type = head.nla_type & NLA_TYPE_MASK;
+    attribute->type = (uint16_t)(head.nla_type & (unsigned)NLA_TYPE_MASK);
     attribute->value = span_part(*rest, sizeof head, head.nla_len - sizeof head);
     *rest = span_part(*rest, NLA_ALIGN(head.nla_len), rest->left);
     return true;
