@@ -1,5 +1,6 @@
-/* Where a command's packets come from, whatever the command: the options that say so, the captures one after another,
- * what lets a packet pass, and its way through dissectors and tracker. One struct source is one reading. */
+/* Where a command's packets come from, whatever the command: the options that say so, the captures one after another
+ * or an interface, what lets a packet pass, and its way through dissectors and tracker. One struct source is one
+ * reading. */
 #pragma once
 #include "capture/capture.h"
 #include "commands/options.h"
@@ -7,23 +8,38 @@
 
 enum { SOURCE_FILES_MAX = 4096 };
 
+/* Options without a letter; those of the commands lie below. */
+enum { SOURCE_NO_PROMISCUOUS = 900, SOURCE_NETNS };
+
 enum source_wants {
     SOURCE_RECORDS = 1, /* only records: packets are taken apart only where something that lets them pass needs it */
 };
 
 struct bpf;
 
+/* What source_live_ keeps in mind. */
+struct live_watch {
+    uint64_t dropped; /* as last told */
+    int64_t told;     /* when, on the monotonic clock */
+    bool terminal;    /* standard error is one */
+};
+
 struct source {
     /* asked for: by options, and by the command before source_begin */
     const struct command *command; /* whose options these are */
     const char *files[SOURCE_FILES_MAX];
     unsigned file_count;
+    const char *interface, *netns; /* instead of files */
+    bool no_promiscuous;
     char *filter; /* pcap-filter, or NULL; owned */
     unsigned long long most, snaplen;
     unsigned levels; /* enum track_level, besides fragments */
     unsigned wants;  /* enum source_wants */
     /* Asked for each record before anything else; false: not for us. NULL: all are. */
     bool (*wanted)(void *context, const struct record *record);
+    /* Called on an interface when no packet is there right now, and at least ten times a second: the time to write out
+     * what is held. false ends the reading. NULL: nothing to do. */
+    bool (*tick)(void *context);
     void *context;
     /* at work */
     struct record record; /* the packet that source_next found, and taken apart: */
@@ -36,12 +52,16 @@ struct source {
     unsigned file; /* that is read, or comes next */
     int64_t first_time, last_time;
     bool begun;
+    struct live_watch live;
 };
 
 /* What a command's option table has first. */
 #define SOURCE_ROWS                                                                                                    \
     { 'r', "read", "FILE",                                                                                             \
       N_("read a capture (pcap, pcapng, gzip, zstd); - is standard input; again: one after another") },                \
+        { 'i', "interface", "IFACE", N_("packets from an interface, until interrupted; any: all of them") },           \
+        { SOURCE_NO_PROMISCUOUS, "no-promisc", NULL, N_("only what the interface takes for this host") },              \
+        { SOURCE_NETNS, "netns", "NAME|PID", N_("the interface is in this network namespace") },                       \
     {                                                                                                                  \
         's', "snaplen", "N", N_("keep N bytes of each packet")                                                         \
     }
@@ -60,3 +80,11 @@ bool source_nanoseconds(const struct source *source);
  * last one, or a negative error. */
 int source_next(struct source *source, struct error *error);
 void source_close(struct source *source);
+
+/* Of an interface (source_live.c): */
+bool source_is_live(const struct source *source);
+int source_live_open(struct source *source, struct error *error);
+/* After CAPTURE_NOTHING: looks for signals, what became of the interface, drops. False: the reading ends. */
+bool source_live_tick(struct source *source);
+/* One line on standard error: how much came and how much was lost. */
+void source_live_report(struct source *source);

@@ -1,0 +1,115 @@
+/* Packets from an interface, for every command: opening, what happens meanwhile, and the count of what was lost. */
+#include "base/nearest.h"
+#include "base/text.h"
+#include "capture/bpf.h"
+#include "capture/live.h"
+#include "commands/source.h"
+#include "host/interface.h"
+#include "host/netns.h"
+#include "host/stop.h"
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+static const int64_t second = 1000000000;
+
+static int64_t now_monotonic(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * second + now.tv_nsec;
+}
+
+bool source_is_live(const struct source *s)
+{
+    return s->interface != NULL;
+}
+
+/* The sentence that there is no such interface, with one that was perhaps meant. */
+static int not_found(const char *name, struct error *error)
+{
+    struct interfaces list;
+    struct nearest nearest;
+    nearest_begin(&nearest, name);
+    if (!interfaces_read(&list, NULL))
+        for (unsigned i = 0; i < list.count; i++)
+            nearest_consider(&nearest, list.all[i].name);
+    if (nearest.best)
+        error_set(error, ERROR_NOT_FOUND, _("%s: no such interface; did you mean %s? ('peel ifaces' lists them)"), name,
+                  nearest.best);
+    else
+        error_set(error, ERROR_NOT_FOUND, _("%s: no such interface ('peel ifaces' lists them)"), name);
+    interfaces_free(&list);
+    return ERROR_NOT_FOUND;
+}
+
+int source_live_open(struct source *s, struct error *error)
+{
+    int code = s->netns ? netns_enter(s->netns, error) : 0;
+    if (code)
+        return code;
+    struct live_options options = {
+        .interface = s->interface,
+        .filter = s->filter,
+        .snap_length = s->snaplen > UINT32_MAX ? 0 : (uint32_t)s->snaplen,
+        .promiscuous = !s->no_promiscuous,
+    };
+    code = capture_open_live(&s->capture, &options, error);
+    if (code == ERROR_NOT_FOUND)
+        return not_found(s->interface, error);
+    if (!code && s->filter) /* for what the kernel leaves to us */
+        code = bpf_open(&s->bpf, s->filter, (uint16_t)capture_link_type(s->capture), error);
+    s->live.terminal = isatty(STDERR_FILENO);
+    s->live.told = now_monotonic();
+    if (!code)
+        stop_watch();
+    return code;
+}
+
+static void tell_event(const struct source *s, enum live_event event)
+{
+    static const char *const sentences[] = {
+        [LIVE_WENT_DOWN] = N_("went down; waiting for it"),
+        [LIVE_VANISHED] = N_("vanished; waiting for one of that name"),
+        [LIVE_CAME_BACK] = N_("is back"),
+    };
+    struct error line;
+    error_set(&line, 0, "%s: %s", s->interface, _(sentences[event]));
+    fprintf(stderr, "peel: %s\n", line.text);
+}
+
+/* On a terminal, at most once a second, and only when there are new ones. */
+static void tell_drops(struct source *s)
+{
+    int64_t now = now_monotonic();
+    if (!s->live.terminal || now - s->live.told < second)
+        return;
+    s->live.told = now;
+    struct live_counts counts = capture_live_counts(s->capture);
+    if (counts.dropped == s->live.dropped)
+        return;
+    fprintf(stderr, _("peel: %s: %llu packets dropped by the kernel, %llu more than before\n"), s->interface,
+            (unsigned long long)counts.dropped, (unsigned long long)(counts.dropped - s->live.dropped));
+    s->live.dropped = counts.dropped;
+}
+
+bool source_live_tick(struct source *s)
+{
+    if (stop_asked())
+        capture_stop(s->capture);
+    enum live_event event = capture_live_event(s->capture);
+    if (event != LIVE_NOTHING)
+        tell_event(s, event);
+    tell_drops(s);
+    return !s->tick || s->tick(s->context);
+}
+
+void source_live_report(struct source *s)
+{
+    struct live_counts counts = capture_live_counts(s->capture);
+    struct error line;
+    error_set(&line, 0, _("%s: %llu packets received, %llu dropped by the kernel, %llu by the interface"), s->interface,
+              (unsigned long long)counts.received, (unsigned long long)counts.dropped,
+              (unsigned long long)counts.interface_dropped);
+    fprintf(stderr, "peel: %s\n", line.text);
+}
