@@ -238,7 +238,8 @@ static void show_progress(struct taking *t, int64_t now)
     t->told = now;
     struct live_counts counts = capture_live_counts(t->source.capture);
     double megabytes = (double)(t->bytes + writer_size(t->writer)) / 1e6;
-    fprintf(stderr, _("\r\033[K%s packets, %.1f MB, %s dropped, %lld s"), grouped(packets, t->source.passed), megabytes,
+    fputs("\r\033[K", stderr);
+    fprintf(stderr, _("%s packets, %.1f MB, %s dropped, %lld s"), grouped(packets, t->source.passed), megabytes,
             grouped(drops, counts.dropped), (long long)((now - t->begun) / 1000000000));
     fflush(stderr);
 }

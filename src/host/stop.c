@@ -17,8 +17,8 @@ void stop_watch(void)
     static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         struct sigaction before;
-        /* nohup(1) and background jobs of a shell have some of them ignored. */
-        if (!sigaction(numbers[i], NULL, &before) && before.sa_handler != SIG_IGN)
+        /* nohup(1) means it; a shell that starts a job in the background has SIGINT ignored and does not. */
+        if (numbers[i] != SIGHUP || (!sigaction(SIGHUP, NULL, &before) && before.sa_handler != SIG_IGN))
             sigaction(numbers[i], &action, NULL);
     }
 }
