@@ -25,6 +25,8 @@ struct live {
     struct pcap *pcap;                /* instead of the ring */
     void (*give_back)(void *context); /* see capture_keeps */
     void *context;
+    bool (*ask)(void *context, struct live_standing *standing); /* see capture_looks_by */
+    void *ask_context;
     int patience;
     bool waited;             /* CAPTURE_NOTHING was the last answer: now it may wait */
     unsigned until_look;     /* packets */
@@ -360,12 +362,37 @@ uint16_t capture_live_link_type(const struct capture *c)
     return c->first_link_type;
 }
 
+void capture_looks_by(struct capture *c, bool (*ask)(void *context, struct live_standing *standing), void *context)
+{
+    c->live->ask = ask;
+    c->live->ask_context = context;
+}
+
+struct live_standing capture_look(struct capture *c)
+{
+    if (!c->live->ring)
+        return (struct live_standing){ 0 };
+    struct ring_standing now = ring_look(c->live->ring);
+    return (struct live_standing){ now.state, now.index };
+}
+
+/* Where the interface stands now; where it was up, nothing is asked. */
+static enum ring_state standing(struct live *l)
+{
+    struct live_standing told;
+    if (!l->ask)
+        return ring_revive(l->ring);
+    if (ring_state(l->ring) != RING_UP && l->ask(l->ask_context, &told))
+        ring_believe(l->ring, (struct ring_standing){ (enum ring_state)told.state, told.index });
+    return ring_state(l->ring);
+}
+
 enum live_event capture_live_event(struct capture *c)
 {
     struct live *l = c->live;
     if (!l->ring)
         return LIVE_NOTHING;
-    enum ring_state now = ring_revive(l->ring), before = l->known;
+    enum ring_state now = standing(l), before = l->known;
     l->known = now;
     if (now == before)
         return LIVE_NOTHING;

@@ -45,6 +45,15 @@ struct live_counts capture_live_counts(struct capture *capture);
 /* LINKTYPE_ of all its packets. */
 uint16_t capture_live_link_type(const struct capture *capture);
 
+/* A process that may not bind its ring again has another one do it, which forked off it: `ask` makes that one call
+ * capture_look, and tells what came out. */
+struct live_standing {
+    unsigned state, index;
+};
+void capture_looks_by(struct capture *capture, bool (*ask)(void *context, struct live_standing *standing),
+                      void *context);
+struct live_standing capture_look(struct capture *capture);
+
 /* What happened to the interface since the last question, once each. */
 enum live_event { LIVE_NOTHING, LIVE_WENT_DOWN, LIVE_VANISHED, LIVE_CAME_BACK };
 enum live_event capture_live_event(struct capture *capture);

@@ -45,7 +45,7 @@ static int make_name(struct series *s, struct error *error)
     return n <= 0 || n >= (int)sizeof s->current ? too_long(s, error) : 0;
 }
 
-static int open_current(const struct series *s, struct error *error)
+static int open_current(struct series *s, struct error *error)
 {
     int flags = O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY;
     int fd = open(s->current, flags | O_CREAT | O_EXCL, 0666);
@@ -56,7 +56,7 @@ static int open_current(const struct series *s, struct error *error)
         return error_set(error, ERROR_SYSTEM, "%s: %s", s->current, strerror(errno));
     if (made && s->owner != (uid_t)-1 && fchown(fd, s->owner, s->group))
         errno = 0; /* then it stays ours */
-    return fd;
+    return s->fd = fd;
 }
 
 /* Puts the current name among the kept ones, in the place of the oldest, which goes. */

@@ -19,6 +19,7 @@ struct series {
     /* at work */
     unsigned number; /* of the file that is open, from 1 */
     char current[SERIES_PATH];
+    int fd;      /* of the file that is open */
     char **kept; /* owned; a ring of `keep` names */
 };
 

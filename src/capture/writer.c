@@ -51,6 +51,7 @@ struct writer {
     size_t cut;          /* the buffer before this is in pieces */
     size_t pieced;       /* bytes in pieces */
     unsigned pieces;     /* always pairs: of the buffer, and a packet */
+    uint64_t *told;      /* see writer_tell */
     struct iovec *piece; /* PIECES, once something was lent */
     uint64_t written;    /* bytes in the file */
     struct writer_description description;
@@ -201,6 +202,8 @@ int writer_flush(struct writer *w, struct error *error)
         }
     }
     w->written += all;
+    if (w->told)
+        *w->told = w->written;
     forget_held(w);
     return 0;
 }
@@ -508,6 +511,42 @@ int writer_statistics(struct writer *w, const struct writer_statistics *statisti
     return 0;
 }
 
+void writer_tell(struct writer *w, uint64_t *place)
+{
+    w->told = place;
+    *place = w->written;
+}
+
+void writer_tidy(int fd, bool pcap, uint64_t from)
+{
+    char path[64];
+    struct stat status;
+    if (fstat(fd, &status) || !S_ISREG(status.st_mode))
+        return;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int reader = open(path, O_RDONLY | O_CLOEXEC); /* the other was opened for writing */
+    uint64_t end = (uint64_t)status.st_size, whole = from > end ? 0 : from;
+    while (reader >= 0 && whole < end) {
+        uint8_t header[PCAP_RECORD];
+        size_t length = pcap ? whole ? PCAP_RECORD : PCAP_HEADER : 8,
+               wanted = length < sizeof header ? length : sizeof header;
+        if (end - whole < length || pread(reader, header, wanted, (off_t)whole) != (ssize_t)wanted)
+            break;
+        if (!pcap)
+            length = load_le32(header + 4);
+        else if (whole)
+            length += load_le32(header + 8);
+        if (length < 8 || length > end - whole)
+            break;
+        whole += length;
+    }
+    if (reader >= 0) {
+        close(reader);
+        if (whole < end && ftruncate(fd, (off_t)whole))
+            return; /* nobody is left to be told */
+    }
+}
+
 uint64_t writer_size(const struct writer *w)
 {
     return w->written + held(w);
@@ -526,6 +565,11 @@ static bool ends_in(const char *text, const char *end)
 {
     size_t n = strlen(text), m = strlen(end);
     return n >= m && memcmp(text + n - m, end, m) == 0;
+}
+
+bool writer_is_pcap(const char *path)
+{
+    return ends_in(path, ".pcap");
 }
 
 static int no_memory(const char *path, struct error *error)
@@ -550,7 +594,7 @@ int writer_open_descriptor(struct writer **writer, int fd, const char *path, str
         return code;
     }
     w->regular = S_ISREG(status.st_mode);
-    w->pcap = ends_in(path, ".pcap");
+    w->pcap = writer_is_pcap(path);
     if (!w->pcap)
         begin_pcapng(w);
     *writer = w;

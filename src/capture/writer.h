@@ -39,12 +39,21 @@ void writer_lend(struct writer *writer);
 /* Writes what stands in bytes that were lent, which are free then. */
 int writer_return(struct writer *writer, struct error *error);
 
+/* Keeps at *place how many bytes of whole records are in the file, for who has to tidy up after us. */
+void writer_tell(struct writer *writer, uint64_t *place);
+/* Cuts a file of ours, whose writer was killed, behind its last whole record. from: where one begins, as writer_tell
+ * kept it. Leaves alone what is no regular file. */
+void writer_tidy(int fd, bool pcap, uint64_t from);
+
 /* Bytes in the file, with what is held. */
 uint64_t writer_size(const struct writer *writer);
 
 /* Returns 0, or ERROR_SYSTEM (disk full: what was written before ends at a whole packet), ERROR_CLOSED (a pipe that
  * nobody reads any more) or ERROR_FORMAT. */
 int writer_put(struct writer *writer, const struct record *record, struct error *error);
+/* Whether a file of this name becomes a pcap. */
+bool writer_is_pcap(const char *path);
+
 /* Writes what is held out at once, for who reads the other end of a pipe or watches the file grow. Returns as
  * writer_put. */
 int writer_flush(struct writer *writer, struct error *error);

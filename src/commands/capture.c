@@ -4,10 +4,12 @@
 #include "capture/series.h"
 #include "capture/writer.h"
 #include "commands/source.h"
+#include "host/privilege.h"
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -160,7 +162,7 @@ static int open_file(struct taking *t, bool again, struct error *error)
     struct source *s = &t->source;
     int fd = STDOUT_FILENO;
     if (!t->standard)
-        fd = again ? series_again(&t->series, error) : series_next(&t->series, error);
+        fd = source_file(s, again, error);
     int code = fd < 0 ? fd : writer_open_descriptor(&t->writer, fd, t->standard ? "-" : t->series.current, error);
     if (code)
         return code;
@@ -175,6 +177,8 @@ static int open_file(struct taking *t, bool again, struct error *error)
     };
     if (t->keeps)
         writer_lend(t->writer);
+    if (s->series)
+        writer_tell(t->writer, s->written);
     return writer_describe(t->writer, &description, error);
 }
 
@@ -316,12 +320,25 @@ static void say_what_is_written(const struct taking *t)
     fprintf(stderr, "peel: %s\n", line.text);
 }
 
+/* What the helper has to know to leave no half packet behind if we are killed. */
+static int share(struct taking *t, struct error *error)
+{
+    void *page = mmap(NULL, sizeof *t->source.written, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return error_set(error, ERROR_MEMORY, "%s", strerror(errno));
+    t->source.written = page;
+    t->source.series = &t->series;
+    if (!privilege_caller(&t->series.owner, &t->series.group))
+        t->series.owner = (uid_t)-1;
+    return 0;
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
     static struct taking t = { .series = { .owner = (uid_t)-1, .group = (gid_t)-1 } };
     struct source *s = &t.source;
     s->command = command;
-    s->wants = SOURCE_RECORDS;
+    s->wants = SOURCE_RECORDS | SOURCE_CONFINED;
     s->tick = tick;
     s->context = &t;
     int status = parse(&t, command, argc, argv);
@@ -329,6 +346,8 @@ static int run(const struct command *command, int argc, char **argv)
         return status;
     t.terminal = isatty(STDERR_FILENO) && !t.quiet;
     int code = source_begin(s, &t.error);
+    if (!code && !t.standard)
+        code = share(&t, &t.error);
     if (!code) {
         t.keeps = capture_keeps(s->capture, give_back, &t);
         code = open_file(&t, false, &t.error);

@@ -316,7 +316,7 @@ static int run(const struct command *command, int argc, char **argv)
     int code = d.name_count ? fields_open(&d.fields, d.names, d.name_count, &d.layout, &error) : 0;
     if (!code) {
         bool records = d.write_path || d.quiet || d.count_only;
-        d.source.wants = records ? SOURCE_RECORDS : 0;
+        d.source.wants = SOURCE_CONFINED | (records ? SOURCE_RECORDS : 0u);
         d.source.levels = d.fields ? tracker_levels(fields_notes(d.fields)) : wanted_levels(&d);
         code = print_all(&d, &error);
     }

@@ -590,6 +590,7 @@ static int open_all(struct netstat *n, struct error *error)
     n->source.wanted = wanted;
     n->source.context = n;
     n->source.tick = tick;
+    n->source.wants = SOURCE_CONFINED;
     int code = source_begin(&n->source, error);
     if (!code && n->this_host) {
         n->query.is_local = is_this_host;

@@ -118,6 +118,9 @@ static inline bool pass(struct source *s)
 
 int source_next(struct source *s, struct error *error)
 {
+    int confined = s->confined ? 0 : source_confine(s, error);
+    if (__builtin_expect(confined, 0))
+        return confined;
     if (s->most && s->passed == s->most)
         return 0;
     for (;;) {
@@ -143,6 +146,8 @@ void source_close(struct source *s)
 {
     if (s->interface && s->capture)
         source_live_report(s);
+    if (s->confined)
+        helper_stop(&s->helper);
     capture_close(s->capture);
     bpf_close(s->bpf);
     tracker_close(&s->tracker);

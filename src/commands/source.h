@@ -4,6 +4,7 @@
 #pragma once
 #include "capture/capture.h"
 #include "commands/options.h"
+#include "host/helper.h"
 #include "track/tracker.h"
 
 enum { SOURCE_FILES_MAX = 4096 };
@@ -13,9 +14,13 @@ enum { SOURCE_NO_PROMISCUOUS = 900, SOURCE_NETNS };
 
 enum source_wants {
     SOURCE_RECORDS = 1, /* only records: packets are taken apart only where something that lets them pass needs it */
+    SOURCE_CONFINED =
+        2,             /* nothing but standard output and what is open by the first source_next is needed: a sandbox */
+    SOURCE_OWNERS = 4, /* source_sockets will be asked for the owners of sockets */
 };
 
 struct bpf;
+struct series;
 
 /* What source_live_ keeps in mind. */
 struct live_watch {
@@ -41,6 +46,8 @@ struct source {
      * what is held. false ends the reading. NULL: nothing to do. */
     bool (*tick)(void *context);
     void *context;
+    struct series *series; /* of a capture to disk, whose next file the helper opens; NULL: none */
+    uint64_t *written;     /* with it: where writer_tell keeps how much is in it, shared with the helper */
     /* at work */
     struct record record; /* the packet that source_next found, and taken apart: */
     struct packet packet;
@@ -51,8 +58,9 @@ struct source {
     struct bpf *bpf;
     unsigned file; /* that is read, or comes next */
     int64_t first_time, last_time;
-    bool begun;
+    bool begun, confined;
     struct live_watch live;
+    struct helper helper;
 };
 
 /* What a command's option table has first. */
@@ -86,5 +94,15 @@ bool source_is_live(const struct source *source);
 int source_live_open(struct source *source, struct error *error);
 /* After CAPTURE_NOTHING: looks for signals, what became of the interface, drops. False: the reading ends. */
 bool source_live_tick(struct source *source);
+/* Gives up what is needed no more: privileges on an interface (a helper keeps some), and with SOURCE_CONFINED goes into
+ * the sandbox. The first source_next does it. */
+int source_confine(struct source *source, struct error *error);
+/* The capture's next file, or the same again, as series_next: a descriptor or a negative error. */
+int source_file(struct source *source, bool again, struct error *error);
+/* The kernel's sockets, struct kernel_socket one behind the other: asks for them without waiting; whether they are
+ * there; and takes them, into answer->bytes, which the caller frees. */
+void source_ask_sockets(struct source *source);
+bool source_sockets_there(const struct source *source);
+int source_sockets(struct source *source, struct helper_answer *answer);
 /* One line on standard error: how much came and how much was lost. */
 void source_live_report(struct source *source);

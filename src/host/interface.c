@@ -213,15 +213,32 @@ static int read_both(struct reading *r, int fd, struct error *error)
     return code ? code : netlink_dump(fd, &addresses.head, sizeof addresses, take_address, r, error);
 }
 
+static int held = -1;
+
+int interfaces_hold(struct error *error)
+{
+    if (held < 0)
+        held = netlink_open(NETLINK_ROUTE, error);
+    return held;
+}
+
+void interfaces_forget(void)
+{
+    if (held >= 0)
+        close(held);
+    held = -1;
+}
+
 int interfaces_read(struct interfaces *list, struct error *error)
 {
     *list = (struct interfaces){ 0 };
     struct reading r = { .list = list };
-    int fd = netlink_open(NETLINK_ROUTE, error);
+    int fd = held >= 0 ? held : netlink_open(NETLINK_ROUTE, error);
     if (fd < 0)
         return fd;
     int code = read_both(&r, fd, error);
-    close(fd);
+    if (fd != held)
+        close(fd);
     struct interface_address *sorted = calloc(list->address_count + 1, sizeof *sorted);
     if (code || r.no_memory || !sorted) {
         free(sorted);

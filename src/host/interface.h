@@ -47,6 +47,11 @@ struct interfaces {
 int interfaces_read(struct interfaces *list, struct error *error);
 void interfaces_free(struct interfaces *list);
 
+/* Opens a netlink socket that every later reading of this process asks, so that it needs to open none. Returns it, or a
+ * negative error. interfaces_forget closes it, in a child that has to have its own. */
+int interfaces_hold(struct error *error);
+void interfaces_forget(void);
+
 /* NULL: there is none. */
 const struct interface *interfaces_find(const struct interfaces *list, const char *name);
 const struct interface *interfaces_at(const struct interfaces *list, unsigned index);

@@ -275,6 +275,24 @@ enum ring_state ring_revive(struct ring *r)
     return r->state;
 }
 
+struct ring_standing ring_look(struct ring *r)
+{
+    r->state = RING_DOWN;
+    enum ring_state state = ring_revive(r);
+    return (struct ring_standing){ state, r->index };
+}
+
+enum ring_state ring_state(const struct ring *r)
+{
+    return r->state;
+}
+
+void ring_believe(struct ring *r, struct ring_standing standing)
+{
+    r->state = standing.state;
+    r->index = standing.index;
+}
+
 int ring_fd(const struct ring *r)
 {
     return r->fd;

@@ -52,6 +52,15 @@ void ring_wait(struct ring *ring, int ms);
 /* What became of the interface, as far as ring_wait noticed; where it is not up, looks again, and if there is a new one
  * of its name (and its link type), binds the ring to that. Needs no privilege. */
 enum ring_state ring_revive(struct ring *ring);
+/* The same for a process that may not do it: another one, which has the ring from before a fork, looks whatever it
+ * believes (ring_look), and what came out is told here. */
+struct ring_standing {
+    enum ring_state state;
+    unsigned index;
+};
+struct ring_standing ring_look(struct ring *ring);
+enum ring_state ring_state(const struct ring *ring);
+void ring_believe(struct ring *ring, struct ring_standing standing);
 
 int ring_fd(const struct ring *ring); /* for poll(2) */
 uint16_t ring_link_type(const struct ring *ring);
