@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = { &dump_command, &fields_command, &netstat_command, NULL };
+static const struct command *const commands[] = {
+    &dump_command, &netstat_command, &capture_command, &ifaces_command, &fields_command, NULL,
+};
 
 static int print_help(void)
 {

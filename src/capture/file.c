@@ -253,6 +253,14 @@ int capture_dlt(uint16_t link_type)
     return link_type;
 }
 
+uint16_t capture_link_type_of(int dlt)
+{
+    for (int link_type = 100; link_type <= 246; link_type++)
+        if (capture_dlt((uint16_t)link_type) == dlt)
+            return (uint16_t)link_type;
+    return capture_plain_link_type((uint32_t)dlt);
+}
+
 int capture_link_type(struct capture *capture)
 {
     if (!capture->first_known && capture->next == capture->format->next &&

@@ -5,6 +5,7 @@
 #include "capture/capture.h"
 
 struct decompress;
+struct live;
 struct pcap;
 
 enum {
@@ -41,6 +42,7 @@ struct capture {
         uint32_t before; /* how many interfaces the sections before had */
     } pcapng;
     struct pcap *libpcap; /* libpcap's reader; owned */
+    struct live *live;    /* an interface; owned. NULL: a file */
 
     bool poured; /* capture_pour was called */
     bool nanoseconds;
@@ -98,6 +100,8 @@ int capture_no_start(struct capture *c, int result, struct error *error);
 
 /* libpcap's number (DLT_) of a link type in files (LINKTYPE_): a few differ, and between systems. */
 int capture_dlt(uint16_t link_type);
+/* And back. */
+uint16_t capture_link_type_of(int dlt);
 
 /* The numbers that link types have in files: some are written with what are DLT numbers of some system. */
 static inline uint16_t capture_plain_link_type(uint32_t link_type)

@@ -49,7 +49,7 @@ int spool_open(struct spool **spool, struct capture *capture, struct error *erro
         code = error_set(error, ERROR_SYSTEM, _("a file to keep packets in: %s"), strerror(errno));
     else if (capture->format == &capture_libpcap) {
         int copy = dup(s->fd);
-        code = writer_open_file(&s->writer, copy, _("the file that keeps packets"), error);
+        code = writer_open_descriptor(&s->writer, copy, _("the file that keeps packets"), error);
         if (code && copy >= 0)
             close(copy);
     }

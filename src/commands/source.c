@@ -64,6 +64,15 @@ int source_option(struct source *s, int letter, const char *argument)
         }
         s->files[s->file_count++] = argument;
         return 1;
+    case 'i':
+        s->interface = argument;
+        return 1;
+    case SOURCE_NO_PROMISCUOUS:
+        s->no_promiscuous = true;
+        return 1;
+    case SOURCE_NETNS:
+        s->netns = argument;
+        return 1;
     case 's':
         if (parse_number(argument, 0, UINT32_MAX, &s->snaplen))
             return 1;
@@ -86,8 +95,10 @@ int source_operands(struct source *s, int argc, char **argv)
     s->filter = options_join(argc, argv, &failed);
     if (failed)
         return usage_error("%s", _("no memory"));
-    if (!s->file_count)
-        return usage_error(_("%s: nothing to read: say -r FILE"), s->command->name);
+    if (!s->file_count && !s->interface)
+        return usage_error(_("%s: nothing to read: say -r FILE or -i IFACE"), s->command->name);
+    if (s->file_count && s->interface)
+        return usage_error(_("%s: either -r or -i"), s->command->name);
     return 0;
 }
 
@@ -106,7 +117,9 @@ int source_begin(struct source *s, struct error *error)
 {
     s->packet.streams |= (s->levels & TRACK_MESSAGES) != 0;
     int code = tracker_open(&s->tracker, TRACK_FRAGMENTS | s->levels, error);
-    return code ? code : open_next(s, error);
+    if (!code)
+        code = s->interface ? source_live_open(s, error) : open_next(s, error);
+    return code;
 }
 
 bool source_nanoseconds(const struct source *s)
@@ -147,7 +160,7 @@ static inline bool pass(struct source *s)
         read_packet(s);
     if (s->wanted && !s->wanted(s->context, record))
         return false;
-    if (s->bpf && !bpf_passes(s->bpf, record))
+    if (s->bpf && !record->judged && !bpf_passes(s->bpf, record))
         return false;
     if (!(s->wants & SOURCE_RECORDS)) {
         dissect(&s->packet);
@@ -158,12 +171,18 @@ static inline bool pass(struct source *s)
 
 int source_next(struct source *s, struct error *error)
 {
+    int confined = s->confined ? 0 : source_confine(s, error);
+    if (__builtin_expect(confined, 0))
+        return confined;
     if (s->most && s->passed == s->most)
         return 0;
     for (;;) {
         int code;
         while ((code = capture_next(s->capture, &s->record, error)) > 0)
-            if (pass(s)) {
+            if (code == CAPTURE_NOTHING) {
+                if (!source_live_tick(s))
+                    return 0;
+            } else if (pass(s)) {
                 s->passed++;
                 return 1;
             }
@@ -178,6 +197,10 @@ int source_next(struct source *s, struct error *error)
 
 void source_close(struct source *s)
 {
+    if (s->interface && s->capture)
+        source_live_report(s);
+    if (s->confined)
+        helper_stop(&s->helper);
     capture_close(s->capture);
     bpf_close(s->bpf);
     tracker_close(&s->tracker);
