@@ -61,8 +61,11 @@ static uint32_t take_child(struct statistics *s, uint32_t parent, const struct p
 static uint32_t descend(struct statistics *s, const struct packet *p, bool malformed)
 {
     uint32_t at = 0;
-    for (unsigned i = 0; i < p->layer_count; i++)
-        at = take_child(s, at, p->layers[i].protocol, false);
+    for (unsigned i = 0; i < p->layer_count; i++) {
+        bool replaced = i + 1 < p->layer_count && p->layers[i + 1].buffer != p->layers[i].buffer;
+        if (!replaced || p->layers[i].protocol != &data_protocol) /* a fragment whose datagram is whole now */
+            at = take_child(s, at, p->layers[i].protocol, false);
+    }
     return malformed ? take_child(s, at, s->nodes[at].protocol, true) : at;
 }
 
