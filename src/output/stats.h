@@ -57,3 +57,6 @@ int stats_trouble_json(struct buffer *out, const struct stats_view *view, const 
 
 /* An address with its port and, where known, names in their place. */
 void stats_party(struct buffer *out, const struct party *party, uint8_t protocol, const struct names *names);
+/* The same as members of an object: ,"client_addr":"...","client_port":... and, where known, names. who may be empty. */
+void stats_party_json(struct buffer *out, const char *who, const struct party *party, uint8_t protocol,
+                      const struct names *names);

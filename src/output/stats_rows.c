@@ -144,16 +144,10 @@ static int compare_rows(const void *context, uint32_t a, uint32_t b)
 
 /* --- ends --- */
 
-static bool is_name_character(char c)
-{
-    return c > ' ' && c < 0x7f;
-}
-
 void stats_party(struct buffer *out, const struct party *p, uint8_t protocol, const struct names *names)
 {
     (void)protocol;
     (void)names;
-    (void)is_name_character;
     char *at = buffer_room(out, 64);
     if (p->size == 6)
         out->at = write_mac(at, p->address);
@@ -301,17 +295,16 @@ int stats_table(struct buffer *out, const struct stats_view *view, enum statisti
 
 /* --- the same as JSON --- */
 
-static void json_party(struct buffer *out, const char *who, const struct party *party, uint8_t protocol,
-                       const struct names *names)
+void stats_party_json(struct buffer *out, const char *who, const struct party *party, uint8_t protocol,
+                      const struct names *names)
 {
-    struct party bare = *party;
-    if (party->address == party->room)
-        bare.address = bare.room;
-    bare.has_port = false;
-    buffer_format(out, ",\"%s%saddr\":\"", who, *who ? "_" : "");
-    stats_party(out, &bare, protocol, NULL);
-    buffer_char(out, '"');
+    char *at;
     (void)names;
+    (void)protocol;
+    buffer_format(out, ",\"%s%saddr\":\"", who, *who ? "_" : "");
+    at = buffer_room(out, 64);
+    out->at = party->size == 6 ? write_mac(at, party->address) : address_write(at, party->address, party->size, false, 0);
+    buffer_char(out, '"');
     if (party->has_port)
         buffer_format(out, ",\"%s%sport\":%u", who, *who ? "_" : "", party->port);
 }
@@ -348,7 +341,7 @@ int stats_table_json(struct buffer *out, const struct stats_view *view, enum sta
         for (unsigned end = 0; end < (endpoints ? 1 : 2); end++) {
             struct party party;
             tally_party(&w.tally, row, end, &party);
-            json_party(out, endpoints ? "" : end ? "server" : "client", &party, row->protocol, view->names);
+            stats_party_json(out, endpoints ? "" : end ? "server" : "client", &party, row->protocol, view->names);
         }
         json_numbers(out, row, endpoints ? "sent" : "client", endpoints ? "received" : "server");
         buffer_format(out, ",\"conversations\":%u}\n", row->flows);

@@ -13,7 +13,8 @@ enum {
     MAC_BYTES = 6,
     NODES_FEW = 64,
     SERIES_FEW = 256,
-    SERIES_WIDTH = 1 << 20, /* nanoseconds, to begin with: what a bin is doubled from */
+    SERIES_WIDTH = 1000000, /* nanoseconds, to begin with */
+    FOLD = 10,
 };
 
 /* --- the tree of protocols --- */
@@ -122,25 +123,21 @@ struct tree_total *statistics_tree(const struct statistics *s)
 
 /* --- bytes over time --- */
 
-static uint64_t span_of(const struct series *t)
-{
-    return (uint64_t)t->count * t->width;
-}
-
-/* Bins of twice the width; those at odd distances from bin 0 join the ones before. */
+/* Bins ten times as wide. Ten, so that a width stays a number that people say: 0.1 s, 1 s. */
 static void fold_series(struct series *t)
 {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < t->count; i += 2, n++) {
-        struct series_bin sum = t->bins[i];
-        for (unsigned d = 0; d < 2 && i + 1 < t->count; d++) {
-            sum.packets[d] += t->bins[i + 1].packets[d];
-            sum.bytes[d] += t->bins[i + 1].bytes[d];
+    uint32_t n = (t->count + FOLD - 1) / FOLD;
+    for (uint32_t i = 0; i < t->count; i++) {
+        struct series_bin *to = &t->bins[i / FOLD], bin = t->bins[i];
+        if (i % FOLD == 0)
+            *to = (struct series_bin){ 0 };
+        for (unsigned d = 0; d < 2; d++) {
+            to->packets[d] += bin.packets[d];
+            to->bytes[d] += bin.bytes[d];
         }
-        t->bins[n] = sum;
     }
     t->count = n;
-    t->width *= 2;
+    t->width *= FOLD;
 }
 
 /* Room for `count` bins, the new ones empty. */
@@ -166,11 +163,9 @@ static bool widen_series(struct series *t, uint32_t count)
 static bool extend_back(struct series *t, int64_t time)
 {
     uint64_t before = (uint64_t)t->start - (uint64_t)time;
-    while (t->count > 1 && span_of(t) / t->width + before / t->width + 1 > t->most)
+    while (t->count + (before / t->width + 1) > t->most)
         fold_series(t);
-    while (before / t->width + 2 > t->most) /* a single bin: only its width counts */
-        t->width *= 2;
-    uint32_t old = t->count, bins = (uint32_t)((before + t->width - 1) / t->width);
+    uint32_t old = t->count, bins = (uint32_t)(before / t->width + 1);
     if (!widen_series(t, old + bins))
         return false;
     memmove(t->bins + bins, t->bins, old * sizeof *t->bins);
@@ -189,12 +184,8 @@ static struct series_bin *find_bin(struct series *t, int64_t time)
     if (time < t->start && !extend_back(t, time))
         return NULL;
     uint64_t since = (uint64_t)time - (uint64_t)t->start;
-    while (since / t->width >= t->most) {
-        if (t->count > 1)
-            fold_series(t);
-        else
-            t->width *= 2;
-    }
+    while (since / t->width >= t->most)
+        fold_series(t);
     uint32_t bin = (uint32_t)(since / t->width);
     if (!widen_series(t, bin + 1))
         return NULL;
@@ -285,10 +276,15 @@ static inline uint32_t place_segment(struct statistics *s, const struct packet *
         return index;
     struct flow *f = flow_at(&s->flows, index);
     bool syn = segment->flags & TCP_SYN;
+    if (syn && !(f->flags & FLOW_CLIENT_SEEN)) {
+        bool one = segment->flags & TCP_ACK ? !end : end;
+        f->flags = (uint16_t)((f->flags & ~FLOW_CLIENT_1) | (one ? FLOW_CLIENT_1 : 0) | FLOW_CLIENT_SEEN);
+    }
     if (syn && f->end[end].flags & END_BASE && f->end[end].base != segment->seq) {
         if (!(segment->flags & TCP_ACK) && (index = add_flow(s, p, key, end)) == FLOW_NONE)
             return index;
         f = flow_at(&s->flows, index);
+        f->flags |= FLOW_CLIENT_SEEN;
         f->end[end].flags = 0;
     }
     if (!(f->end[end].flags & END_BASE)) {

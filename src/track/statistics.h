@@ -5,7 +5,7 @@
  * Endpoints and conversations between addresses are added up from the flows when somebody asks for them.
  *
  * Bounded: NODES_MOST places in the tree (what would need more is counted where the tree ends), flows_most
- * conversations (packets of further ones are counted in `unplaced`), SERIES_BINS bins, whose width doubles when the
+ * conversations (packets of further ones are counted in `unplaced`), SERIES_BINS bins, ten times as wide when the
  * capture outlasts them. Bytes are those of whole packets on the wire, as tshark counts them; times are nanoseconds
  * since 1970 and may step back. */
 #pragma once
@@ -24,7 +24,7 @@ enum {
     NODES_MOST = 4096,
     NODE_CACHE_BITS = 9,
     LENGTHS = 1 << 16,            /* packets of this length and longer share the last place */
-    SERIES_BINS = 4096,           /* unless the caller asked for bins of a certain width: */
+    SERIES_BINS = 8192,           /* unless the caller asked for bins of a certain width: */
     SERIES_BINS_ASKED = 1 << 20,  /* so many */
     STREAMS_MOST = 1 << 22,       /* TCP streams whose round trips are kept */
     PROTOCOL_OTHER = 255,         /* flow.protocol: neither TCP nor UDP */
