@@ -4,6 +4,7 @@
 #include "base/nearest.h"
 #include "base/text.h"
 #include "commands/source.h"
+#include "output/names.h"
 #include <errno.h>
 #include <langinfo.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { COLOR = 256, SORT, TOP, INTERVAL, AT, SVG, OUTPUT_BYTES = 256 << 10 };
+enum { COLOR = 256, HOSTS, SORT, TOP, INTERVAL, AT, SVG, OUTPUT_BYTES = 256 << 10 };
 enum { SECTIONS_MAX = 32, OVERVIEW_TOP = 10, OVERVIEW_TREE = 24, PLOT_LINES = 8, FLOW_BYTES = 256 };
 enum format { FORMAT_TEXT, FORMAT_JSON };
 
@@ -25,6 +26,8 @@ static const struct option_row rows[] = {
     { AT, "at", "ADDRESS", N_("throughput to and from this host") },
     { 'T', "format", "text|json", N_("what is printed; json: an object a row") },
     { 'n', NULL, NULL, N_("no names for addresses and ports (the default)") },
+    { 'N', "names", NULL, N_("names for addresses and ports: hosts file, DNS answers in the capture, services") },
+    { HOSTS, "hosts", "FILE", N_("this hosts file for -N in place of /etc/hosts") },
     { COLOR, "color", "auto|always|never", N_("colours; NO_COLOR in the environment turns auto off") },
     { 0 },
 };
@@ -83,11 +86,13 @@ struct stats {
     bool top_given, overview;
     uint64_t interval; /* nanoseconds; 0: not given */
     uint8_t host[16], host_size;
-    const char *color;
+    const char *color, *hosts;
+    bool named;
     /* at work */
     struct style style;
     struct buffer out;
     struct statistics statistics;
+    struct names *names; /* NULL: none were asked for */
 };
 
 /* --- command line --- */
@@ -151,7 +156,7 @@ static int take_section(struct stats *s, const char *argument)
             k++;
     if (k == KIND_WORDS || (rest && !word->takes_kind))
         return wrong_section(argument, rest, strlen(rest));
-    return add_section(s, word->id, rest ? kind_words[k].kind : word->id == ENDPOINTS ? KIND_HOSTS : KIND_ANY);
+    return add_section(s, word->id, rest ? kind_words[k].kind : word->id == CONVERSATIONS ? KIND_ANY : KIND_HOSTS);
 }
 
 static int take_sort(struct stats *s, const char *argument)
@@ -206,6 +211,16 @@ static int parse_option(struct stats *s, int letter, const char *argument)
             return usage_error(_("stats: --top %s: not a number"), argument);
         s->order.most = (unsigned)number;
         s->top_given = true;
+        return 0;
+    case 'N':
+        s->named = true;
+        return 0;
+    case 'n':
+        s->named = false;
+        return 0;
+    case HOSTS:
+        s->hosts = argument;
+        s->named = true;
         return 0;
     case INTERVAL:
         return take_interval(s, "--interval", argument);
@@ -309,7 +324,7 @@ static struct stats_order order_of(const struct stats *s, const struct section *
 
 static int print_section(struct stats *s, const struct section *section)
 {
-    struct stats_view view = { .statistics = &s->statistics, .style = &s->style };
+    struct stats_view view = { .statistics = &s->statistics, .style = &s->style, .names = s->names };
     struct stats_order order = order_of(s, section);
     bool ends = section->id != CONVERSATIONS;
     switch (section->id) {
@@ -339,7 +354,7 @@ static int print_section(struct stats *s, const struct section *section)
 
 static int print_section_json(struct stats *s, const struct section *section)
 {
-    struct stats_view view = { .statistics = &s->statistics, .style = &s->style };
+    struct stats_view view = { .statistics = &s->statistics, .style = &s->style, .names = s->names };
     struct stats_order order = order_of(s, section);
     switch (section->id) {
     case SUMMARY:
@@ -411,6 +426,9 @@ static int read_all(struct stats *s, struct error *error)
     unsigned parts = wanted_parts(s);
     if (buffer_open(&s->out, STDOUT_FILENO, OUTPUT_BYTES) || statistics_open(&s->statistics, parts, s->interval))
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
+    int named = s->named ? names_open(&s->names, &(struct names_files){ .hosts = s->hosts }, error) : 0;
+    if (named)
+        return named;
     s->statistics.flows_most = affordable();
     s->statistics.host = s->host_size ? s->host : NULL;
     s->statistics.host_size = s->host_size;
@@ -418,8 +436,11 @@ static int read_all(struct stats *s, struct error *error)
     int code = source_begin(&s->source, error);
     if (code)
         return code;
-    while ((code = source_next(&s->source, error)) > 0)
+    while ((code = source_next(&s->source, error)) > 0) {
         statistics_take(&s->statistics, &s->source.packet);
+        if (s->names)
+            names_learn(s->names, &s->source.packet);
+    }
     return code;
 }
 
@@ -453,6 +474,7 @@ static int run(const struct command *command, int argc, char **argv)
         code = error_set(&error, ERROR_MEMORY, "%s", _("stats: no memory for all of it"));
     status = finish(&s, code, &error);
     statistics_close(&s.statistics);
+    names_close(s.names);
     source_close(&s.source);
     buffer_free(&s.out);
     return status;

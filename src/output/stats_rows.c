@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "output/endpoints.h"
 #include "output/human.h"
+#include "output/names.h"
 #include "output/ranking.h"
 #include "output/stats.h"
 #include "output/stats_columns.h"
@@ -146,13 +147,10 @@ static int compare_rows(const void *context, uint32_t a, uint32_t b)
 
 void stats_party(struct buffer *out, const struct party *p, uint8_t protocol, const struct names *names)
 {
-    (void)protocol;
-    (void)names;
-    char *at = buffer_room(out, 64);
     if (p->size == 6)
-        out->at = write_mac(at, p->address);
+        names_write_mac(out, names, p->address);
     else
-        out->at = address_write(at, p->address, p->size, p->has_port, p->port);
+        names_write_end(out, names, p->address, p->size, p->has_port, p->port, protocol);
 }
 
 static const char *protocol_name(uint8_t protocol)
@@ -299,14 +297,24 @@ void stats_party_json(struct buffer *out, const char *who, const struct party *p
                       const struct names *names)
 {
     char *at;
-    (void)names;
-    (void)protocol;
     buffer_format(out, ",\"%s%saddr\":\"", who, *who ? "_" : "");
     at = buffer_room(out, 64);
     out->at = party->size == 6 ? write_mac(at, party->address) : address_write(at, party->address, party->size, false, 0);
     buffer_char(out, '"');
     if (party->has_port)
         buffer_format(out, ",\"%s%sport\":%u", who, *who ? "_" : "", party->port);
+    const char *name = names && party->size != 6 ? names_address(names, party->address, party->size) : NULL;
+    const char *service = names && party->has_port ? names_service(names, protocol, party->port) : NULL;
+    if (name) {
+        buffer_format(out, ",\"%s%sname\":\"", who, *who ? "_" : "");
+        buffer_json_escaped(out, (const uint8_t *)name, strlen(name));
+        buffer_char(out, '"');
+    }
+    if (service) {
+        buffer_format(out, ",\"%s%sservice\":\"", who, *who ? "_" : "");
+        buffer_json_escaped(out, (const uint8_t *)service, strlen(service));
+        buffer_char(out, '"');
+    }
 }
 
 static void json_time(struct buffer *out, const char *key, int64_t ns)
