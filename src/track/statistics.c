@@ -59,14 +59,25 @@ static uint32_t take_child(struct statistics *s, uint32_t parent, const struct p
     return at;
 }
 
+/* Whether a layer has a place of its own in the tree. Not what an ICMP error quotes, for it is on its way to nobody; not
+ * IPv6's extension headers (ipv6.hopopts), which belong to their header; not the bytes of a fragment whose datagram is
+ * whole now and follows. */
+static bool has_place(const struct packet *p, unsigned i)
+{
+    const struct layer *l = &p->layers[i];
+    if (l->flags & LAYER_QUOTED)
+        return false;
+    if (l->protocol == &data_protocol)
+        return i + 1 == p->layer_count || p->layers[i + 1].buffer == l->buffer;
+    return !strchr(l->protocol->name, '.');
+}
+
 static uint32_t descend(struct statistics *s, const struct packet *p, bool malformed)
 {
     uint32_t at = 0;
-    for (unsigned i = 0; i < p->layer_count; i++) {
-        bool replaced = i + 1 < p->layer_count && p->layers[i + 1].buffer != p->layers[i].buffer;
-        if (!replaced || p->layers[i].protocol != &data_protocol) /* a fragment whose datagram is whole now */
+    for (unsigned i = 0; i < p->layer_count; i++)
+        if (has_place(p, i))
             at = take_child(s, at, p->layers[i].protocol, false);
-    }
     return malformed ? take_child(s, at, s->nodes[at].protocol, true) : at;
 }
 
@@ -642,6 +653,34 @@ static void add_to_row(struct tally_row *row, const struct flow *f, unsigned end
     row->timed = true;
 }
 
+static bool same_address(const struct flow_table *a, const struct flow *f, unsigned end, const struct flow_table *b,
+                         const struct flow *g, unsigned other)
+{
+    uint8_t bytes[2][4];
+    return !memcmp(flow_address(a, f, end, bytes[0]), flow_address(b, g, other, bytes[1]),
+                   f->flags & FLOW_IPV6 ? 16 : 4);
+}
+
+static bool speaks_to_itself(const struct flow_table *t, const struct flow *f)
+{
+    return f->port[0] == f->port[1] && same_address(t, f, 0, t, f, 1);
+}
+
+/* Whether the end that began a row's first flow is this one, which began another of its flows. */
+static bool begins(const struct tally_table *t, const struct tally_row *row, const struct flow *f, unsigned end)
+{
+    return same_address(t->flows, f, end, &t->own, flow_at(&t->own, row->flow), row->flip);
+}
+
+/* Who speaks to itself receives what it sends. */
+static void add_received(struct tally_row *row, const struct flow *f, unsigned end)
+{
+    row->packets[0] += f->packets[!end];
+    row->bytes[0] += f->bytes[!end];
+    row->packets[1] += f->packets[end];
+    row->bytes[1] += f->bytes[end];
+}
+
 static bool add_sums(struct tally_table *t, const struct statistics *s)
 {
     uint32_t room = 64;
@@ -650,25 +689,17 @@ static bool add_sums(struct tally_table *t, const struct statistics *s)
         const struct flow *f = flow_at(&s->flows, i);
         if (!belongs(f, t->kind))
             continue;
-        unsigned client = flow_client(f);
-        for (unsigned turn = 0; turn < (t->endpoints ? 2 : 1); turn++) {
-            uint8_t bytes[2][4];
-            bool itself = turn && f->port[0] == f->port[1] && /* an end that speaks to itself is one */
-                          !memcmp(flow_address(t->flows, f, 0, bytes[0]), flow_address(t->flows, f, 1, bytes[1]),
-                                  f->flags & FLOW_IPV6 ? 16 : 4);
-            struct tally_row *row = find_row(t, f, client ^ turn, &room);
+        bool both = t->endpoints && !speaks_to_itself(t->flows, f);
+        for (unsigned turn = 0; turn <= both; turn++) {
+            unsigned end = flow_client(f) ^ turn;
+            struct tally_row *row = find_row(t, f, end, &room);
             if (!row)
                 return false;
-            unsigned end = client ^ turn;
-            if (!t->endpoints && row->flows) { /* who began stands; this flow may have begun at the other end */
-                uint8_t one[4], two[4];
-                const struct flow *own = flow_at(&t->own, row->flow);
-                const uint8_t *began = flow_address(&t->own, own, row->flip, one);
-                if (memcmp(began, flow_address(t->flows, f, end, two), f->flags & FLOW_IPV6 ? 16 : 4) != 0)
-                    end = !end;
-            }
-            if (!itself)
-                add_to_row(row, f, end);
+            if (!t->endpoints && row->flows && !begins(t, row, f, end))
+                end = !end;
+            add_to_row(row, f, end);
+            if (t->endpoints && !both)
+                add_received(row, f, end);
         }
     }
     t->flows = &t->own;
