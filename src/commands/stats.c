@@ -19,7 +19,8 @@ enum format { FORMAT_TEXT, FORMAT_JSON };
 static const struct option_row rows[] = {
     SOURCE_ROWS,
     { 'c', "max", "N", N_("stop after N packets that pass") },
-    { 'z', "section", "SECTION[,KIND]", N_("only this section, again for more: see peel(1); tshark's words will do") },
+    { 'z', "section", "SECTION[,KIND]", N_("only this one of summary, throughput, hierarchy, sizes, talkers, endpoints, conversations, rtt, "
+         "retransmissions; again for more") },
     { SORT, "sort", "COLUMN", N_("the column that rows are sorted by; -COLUMN the other way round") },
     { TOP, "top", "N", N_("print N rows of each table; 0: all") },
     { INTERVAL, "interval", "SECONDS", N_("packets and bytes of each interval, as a table") },
@@ -109,7 +110,9 @@ static int wrong_section(const char *argument, const char *word, size_t n)
         nearest_consider(&near, kind_words[i].word);
     if (near.best)
         return usage_error(_("stats: -z %s: no such section; did you mean %s?"), argument, near.best);
-    return usage_error(_("stats: -z %s: no such section; see 'peel stats --help'"), argument);
+    return usage_error(_("stats: -z %s: not one of summary, throughput, hierarchy, sizes, talkers, endpoints, "
+                         "conversations, rtt, retransmissions"),
+                       argument);
 }
 
 static bool starts_with(const char *text, const char *word, const char **rest)

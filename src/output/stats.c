@@ -224,13 +224,13 @@ void stats_tree(struct buffer *out, const struct stats_view *view, unsigned most
         { .title = _("Bytes") },
         { .title = "%" },
         { .title = _("End here"), .rank = 5 },
-        { .title = " ", .left = true, .rank = 4 },
+        { .title = "", .left = true, .rank = 4 },
         { 0 },
     };
     struct tree tree;
     struct tree_writing w = { .tree = &tree };
-    bool good = tree_open(&tree, view, most) && !table_open(&w.table, out, view->style, columns);
-    if (good && view->statistics->node_count > 1) {
+    bool any = tree_open(&tree, view, most) && view->statistics->node_count > 1;
+    if (any && !table_open(&w.table, out, view->style, columns)) {
         unsigned deepest = 8;
         for (uint32_t i = 1; i < tree.s->node_count; i++) {
             const struct tree_node *node = &tree.s->nodes[i];
@@ -239,10 +239,11 @@ void stats_tree(struct buffer *out, const struct stats_view *view, unsigned most
         }
         w.bar = bar_columns(view->style, deepest + 58);
         each_child(&tree, 0, put_node, &w);
-        table_close(&w.table);
-        if (tree.hidden)
-            buffer_format(out, _("  and %u smaller ones\n"), tree.hidden);
     }
+    if (any)
+        table_close(&w.table);
+    if (any && tree.hidden)
+        buffer_format(out, _("  and %u smaller ones\n"), tree.hidden);
     tree_close(&tree);
 }
 
@@ -319,15 +320,16 @@ void stats_sizes(struct buffer *out, const struct stats_view *view)
         { .title = _("Bytes") },
         { .title = "%" },
         { .title = _("Average"), .rank = 3 },
-        { .title = " ", .left = true, .rank = 2 },
+        { .title = "", .left = true, .rank = 2 },
         { 0 },
     };
     struct table table;
     uint64_t packets, bytes;
     statistics_totals(s, &packets, &bytes);
-    if (!packets || table_open(&table, out, view->style, columns))
+    if (!packets)
         return;
-    for (unsigned i = 0; !i || size_classes[i]; i++) {
+    bool good = !table_open(&table, out, view->style, columns);
+    for (unsigned i = 0; good && (!i || size_classes[i]); i++) {
         struct size_class c = count_class(s, i);
         if (!c.packets)
             continue;
@@ -455,9 +457,10 @@ void stats_series(struct buffer *out, const struct stats_view *view)
         { 0 },
     };
     struct table table;
-    if (!t->count || table_open(&table, out, view->style, columns))
+    if (!t->count)
         return;
-    for (uint32_t i = 0; i < t->count; i++) {
+    bool good = !table_open(&table, out, view->style, columns);
+    for (uint32_t i = 0; good && i < t->count; i++) {
         const struct series_bin *b = &t->bins[i];
         time_write(table_cell(&table), (int64_t)((uint64_t)t->start + i * t->width - (uint64_t)s->first), 6);
         human_count(table_cell(&table), b->packets[0] + b->packets[1]);

@@ -269,7 +269,7 @@ int stats_table(struct buffer *out, const struct stats_view *view, enum statisti
         { .title = _("Sent"), .rank = 3 },
         { .title = _("Received"), .rank = 3 },
         { .title = _("Packets sent"), .rank = 9 },
-        { .title = _("Received"), .rank = 9 },
+        { .title = _("Packets received"), .rank = 9 },
         { .title = _("Conversations"), .rank = 10 },
         { 0 },
     };

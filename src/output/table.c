@@ -38,39 +38,53 @@ static const char *title_of(const struct table *t, unsigned column)
     return t->style->ascii && c->ascii ? c->ascii : c->title;
 }
 
-static unsigned line_width(const struct table *t)
+enum { COMFORTABLE = 24, NARROWEST = 8 }; /* what columns that may be cut keep as long as others can be left out; at all */
+
+/* most: what columns that may be cut count at most. */
+static unsigned line_width(const struct table *t, unsigned most)
 {
     unsigned width = 0;
-    for (unsigned c = 0; c < t->column_count; c++)
-        if (!t->hidden[c])
-            width += t->widths[c] + (width ? TABLE_GAP : 0);
+    for (unsigned c = 0; c < t->column_count; c++) {
+        if (t->hidden[c])
+            continue;
+        unsigned own = t->columns[c].may_cut && t->widths[c] > most ? most : t->widths[c];
+        width += own + (width ? TABLE_GAP : 0);
+    }
     return width;
+}
+
+static bool hide_worst(struct table *t)
+{
+    unsigned rank = 0;
+    for (unsigned c = 0; c < t->column_count; c++)
+        if (!t->hidden[c] && t->columns[c].rank > rank)
+            rank = t->columns[c].rank;
+    for (unsigned c = 0; c < t->column_count && rank; c++)
+        t->hidden[c] |= t->columns[c].rank == rank;
+    return rank;
+}
+
+static bool narrow_widest(struct table *t)
+{
+    unsigned widest = TABLE_COLUMNS;
+    for (unsigned c = 0; c < t->column_count; c++)
+        if (!t->hidden[c] && t->columns[c].may_cut && t->widths[c] > NARROWEST &&
+            (widest == TABLE_COLUMNS || t->widths[c] > t->widths[widest]))
+            widest = c;
+    if (widest == TABLE_COLUMNS)
+        return false;
+    t->widths[widest]--;
+    return true;
 }
 
 /* Leaves out columns until the rest fits, then cuts those that may be. */
 static void fit(struct table *t)
 {
     unsigned most = t->style->columns;
-    while (most && line_width(t) > most) {
-        unsigned worst = TABLE_COLUMNS;
-        for (unsigned c = 0; c < t->column_count; c++)
-            if (!t->hidden[c] && t->columns[c].rank &&
-                (worst == TABLE_COLUMNS || t->columns[c].rank >= t->columns[worst].rank))
-                worst = c;
-        if (worst == TABLE_COLUMNS)
-            break;
-        t->hidden[worst] = true;
-    }
-    while (most && line_width(t) > most) {
-        unsigned widest = TABLE_COLUMNS;
-        for (unsigned c = 0; c < t->column_count; c++)
-            if (!t->hidden[c] && t->columns[c].may_cut && t->widths[c] > 8 &&
-                (widest == TABLE_COLUMNS || t->widths[c] > t->widths[widest]))
-                widest = c;
-        if (widest == TABLE_COLUMNS)
-            return;
-        t->widths[widest]--;
-    }
+    while (most && line_width(t, COMFORTABLE) > most && hide_worst(t))
+        ;
+    while (most && line_width(t, UINT32_MAX) > most && narrow_widest(t))
+        ;
 }
 
 static void measure(struct table *t)
@@ -88,26 +102,35 @@ static void measure(struct table *t)
     }
 }
 
-void put_cut(struct buffer *out, const char *text, size_t n, size_t columns, bool ascii)
+/* Bytes of text that take at most so many columns. */
+static size_t fitting(const char *text, size_t n, size_t columns)
 {
-    if (text_columns(text, n) <= columns) {
-        buffer_put(out, text, n);
-        return;
-    }
     size_t keep = 0, used = 0;
     while (keep < n) {
         uint32_t code;
         unsigned length = utf8_length((const uint8_t *)text + keep, n - keep, &code);
         length = length ? length : 1;
-        size_t wide = text_columns(text + keep, length);
-        if (used + wide >= columns)
+        used += text_columns(text + keep, length);
+        if (used > columns)
             break;
         keep += length;
-        used += wide;
     }
-    buffer_put(out, text, keep);
-    if (columns)
-        buffer_text(out, ascii ? ">" : "…");
+    return keep;
+}
+
+/* Text in so many columns: its beginning and its end, which of an address with a port say most. */
+static void put_cut(struct buffer *out, const char *text, size_t n, size_t columns, bool ascii)
+{
+    size_t all = text_columns(text, n);
+    if (all <= columns || !columns) {
+        buffer_put(out, text, columns ? n : 0);
+        return;
+    }
+    size_t tail = columns / 3, head = fitting(text, n, columns - 1 - tail);
+    size_t from = fitting(text, n, all - tail); /* a character of two columns may stand across: then a column less */
+    buffer_put(out, text, head);
+    buffer_text(out, ascii ? "~" : "…");
+    buffer_put(out, text + from, n - from);
 }
 
 static void put_spaces(struct buffer *out, size_t n)

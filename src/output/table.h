@@ -2,7 +2,7 @@
  * TABLE_ROWS rows, so that it stays small however long it gets: columns then only widen.
  *
  * Where the terminal is too narrow, whole columns are left out, those with the highest rank first; what is too wide even
- * so is cut in the columns that may be. */
+ * so is cut in its middle, in the columns that may be. */
 #pragma once
 #include "base/buffer.h"
 #include "output/style.h"
@@ -13,8 +13,8 @@ struct table_column {
     const char *title; /* translated; NULL ends an array of these */
     const char *ascii; /* the title in ASCII, where it differs; or NULL */
     bool left;         /* aligned to the left */
-    bool may_cut;      /* text that may be cut at its end where there is no room */
-    uint8_t rank;      /* 0: never left out */
+    bool may_cut;      /* text that may be cut where there is no room */
+    uint8_t rank;      /* 0: never left out; columns of a rank go together */
 };
 
 struct table {
@@ -35,6 +35,3 @@ int table_open(struct table *table, struct buffer *out, const struct style *styl
 struct buffer *table_cell(struct table *table);
 void table_row(struct table *table); /* the row is complete; cells that lack are empty */
 void table_close(struct table *table);
-
-/* Text cut to so many columns, with a sign that it was. */
-void put_cut(struct buffer *out, const char *text, size_t n, size_t columns, bool ascii);

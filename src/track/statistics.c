@@ -491,7 +491,7 @@ static void count_stream(struct statistics *s, const struct packet *p, const str
     if (t->flow == FLOW_NONE)
         t->flow = flow;
     for (unsigned i = 0; i < TROUBLES; i++)
-        t->trouble[end][i] += note->have >> bits[i] & 1;
+        t->trouble[end][i] += (uint32_t)(note->have >> bits[i] & 1);
     if (note->have >> NOTE_ACK_RTT & 1 && note->ack_rtt >= 0)
         take_rtt(&t->rtt[!end], note->ack_rtt);
     if (note->have >> NOTE_INITIAL_RTT & 1 && !t->initial_rtt)
