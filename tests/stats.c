@@ -16,8 +16,8 @@ static struct statistics statistics;
 
 static struct scene *counting(unsigned parts, uint64_t interval)
 {
-    struct scene *s = scene_open(parts & STATISTICS_TCP ? TRACK_STREAMS | TRACK_ANALYSIS | TRACK_FRAGMENTS
-                                                        : TRACK_FRAGMENTS);
+    struct scene *s =
+        scene_open(parts & STATISTICS_TCP ? TRACK_STREAMS | TRACK_ANALYSIS | TRACK_FRAGMENTS : TRACK_FRAGMENTS);
     statistics_close(&statistics);
     cr_assert_eq(statistics_open(&statistics, parts, interval), 0);
     return s;
@@ -653,11 +653,12 @@ static struct names *open_names(const char *hosts, const char *services, const c
 
 Test(names, files_are_read_as_their_manuals_say)
 {
-    struct names *n = open_names("# comment\n10.0.0.1 one.example uno\n\n2001:db8::1\tsix.example # more\n10.0.0.1 other\n"
-                                 "nonsense name\n10.0.0.3\n",
-                                 "http 80/tcp www # web\nhttps\t443/udp\nbad 99999/tcp\nworse x/tcp\nodd 9/sctp\n",
-                                 "00-00-0C   (hex)\t\tCisco Systems, Inc\n00000C     (base 16)\t\tCisco\n"
-                                 "00:1B:C5:00:10:00/36\tOpenRB\tOpenRB.com\n00:1B:C5\tIeeeRegi\n# comment\nxx\n");
+    struct names *n =
+        open_names("# comment\n10.0.0.1 one.example uno\n\n2001:db8::1\tsix.example # more\n10.0.0.1 other\n"
+                   "nonsense name\n10.0.0.3\n",
+                   "http 80/tcp www # web\nhttps\t443/udp\nbad 99999/tcp\nworse x/tcp\nodd 9/sctp\n",
+                   "00-00-0C   (hex)\t\tCisco Systems, Inc\n00000C     (base 16)\t\tCisco\n"
+                   "00:1B:C5:00:10:00/36\tOpenRB\tOpenRB.com\n00:1B:C5\tIeeeRegi\n# comment\nxx\n");
     uint8_t one[4] = { 10, 0, 0, 1 }, three[4] = { 10, 0, 0, 3 }, six[16] = { 0x20, 1, 0xd, 0xb8, [15] = 1 };
     cr_assert_str_eq(names_address(n, one, 4), "one.example");
     cr_assert_str_eq(names_address(n, six, 16), "six.example");
@@ -704,7 +705,7 @@ static void learn(struct address_book *book, struct scene *s, const char *messag
 
 #define ASKED   "\3www\2ex\0\0\1\0\1" /* at 12 */
 #define ANSWER  "\0\1\x81\x80\0\1"
-#define RECORD  "\0\1\0\0\1\0"        /* class IN, time to live */
+#define RECORD  "\0\1\0\0\1\0" /* class IN, time to live */
 #define POINTED "\xc0\x0c"
 
 Test(book, an_answer_names_its_addresses_after_what_was_asked)
@@ -726,9 +727,11 @@ Test(book, six_and_pointers_are_learnt_and_questions_are_not)
     struct scene *s = scene_open(0);
     struct address_book *book = address_book_open();
     uint8_t six[16] = { 0x20, 1, [15] = 9 };
-    LEARN(ANSWER "\0\1\0\0\0\0" "\3www\2ex\0\0\x1c\0\1" POINTED "\0\x1c" RECORD "\0\x10\x20\1\0\0\0\0\0\0\0\0\0\0\0\0\0\x09");
+    LEARN(ANSWER "\0\1\0\0\0\0"
+                 "\3www\2ex\0\0\x1c\0\1" POINTED "\0\x1c" RECORD "\0\x10\x20\1\0\0\0\0\0\0\0\0\0\0\0\0\0\x09");
     cr_assert_str_eq(address_book_find(book, six, 16), "www.ex");
-    LEARN(ANSWER "\0\1\0\0\0\0" "\0014\0013\0012\0011\7in-addr\4arpa\0\0\x0c\0\1" POINTED "\0\x0c" RECORD "\0\3\1p\0");
+    LEARN(ANSWER "\0\1\0\0\0\0"
+                 "\0014\0013\0012\0011\7in-addr\4arpa\0\0\x0c\0\1" POINTED "\0\x0c" RECORD "\0\3\1p\0");
     cr_assert_str_eq(address_book_find(book, (const uint8_t[]){ 1, 2, 3, 4 }, 4), "p");
     LEARN("\0\1\1\0\0\1\0\1\0\0\0\0" ASKED POINTED "\0\1" RECORD "\0\4\12\2\2\2");
     cr_assert_null(address_book_find(book, (const uint8_t[]){ 10, 2, 2, 2 }, 4), "a question proves nothing");
@@ -771,7 +774,8 @@ Test(book, a_name_with_control_bytes_does_not_reach_the_terminal)
     struct scene *s = scene_open(0);
     struct names *n = open_names("", "", "");
     uint8_t *h = put_ipv4(s, B, 17, 8 + 42, 0, 0);
-    static const char message[] = ANSWER "\0\1\0\0\0\0" "\4\33[2J\2ex\0\0\1\0\1" POINTED "\0\1" RECORD "\0\4\12\1\1\1";
+    static const char message[] = ANSWER "\0\1\0\0\0\0"
+                                         "\4\33[2J\2ex\0\0\1\0\1" POINTED "\0\1" RECORD "\0\4\12\1\1\1";
     store_be16(h, 53);
     store_be16(h + 2, 40000);
     store_be16(h + 4, 8 + sizeof message - 1);

@@ -6,6 +6,7 @@
 #include "commands/source.h"
 #include "output/names.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <langinfo.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,12 +20,14 @@ enum format { FORMAT_TEXT, FORMAT_JSON };
 static const struct option_row rows[] = {
     SOURCE_ROWS,
     { 'c', "max", "N", N_("stop after N packets that pass") },
-    { 'z', "section", "SECTION[,KIND]", N_("only this one of summary, throughput, hierarchy, sizes, talkers, endpoints, conversations, rtt, "
+    { 'z', "section", "SECTION[,KIND]",
+      N_("only this one of summary, throughput, hierarchy, sizes, talkers, endpoints, conversations, rtt, "
          "retransmissions; again for more") },
     { SORT, "sort", "COLUMN", N_("the column that rows are sorted by; -COLUMN the other way round") },
     { TOP, "top", "N", N_("print N rows of each table; 0: all") },
     { INTERVAL, "interval", "SECONDS", N_("packets and bytes of each interval, as a table") },
     { AT, "at", "ADDRESS", N_("throughput to and from this host") },
+    { SVG, "svg", "FILE", N_("the graph of throughput as an SVG file, too; - is standard output, and nothing else") },
     { 'T', "format", "text|json", N_("what is printed; json: an object a row") },
     { 'n', NULL, NULL, N_("no names for addresses and ports (the default)") },
     { 'N', "names", NULL, N_("names for addresses and ports: hosts file, DNS answers in the capture, services") },
@@ -87,7 +90,7 @@ struct stats {
     bool top_given, overview;
     uint64_t interval; /* nanoseconds; 0: not given */
     uint8_t host[16], host_size;
-    const char *color, *hosts;
+    const char *color, *hosts, *svg;
     bool named;
     /* at work */
     struct style style;
@@ -124,14 +127,27 @@ static bool starts_with(const char *text, const char *word, const char **rest)
     return true;
 }
 
+/* Seconds with a fraction, whatever the locale's decimal point; nanoseconds, 0: that is none. */
+static uint64_t parse_seconds(const char *text)
+{
+    uint64_t ns = 0, unit = 1000000000;
+    const char *at = text;
+    for (; *at >= '0' && *at <= '9' && at - text < 10; at++)
+        ns = ns * 10 + (uint64_t)(*at - '0') * 1000000000;
+    if (at == text)
+        return 0;
+    if (*at == '.')
+        for (at++; *at >= '0' && *at <= '9'; at++)
+            ns += (uint64_t)(*at - '0') * (unit /= 10);
+    return *at ? 0 : ns;
+}
+
 static int take_interval(struct stats *s, const char *option, const char *text)
 {
-    char *end;
-    errno = 0;
-    double seconds = strtod(text, &end);
-    if (end == text || *end || errno || !(seconds >= 1e-6) || seconds > 1e9)
+    enum { LEAST = 1000 }; /* nanoseconds */
+    s->interval = parse_seconds(text);
+    if (s->interval < LEAST)
         return usage_error(_("stats: %s %s: not a number of seconds from 0.000001 on"), option, text);
-    s->interval = (uint64_t)(seconds * 1e9 + 0.5);
     return 0;
 }
 
@@ -227,6 +243,9 @@ static int parse_option(struct stats *s, int letter, const char *argument)
         return 0;
     case INTERVAL:
         return take_interval(s, "--interval", argument);
+    case SVG:
+        s->svg = argument;
+        return 0;
     case AT:
         return take_host(s, argument);
     case COLOR:
@@ -396,6 +415,37 @@ static int print_all(struct stats *s)
     return code;
 }
 
+/* The file's name without its folders, as the graph's title. */
+static const char *title_of(const struct stats *s)
+{
+    const char *path = s->source.file_count ? s->source.files[0] : "peel", *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+static int write_svg(struct stats *s, struct error *error)
+{
+    struct stats_view view = { .statistics = &s->statistics, .style = &s->style };
+    struct buffer file;
+    if (!strcmp(s->svg, "-")) {
+        stats_svg(&s->out, &view, title_of(s));
+        return 0;
+    }
+    int fd = open(s->svg, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return error_set(error, ERROR_SYSTEM, "%s: %s", s->svg, strerror(errno));
+    if (buffer_open(&file, fd, OUTPUT_BYTES)) {
+        close(fd);
+        return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
+    }
+    stats_svg(&file, &view, title_of(s));
+    buffer_flush(&file);
+    int failed = file.failed;
+    buffer_free(&file);
+    if (close(fd) && !failed)
+        failed = errno;
+    return failed ? error_set(error, ERROR_SYSTEM, "%s: %s", s->svg, strerror(failed)) : 0;
+}
+
 /* --- reading --- */
 
 static unsigned wanted_parts(const struct stats *s)
@@ -412,7 +462,7 @@ static unsigned wanted_parts(const struct stats *s)
         else if (section->id != SUMMARY && section->id != SIZES)
             parts |= section->kind == KIND_ETH ? STATISTICS_LINKS : STATISTICS_FLOWS;
     }
-    return parts;
+    return s->svg ? parts | STATISTICS_SERIES | (s->host_size ? 0 : STATISTICS_FLOWS) : parts;
 }
 
 /* Conversations that a quarter of the machine's memory holds. */
@@ -447,6 +497,19 @@ static int read_all(struct stats *s, struct error *error)
     return code;
 }
 
+/* Everything that was asked for. Returns the code of reading, or what went wrong here. */
+static int show(struct stats *s, int code, struct error *error)
+{
+    bool only_svg = s->svg && !strcmp(s->svg, "-");
+    if (!only_svg && print_all(s))
+        return error_set(error, ERROR_MEMORY, "%s", _("stats: no memory for all of it"));
+    struct error svg_error;
+    int written = s->svg ? write_svg(s, &svg_error) : 0;
+    if (written && code >= 0)
+        *error = svg_error;
+    return written && code >= 0 ? written : code;
+}
+
 static int finish(struct stats *s, int code, struct error *error)
 {
     const struct statistics *t = &s->statistics;
@@ -473,8 +536,8 @@ static int run(const struct command *command, int argc, char **argv)
     choose_style(&s);
     int code = read_all(&s, &error);
     bool begun = s.source.capture;
-    if (begun && code != ERROR_MEMORY && print_all(&s)) /* what came before damage is good */
-        code = error_set(&error, ERROR_MEMORY, "%s", _("stats: no memory for all of it"));
+    if (begun && code != ERROR_MEMORY) /* what came before damage is good */
+        code = show(&s, code, &error);
     status = finish(&s, code, &error);
     statistics_close(&s.statistics);
     names_close(s.names);

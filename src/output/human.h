@@ -2,7 +2,7 @@
 #pragma once
 #include "base/buffer.h"
 
-void human_count(struct buffer *out, uint64_t n); /* thousands apart: 3,922,820 */
+void human_count(struct buffer *out, uint64_t n);     /* thousands apart: 3,922,820 */
 void human_bytes(struct buffer *out, uint64_t bytes); /* powers of 1000, three digits or so: 340 B, 12.1 kB, 1.3 GB */
 void human_rate(struct buffer *out, double bytes_per_second);
 void human_share(struct buffer *out, uint64_t part, uint64_t whole); /* 12.3, in hundredths; less than 0.05: <0.1 */

@@ -113,7 +113,8 @@ static void add_maker(struct names *n, uint64_t prefix, unsigned bits, const cha
         n->makers[n->maker_count++] = (struct maker){ prefix, text, (uint8_t)bits };
 }
 
-/* "00-00-00   (hex)\t\tXEROX CORPORATION" of the IEEE, or Wireshark's "00:1B:C5:00:00:00/36\tConverge\tConverging ..." */
+/* "00-00-00   (hex)\t\tXEROX CORPORATION" of the IEEE, or Wireshark's "00:1B:C5:00:00:00/36\tConverge\tConverging ..."
+ */
 static void take_maker(struct names *n, char *line)
 {
     uint64_t prefix = 0;

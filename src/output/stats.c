@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "output/human.h"
 #include "output/plot.h"
+#include "output/plot_svg.h"
 #include "output/ranking.h"
 #include "output/table.h"
 #include "protocol/protocol.h"
@@ -66,10 +67,11 @@ void stats_summary(struct buffer *out, const struct stats_view *view)
     if (s->begun && seconds > 0) {
         buffer_text(out, view->style->ascii ? " * " : " · ");
         double rate = (double)packets / seconds;
-        if (rate < 10)
-            buffer_format(out, "%.*f", rate < 0.1 ? 4 : 1, rate);
-        else
-            human_count(out, (uint64_t)(rate + 0.5));
+        human_count(out, (uint64_t)(rate < 10 ? rate : rate + 0.5));
+        if (rate < 10) {
+            buffer_char(out, '.');
+            buffer_char(out, (char)('0' + (unsigned)(rate * 10) % 10));
+        }
         buffer_text(out, _(" a second"));
     }
     buffer_char(out, '\n');
@@ -383,7 +385,9 @@ static const char *direction_name(const struct statistics *s, unsigned direction
 static void put_label(struct buffer *out, const struct plot *p, unsigned line)
 {
     size_t mark = buffer_used(out);
-    double value = line == 0 ? p->up_most : line + 1 == p->up_lines + p->down_lines && p->down_lines ? p->down_most : -1;
+    double value = line == 0                                                  ? p->up_most
+                   : line + 1 == p->up_lines + p->down_lines && p->down_lines ? p->down_most
+                                                                              : -1;
     char bytes[32];
     struct buffer text = { .start = bytes, .at = bytes, .end = bytes + sizeof bytes, .fd = -1 };
     if (value >= 0)
@@ -441,6 +445,21 @@ void stats_plot(struct buffer *out, const struct stats_view *view, unsigned line
     buffer_format(out, _("above: %s; below: %s\n"), direction_name(s, 1), direction_name(s, 0));
 }
 
+void stats_svg(struct buffer *out, const struct stats_view *view, const char *title)
+{
+    const struct statistics *s = view->statistics;
+    double samples[2][SVG_SAMPLES] = { { 0 } };
+    struct plot_svg p = { .title = title, .up = samples[0], .down = samples[1], .count = SVG_SAMPLES };
+    p.up_name = direction_name(s, 1);
+    p.down_name = direction_name(s, 0);
+    p.duration = duration_of(s);
+    if (s->series.count) {
+        statistics_sample(s, 1, false, samples[0], SVG_SAMPLES);
+        statistics_sample(s, 0, false, samples[1], SVG_SAMPLES);
+    }
+    plot_svg_write(out, &p);
+}
+
 void stats_series(struct buffer *out, const struct stats_view *view)
 {
     const struct statistics *s = view->statistics;
@@ -483,7 +502,8 @@ void stats_series_json(struct buffer *out, const struct stats_view *view)
         buffer_text(out, "{\"section\":\"throughput\"");
         json_time(out, "time", (int64_t)((uint64_t)t->start + i * t->width));
         json_time(out, "interval", (int64_t)t->width);
-        buffer_format(out, ",\"client_packets\":%llu,\"server_packets\":%llu,\"client_bytes\":%llu,\"server_bytes\":%llu}\n",
+        buffer_format(out,
+                      ",\"client_packets\":%llu,\"server_packets\":%llu,\"client_bytes\":%llu,\"server_bytes\":%llu}\n",
                       (unsigned long long)b->packets[0], (unsigned long long)b->packets[1],
                       (unsigned long long)b->bytes[0], (unsigned long long)b->bytes[1]);
     }

@@ -28,6 +28,8 @@ void stats_sizes_json(struct buffer *out, const struct stats_view *view);
 
 /* Bytes a second over time: so many lines of graph, and its axis below. Needs a width; 0 is taken as 80. */
 void stats_plot(struct buffer *out, const struct stats_view *view, unsigned lines);
+/* The same as an SVG file of its own. */
+void stats_svg(struct buffer *out, const struct stats_view *view, const char *title);
 /* The same as a table, a row a bin of the series. */
 void stats_series(struct buffer *out, const struct stats_view *view);
 void stats_series_json(struct buffer *out, const struct stats_view *view);
@@ -48,8 +50,8 @@ int stats_table(struct buffer *out, const struct stats_view *view, enum statisti
 int stats_table_json(struct buffer *out, const struct stats_view *view, enum statistics_kind kind, bool endpoints,
                      const struct stats_order *order);
 
-/* Round trips of TCP streams, the slowest first; what is remarkable in them, those with most retransmissions first. They
- * need STATISTICS_TCP. */
+/* Round trips of TCP streams, the slowest first; what is remarkable in them, those with most retransmissions first.
+ * They need STATISTICS_TCP. */
 int stats_rtt(struct buffer *out, const struct stats_view *view, const struct stats_order *order);
 int stats_rtt_json(struct buffer *out, const struct stats_view *view, const struct stats_order *order);
 int stats_trouble(struct buffer *out, const struct stats_view *view, const struct stats_order *order);
@@ -57,6 +59,7 @@ int stats_trouble_json(struct buffer *out, const struct stats_view *view, const 
 
 /* An address with its port and, where known, names in their place. */
 void stats_party(struct buffer *out, const struct party *party, uint8_t protocol, const struct names *names);
-/* The same as members of an object: ,"client_addr":"...","client_port":... and, where known, names. who may be empty. */
+/* The same as members of an object: ,"client_addr":"...","client_port":... and, where known, names. who may be empty.
+ */
 void stats_party_json(struct buffer *out, const char *who, const struct party *party, uint8_t protocol,
                       const struct names *names);

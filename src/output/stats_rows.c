@@ -182,7 +182,9 @@ static int open_rows(struct writing *w, const struct stats_view *view, enum stat
     int code = tally_table_open(&w->tally, view->statistics, kind, endpoints);
     if (code)
         return code;
-    struct sorting sorting = { .table = &w->tally, .by = stats_by(order->sort, BY_BYTES), .backwards = order->backwards };
+    struct sorting sorting = { .table = &w->tally,
+                               .by = stats_by(order->sort, BY_BYTES),
+                               .backwards = order->backwards };
     for (uint32_t i = 0; i < w->tally.count; i++)
         w->bytes += w->tally.rows[i].bytes[0] + w->tally.rows[i].bytes[1];
     w->order = ranking(w->tally.count, order->most, compare_rows, &sorting, &w->count);
@@ -299,7 +301,8 @@ void stats_party_json(struct buffer *out, const char *who, const struct party *p
     char *at;
     buffer_format(out, ",\"%s%saddr\":\"", who, *who ? "_" : "");
     at = buffer_room(out, 64);
-    out->at = party->size == 6 ? write_mac(at, party->address) : address_write(at, party->address, party->size, false, 0);
+    out->at =
+        party->size == 6 ? write_mac(at, party->address) : address_write(at, party->address, party->size, false, 0);
     buffer_char(out, '"');
     if (party->has_port)
         buffer_format(out, ",\"%s%sport\":%u", who, *who ? "_" : "", party->port);

@@ -38,7 +38,10 @@ static const char *title_of(const struct table *t, unsigned column)
     return t->style->ascii && c->ascii ? c->ascii : c->title;
 }
 
-enum { COMFORTABLE = 24, NARROWEST = 8 }; /* what columns that may be cut keep as long as others can be left out; at all */
+enum {
+    COMFORTABLE = 24,
+    NARROWEST = 8
+}; /* what columns that may be cut keep as long as others can be left out; at all */
 
 /* most: what columns that may be cut count at most. */
 static unsigned line_width(const struct table *t, unsigned most)

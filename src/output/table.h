@@ -1,8 +1,8 @@
 /* Rows and columns, aligned. Cells are written into a buffer one after another; a table lets go of what it holds every
  * TABLE_ROWS rows, so that it stays small however long it gets: columns then only widen.
  *
- * Where the terminal is too narrow, whole columns are left out, those with the highest rank first; what is too wide even
- * so is cut in its middle, in the columns that may be. */
+ * Where the terminal is too narrow, whole columns are left out, those with the highest rank first; what is too wide
+ * even so is cut in its middle, in the columns that may be. */
 #pragma once
 #include "base/buffer.h"
 #include "output/style.h"

@@ -147,7 +147,9 @@ static unsigned reverse_address(const struct name *name, uint8_t address[16])
         memset(address, 0, 16);
         for (unsigned i = 0; i < 32; i++) {
             char c = name->text[2 * i] | 0x20;
-            unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 16;
+            unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+                             : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+                                                    : 16;
             if (digit > 15 || (i < 31 && name->text[2 * i + 1] != '.'))
                 return 0;
             address[15 - i / 2] |= (uint8_t)(digit << (i & 1 ? 4 : 0));

@@ -1,8 +1,8 @@
-/* Names of addresses, learnt from DNS answers in the capture itself or told by somebody who read them elsewhere. Nobody is
- * asked over the network.
+/* Names of addresses, learnt from DNS answers in the capture itself or told by somebody who read them elsewhere. Nobody
+ * is asked over the network.
  *
- * An answer's addresses get the name that was asked for, also where aliases (CNAME, RFC 1034, 3.6.2) lie between; what a
- * PTR record says counts less, what was told more. Of equals the latest counts. Packets may lie: these are names for
+ * An answer's addresses get the name that was asked for, also where aliases (CNAME, RFC 1034, 3.6.2) lie between; what
+ * a PTR record says counts less, what was told more. Of equals the latest counts. Packets may lie: these are names for
  * people, not proofs. Bounded: BOOK_MOST addresses; what comes then is not remembered. */
 #pragma once
 #include "protocol/packet.h"

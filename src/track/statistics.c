@@ -59,9 +59,9 @@ static uint32_t take_child(struct statistics *s, uint32_t parent, const struct p
     return at;
 }
 
-/* Whether a layer has a place of its own in the tree. Not what an ICMP error quotes, for it is on its way to nobody; not
- * IPv6's extension headers (ipv6.hopopts), which belong to their header; not the bytes of a fragment whose datagram is
- * whole now and follows. */
+/* Whether a layer has a place of its own in the tree. Not what an ICMP error quotes, for it is on its way to nobody;
+ * not IPv6's extension headers (ipv6.hopopts), which belong to their header; not the bytes of a fragment whose datagram
+ * is whole now and follows. */
 static bool has_place(const struct packet *p, unsigned i)
 {
     const struct layer *l = &p->layers[i];
@@ -477,10 +477,14 @@ static void count_stream(struct statistics *s, const struct packet *p, const str
                          unsigned end)
 {
     static const uint8_t bits[TROUBLES] = {
-        [TROUBLE_AGAIN] = NOTE_RETRANSMISSION,         [TROUBLE_FAST] = NOTE_FAST_RETRANSMISSION,
-        [TROUBLE_SPURIOUS] = NOTE_SPURIOUS_RETRANSMISSION, [TROUBLE_OUT_OF_ORDER] = NOTE_OUT_OF_ORDER,
-        [TROUBLE_LOST] = NOTE_LOST_SEGMENT,            [TROUBLE_DUPLICATE] = NOTE_DUPLICATE_ACK,
-        [TROUBLE_ZERO_WINDOW] = NOTE_ZERO_WINDOW,      [TROUBLE_FULL_WINDOW] = NOTE_WINDOW_FULL,
+        [TROUBLE_AGAIN] = NOTE_RETRANSMISSION,
+        [TROUBLE_FAST] = NOTE_FAST_RETRANSMISSION,
+        [TROUBLE_SPURIOUS] = NOTE_SPURIOUS_RETRANSMISSION,
+        [TROUBLE_OUT_OF_ORDER] = NOTE_OUT_OF_ORDER,
+        [TROUBLE_LOST] = NOTE_LOST_SEGMENT,
+        [TROUBLE_DUPLICATE] = NOTE_DUPLICATE_ACK,
+        [TROUBLE_ZERO_WINDOW] = NOTE_ZERO_WINDOW,
+        [TROUBLE_FULL_WINDOW] = NOTE_WINDOW_FULL,
     };
     const struct note *note = layer_note(p, l);
     if (!note || !(note->have >> NOTE_STREAM & 1))
@@ -619,7 +623,9 @@ static struct tally_row *find_row(struct tally_table *t, const struct flow *f, u
     bool ports = has_ports(t->kind);
     uint16_t port = ports ? f->port[end] : 0, other = !ports ? 0 : t->endpoints ? port : f->port[!end];
     unsigned flip = flow_key_set(&key, from, to, f->flags & FLOW_IPV6 ? 16 : 4, port, other,
-                                 t->kind == KIND_ETH ? PROTOCOL_LINK : ports ? f->protocol : PROTOCOL_OTHER);
+                                 t->kind == KIND_ETH ? PROTOCOL_LINK
+                                 : ports             ? f->protocol
+                                                     : PROTOCOL_OTHER);
     uint32_t index = flow_find(&t->own, &key);
     if (index != FLOW_NONE)
         return &t->rows[index];

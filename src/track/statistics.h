@@ -1,7 +1,7 @@
 /* What a capture holds, in numbers: a tree of protocols, conversations, lengths of packets, bytes over time.
  *
- * What stands on the way of every packet is a few additions: the layers' sum finds the place in the tree, the entry of a
- * flow table (track/flow.h) counts the conversation, the bin of the last packet mostly takes the next one, too.
+ * What stands on the way of every packet is a few additions: the layers' sum finds the place in the tree, the entry of
+ * a flow table (track/flow.h) counts the conversation, the bin of the last packet mostly takes the next one, too.
  * Endpoints and conversations between addresses are added up from the flows when somebody asks for them.
  *
  * Bounded: NODES_MOST places in the tree (what would need more is counted where the tree ends), flows_most
@@ -23,12 +23,12 @@ enum statistics_part {
 enum {
     NODES_MOST = 4096,
     NODE_CACHE_BITS = 9,
-    LENGTHS = 1 << 16,            /* packets of this length and longer share the last place */
-    SERIES_BINS = 8192,           /* unless the caller asked for bins of a certain width: */
-    SERIES_BINS_ASKED = 1 << 20,  /* so many */
-    STREAMS_MOST = 1 << 22,       /* TCP streams whose round trips are kept */
-    PROTOCOL_OTHER = 255,         /* flow.protocol: neither TCP nor UDP */
-    PROTOCOL_LINK = 254,          /* flow.protocol: MAC addresses, at the end of 16 bytes */
+    LENGTHS = 1 << 16,           /* packets of this length and longer share the last place */
+    SERIES_BINS = 8192,          /* unless the caller asked for bins of a certain width: */
+    SERIES_BINS_ASKED = 1 << 20, /* so many */
+    STREAMS_MOST = 1 << 22,      /* TCP streams whose round trips are kept */
+    PROTOCOL_OTHER = 255,        /* flow.protocol: neither TCP nor UDP */
+    PROTOCOL_LINK = 254,         /* flow.protocol: MAC addresses, at the end of 16 bytes */
 };
 
 /* A place in the tree; [0] is the root, a parent stands before its children. Counts are of packets that end here. */
@@ -90,7 +90,7 @@ struct statistics {
     uint8_t host_size;   /* 4 or 16 */
     /* counted */
     uint64_t untimed, unplaced, unplaced_bytes;
-    uint64_t *lengths; /* owned; packets of each length on the wire */
+    uint64_t *lengths;   /* owned; packets of each length on the wire */
     uint64_t long_bytes; /* of those in the last place */
     uint32_t longest;
     int64_t first, last; /* the earliest and the latest time */
@@ -111,8 +111,8 @@ struct statistics {
     } cache[1 << NODE_CACHE_BITS];
 };
 
-/* interval: the width of a bin in nanoseconds, 0: whatever fits. registry_open() comes first. Returns 0, ERROR_MEMORY or
- * ERROR_SYSTEM; the caller closes in any case. */
+/* interval: the width of a bin in nanoseconds, 0: whatever fits. registry_open() comes first. Returns 0, ERROR_MEMORY
+ * or ERROR_SYSTEM; the caller closes in any case. */
 int statistics_open(struct statistics *statistics, unsigned parts, uint64_t interval);
 void statistics_close(struct statistics *statistics);
 
@@ -122,8 +122,8 @@ void statistics_take(struct statistics *statistics, const struct packet *packet)
 /* Packets and bytes of all. */
 void statistics_totals(const struct statistics *statistics, uint64_t *packets, uint64_t *bytes);
 
-/* The series as `count` samples of equal length from the first to the last time: bytes (or packets) a second that went in
- * one direction. What lies in a bin is spread evenly over it. */
+/* The series as `count` samples of equal length from the first to the last time: bytes (or packets) a second that went
+ * in one direction. What lies in a bin is spread evenly over it. */
 void statistics_sample(const struct statistics *statistics, unsigned direction, bool packets, double *samples,
                        unsigned count);
 
@@ -156,7 +156,7 @@ struct party {
 
 /* A conversation: [0] is the end that began it and what it sent. Or an endpoint: what it sent and what it got. */
 struct tally_row {
-    uint32_t flow; /* in the table's flows */
+    uint32_t flow;  /* in the table's flows */
     uint32_t flows; /* how many it is made of */
     uint64_t packets[2], bytes[2];
     int64_t first, last;
