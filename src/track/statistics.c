@@ -346,13 +346,13 @@ static uint32_t place_tcp(struct statistics *s, const struct packet *p, const st
     return place_segment(s, p, &key, *end, segment);
 }
 
-static unsigned count_udp(struct statistics *s, const struct packet *p, const struct network *n, uint16_t from,
-                          uint16_t to)
+static uint32_t place_udp(struct statistics *s, const struct packet *p, const struct network *n, uint16_t from,
+                          uint16_t to, unsigned *end)
 {
     struct flow_key key;
-    unsigned end = flow_key_set(&key, n->source, n->destination, n->size, from, to, IP_UDP);
+    *end = flow_key_set(&key, n->source, n->destination, n->size, from, to, IP_UDP);
     uint32_t index = flow_find(&s->flows, &key);
-    return count_flow(s, p, index == FLOW_NONE ? add_flow(s, p, &key, end) : index, end);
+    return index == FLOW_NONE ? add_flow(s, p, &key, *end) : index;
 }
 
 static void count_stream(struct statistics *s, const struct packet *p, const struct layer *l, uint32_t flow,
@@ -368,12 +368,13 @@ static bool count_transport(struct statistics *s, const struct packet *p, const 
     if (!h)
         return false;
     uint16_t from = load_be16(h), to = load_be16(h + 2);
+    unsigned end;
     if (!tcp) {
-        *direction = count_udp(s, p, n, from, to);
+        uint32_t udp = place_udp(s, p, n, from, to, &end);
+        *direction = count_flow(s, p, udp, end);
         return true;
     }
     struct segment segment = { .seq = load_be32(h + 4), .ack = load_be32(h + 8), .flags = load_be16(h + 12) & 0xfff };
-    unsigned end;
     uint32_t index = place_tcp(s, p, n, &segment, from, to, &end);
     *direction = count_flow(s, p, index, end);
     if (s->parts & STATISTICS_TCP)
@@ -401,20 +402,78 @@ static unsigned count_layers(struct statistics *s, const struct packet *p)
     return direction;
 }
 
+/* Nine packets of ten belong to the conversation of the packet before: then nothing is looked up. Not where something
+ * else than counting has to be done (a SYN; the first packet of an end; a packet without a time). */
+static inline bool is_again(const struct flow_run *r, const struct network *n, uint32_t ports, uint8_t hot, unsigned *end)
+{
+    if (r->hot != hot || r->size != n->size)
+        return false;
+    if (n->size == 4) {
+        uint64_t from = load_be32(n->source), to = load_be32(n->destination);
+        *end = (from << 32 | to) != r->pair || ports != r->ports;
+        return !*end || ((to << 32 | from) == r->pair && (ports << 16 | ports >> 16) == r->ports);
+    }
+    *end = ports != r->ports || memcmp(n->source, r->wide[0], 16) || memcmp(n->destination, r->wide[1], 16);
+    return !*end || ((ports << 16 | ports >> 16) == r->ports && !memcmp(n->source, r->wide[1], 16) &&
+                     !memcmp(n->destination, r->wide[0], 16));
+}
+
+/* What the packet after this one, from `end` of a flow, may be held against. */
+static void begin_run(struct statistics *s, const struct packet *p, uint32_t index, unsigned end, uint32_t ports,
+                      uint8_t hot)
+{
+    struct flow_run *r = &s->run;
+    const struct network *n = &p->networks[0];
+    struct flow *f = index == FLOW_NONE ? NULL : flow_at(&s->flows, index);
+    bool settled = f && !(f->flags & FLOW_UNTIMED) &&
+                   (hot == HOT_UDP || (f->end[0].flags & f->end[1].flags & END_BASE));
+    r->hot = settled ? hot : 0;
+    if (!settled)
+        return;
+    r->flow = f;
+    r->end = (uint8_t)end;
+    r->size = n->size;
+    r->ports = ports;
+    r->pair = (uint64_t)load_be32(n->source) << 32 | load_be32(n->destination);
+    if (n->size == 16) {
+        memcpy(r->wide[0], n->source, 16);
+        memcpy(r->wide[1], n->destination, 16);
+    }
+}
+
+static unsigned begin_flow(struct statistics *s, const struct packet *p, uint32_t ports, uint8_t hot)
+{
+    const struct network *n = &p->networks[0];
+    uint16_t from = (uint16_t)(ports >> 16), to = (uint16_t)ports;
+    struct segment segment = { .seq = p->tcp_seq, .ack = p->tcp_ack, .flags = p->tcp_flags };
+    unsigned end;
+    uint32_t index = hot == HOT_TCP ? place_tcp(s, p, n, &segment, from, to, &end) : place_udp(s, p, n, from, to, &end);
+    unsigned direction = count_flow(s, p, index, end);
+    begin_run(s, p, index, end, ports, hot);
+    return direction;
+}
+
 /* Mostly there is one network layer, and TCP or UDP on it. */
 static inline unsigned count_flows(struct statistics *s, const struct packet *p)
 {
-    const struct network *n = &p->networks[0];
-    bool simple = p->network_count == 1 && !(p->again & (HOT_TCP | HOT_UDP)) && !(s->parts & STATISTICS_TCP);
-    if (simple && p->layers[p->subject].verdict == VERDICT_WHOLE && (p->have & (HOT_TCP | HOT_UDP)) == HOT_TCP) {
-        struct segment segment = { .seq = p->tcp_seq, .ack = p->tcp_ack, .flags = p->tcp_flags };
-        unsigned end;
-        uint32_t index = place_tcp(s, p, n, &segment, p->tcp_srcport, p->tcp_dstport, &end);
-        return count_flow(s, p, index, end);
-    }
-    if (simple && (p->have & (HOT_TCP | HOT_UDP)) == HOT_UDP)
-        return count_udp(s, p, n, p->udp_srcport, p->udp_dstport);
-    return count_layers(s, p);
+    uint8_t hot = p->have & (HOT_TCP | HOT_UDP);
+    bool simple = p->network_count == 1 && !(p->again & (HOT_TCP | HOT_UDP)) && hot && hot != (HOT_TCP | HOT_UDP) &&
+                  !(s->parts & STATISTICS_TCP);
+    if (!simple || (hot == HOT_TCP && p->layers[p->subject].verdict != VERDICT_WHOLE))
+        return count_layers(s, p);
+    bool tcp = hot == HOT_TCP;
+    uint32_t ports = tcp ? (uint32_t)p->tcp_srcport << 16 | p->tcp_dstport
+                         : (uint32_t)p->udp_srcport << 16 | p->udp_dstport;
+    const struct flow_run *r = &s->run;
+    unsigned end;
+    if (!is_again(r, &p->networks[0], ports, hot, &end) || (tcp && p->tcp_flags & TCP_SYN) || !p->timed)
+        return begin_flow(s, p, ports, hot);
+    end ^= r->end;
+    struct flow *f = r->flow;
+    f->packets[end]++;
+    f->bytes[end] += p->wire_length;
+    f->last = p->time;
+    return end ^ flow_client(f);
 }
 
 /* MAC addresses as the last bytes of sixteen. */

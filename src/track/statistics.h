@@ -83,6 +83,15 @@ struct stream_statistics {
     int64_t initial_rtt; /* of the handshake; 0: not seen */
 };
 
+/* The conversation of the last packet, if the next one may be counted without looking it up. */
+struct flow_run {
+    struct flow *flow;
+    uint64_t pair;       /* IPv4: the last sender's address and the other one */
+    uint8_t wide[2][16]; /* IPv6: the same */
+    uint32_t ports;
+    uint8_t hot, size, end; /* HOT_TCP or HOT_UDP, 0: none; of addresses; of the flow that the last packet came from */
+};
+
 struct statistics {
     unsigned parts; /* enum statistics_part */
     uint32_t flows_most;
@@ -104,6 +113,7 @@ struct statistics {
     bool out_of_memory;
     /* its own */
     const struct protocol *ip, *ipv6, *tcp, *udp, *eth;
+    struct flow_run run;
     uint64_t times[LAYERS_MAX]; /* what a layer's protocol counts in the sum of its packet's */
     struct {
         uint64_t sum;
