@@ -494,6 +494,7 @@ static int read_all(struct stats *s, struct error *error)
         if (s->names)
             names_learn(s->names, &s->source.packet);
     }
+    statistics_settle(&s->statistics);
     return code;
 }
 

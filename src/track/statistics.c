@@ -185,9 +185,11 @@ static bool extend_back(struct series *t, int64_t time)
     return true;
 }
 
-/* The bin of a time that is not in the last one's. NULL: no memory. */
+/* The bin of a time, mostly the last one. NULL: no memory. */
 static struct series_bin *find_bin(struct series *t, int64_t time)
 {
+    if (t->count && (uint64_t)time - (uint64_t)t->bin_start < t->width)
+        return &t->bins[t->bin];
     if (!t->count) {
         t->start = time;
         t->width = t->width ? t->width : SERIES_WIDTH;
@@ -205,17 +207,15 @@ static struct series_bin *find_bin(struct series *t, int64_t time)
     return &t->bins[bin];
 }
 
-static inline void count_time(struct statistics *s, const struct packet *p, unsigned direction)
+static void count_time(struct statistics *s, int64_t time, unsigned direction, uint64_t packets, uint64_t bytes)
 {
-    struct series *t = &s->series;
-    bool here = t->count && (uint64_t)p->time - (uint64_t)t->bin_start < t->width;
-    struct series_bin *bin = here ? &t->bins[t->bin] : find_bin(t, p->time);
+    struct series_bin *bin = find_bin(&s->series, time);
     if (!bin) {
         s->out_of_memory = true;
         return;
     }
-    bin->packets[direction]++;
-    bin->bytes[direction] += p->wire_length;
+    bin->packets[direction] += packets;
+    bin->bytes[direction] += bytes;
 }
 
 /* Where a bin lies between the first and the last time, in samples. */
@@ -260,7 +260,16 @@ void statistics_sample(const struct statistics *s, unsigned direction, bool pack
 
 /* --- conversations --- */
 
-static uint32_t add_flow(struct statistics *s, const struct packet *p, const struct flow_key *key, unsigned end)
+/* Nine packets of ten belong to the conversation of the packet before. So packets are gathered in runs: one after another
+ * of one conversation, in either direction. A run looks its conversation up only when it is the oldest of a few; when it
+ * began, what the look-up will read was asked for from memory. */
+
+static void run_key(struct flow_run *r, struct flow_key *key, unsigned *end)
+{
+    *end = flow_key_set(key, r->address[0], r->address[1], r->size, r->port[0], r->port[1], r->protocol);
+}
+
+static uint32_t add_flow(struct statistics *s, const struct flow_run *r, const struct flow_key *key, unsigned end)
 {
     if (s->flows.live >= s->flows_most)
         return FLOW_NONE;
@@ -270,210 +279,249 @@ static uint32_t add_flow(struct statistics *s, const struct packet *p, const str
         return index;
     }
     struct flow *f = flow_at(&s->flows, index);
-    f->first = f->last = p->time;
-    f->flags |= (uint16_t)((p->timed ? 0 : FLOW_UNTIMED) | (end ? FLOW_CLIENT_1 : 0));
+    f->first = f->last = r->first;
+    f->flags |= (uint16_t)((r->timed ? 0 : FLOW_UNTIMED) | (end ? FLOW_CLIENT_1 : 0));
     return index;
 }
 
 /* A segment's conversation by the tracker's rules: a SYN that counts from elsewhere than what is known of its end
- * begins a new one on the same ports. */
-static inline uint32_t place_segment(struct statistics *s, const struct packet *p, const struct flow_key *key,
-                                     unsigned end, const struct segment *segment)
+ * begins a new one on the same ports. `index`: the newest one. */
+static uint32_t place_segment(struct statistics *s, const struct flow_run *r, const struct flow_key *key, unsigned end,
+                              uint32_t index)
 {
-    uint32_t index = flow_find(&s->flows, key);
-    if (index == FLOW_NONE)
-        index = add_flow(s, p, key, end);
-    if (index == FLOW_NONE)
-        return index;
     struct flow *f = flow_at(&s->flows, index);
-    bool syn = segment->flags & TCP_SYN;
+    bool syn = r->flags & TCP_SYN;
     if (syn && !(f->flags & FLOW_CLIENT_SEEN)) {
-        bool one = segment->flags & TCP_ACK ? !end : end;
+        bool one = r->flags & TCP_ACK ? !end : end;
         f->flags = (uint16_t)((f->flags & ~FLOW_CLIENT_1) | (one ? FLOW_CLIENT_1 : 0) | FLOW_CLIENT_SEEN);
     }
-    if (syn && f->end[end].flags & END_BASE && f->end[end].base != segment->seq) {
-        if (!(segment->flags & TCP_ACK) && (index = add_flow(s, p, key, end)) == FLOW_NONE)
+    if (syn && f->end[end].flags & END_BASE && f->end[end].base != r->seq) {
+        if (!(r->flags & TCP_ACK) && (index = add_flow(s, r, key, end)) == FLOW_NONE)
             return index;
         f = flow_at(&s->flows, index);
         f->flags |= FLOW_CLIENT_SEEN;
         f->end[end].flags = 0;
     }
     if (!(f->end[end].flags & END_BASE)) {
-        f->end[end].base = syn ? segment->seq : segment->seq - 1;
+        f->end[end].base = syn ? r->seq : r->seq - 1;
         f->end[end].flags = END_BASE;
     }
-    if (!(f->end[!end].flags & END_BASE) && segment->flags & TCP_ACK) {
-        f->end[!end].base = segment->ack - 1;
+    if (!(f->end[!end].flags & END_BASE) && r->flags & TCP_ACK) {
+        f->end[!end].base = r->ack - 1;
         f->end[!end].flags = END_BASE;
     }
     return index;
 }
 
-/* Counts the packet for a flow that `end` sent it in; the direction it goes. */
-static inline unsigned count_flow(struct statistics *s, const struct packet *p, uint32_t index, unsigned end)
+/* The conversation of a run, made if need be; FLOW_NONE: there is no room. */
+static uint32_t place_run(struct statistics *s, struct flow_run *r, unsigned *end)
 {
+    struct flow_key key;
+    run_key(r, &key, end);
+    uint32_t index = flow_found(&s->flows, &key, r->hash);
+    if (index == FLOW_NONE)
+        index = add_flow(s, r, &key, *end);
+    return index != FLOW_NONE && r->protocol == IP_TCP ? place_segment(s, r, &key, *end, index) : index;
+}
+
+static void count_flow(struct flow *f, const struct flow_run *r, unsigned end)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        f->packets[end ^ i] += r->packets[i];
+        f->bytes[end ^ i] += r->bytes[i];
+    }
+    if (!r->timed)
+        return;
+    if (f->flags & FLOW_UNTIMED) {
+        f->flags &= (uint16_t)~FLOW_UNTIMED;
+        f->first = r->first;
+    }
+    f->last = r->last;
+}
+
+/* Counts a run's packets where they belong, and lets go of it. */
+static void settle_run(struct statistics *s, struct flow_run *r)
+{
+    unsigned end, flip = 0;
+    if (!r->size)
+        return;
+    uint32_t index = place_run(s, r, &end);
+    s->settled = index;
     if (index == FLOW_NONE) {
-        s->unplaced++;
-        s->unplaced_bytes += p->wire_length;
+        s->unplaced += (uint64_t)r->packets[0] + r->packets[1];
+        s->unplaced_bytes += r->bytes[0] + r->bytes[1];
+    } else {
+        struct flow *f = flow_at(&s->flows, index);
+        count_flow(f, r, end);
+        flip = end ^ flow_client(f);
+    }
+    for (unsigned i = 0; i < 2 && r->in_series; i++)
+        if (r->packets[i])
+            count_time(s, r->first, i ^ flip, r->packets[i], r->bytes[i]);
+    r->size = 0;
+}
+
+void statistics_settle(struct statistics *s)
+{
+    for (unsigned i = 1; i <= FLOW_RUNS; i++)
+        settle_run(s, &s->runs[(s->run + i) % FLOW_RUNS]);
+}
+
+/* One packet's part in a conversation. */
+struct step {
+    const struct network *network;
+    uint32_t ports; /* the source's in the upper half */
+    uint32_t seq, ack;
+    uint16_t flags; /* TCP's; else 0 */
+    uint8_t protocol;
+    bool in_series; /* the direction of this step is the packet's */
+};
+
+static void begin_run(struct statistics *s, const struct packet *p, const struct step *step)
+{
+    s->run = (s->run + 1) % FLOW_RUNS;
+    struct flow_run *r = &s->runs[s->run];
+    settle_run(s, r);
+    r->size = step->network->size;
+    memcpy(r->address[0], step->network->source, r->size);
+    memcpy(r->address[1], step->network->destination, r->size);
+    r->protocol = step->protocol;
+    r->ports = step->ports;
+    r->port[0] = (uint16_t)(step->ports >> 16);
+    r->port[1] = (uint16_t)step->ports;
+    r->seq = step->seq;
+    r->ack = step->ack;
+    r->flags = step->flags;
+    r->in_series = step->in_series;
+    r->timed = p->timed;
+    r->first = r->last = p->time;
+    r->packets[0] = 1;
+    r->packets[1] = 0;
+    r->bytes[0] = p->wire_length;
+    r->bytes[1] = 0;
+    r->bin_width = 0;
+    if (r->timed && r->in_series && find_bin(&s->series, p->time)) {
+        r->bin_start = s->series.bin_start;
+        r->bin_width = s->series.width;
+    }
+    /* What has no ports is rare. A segment that acknowledges nothing does not tell both ends' numbers. */
+    r->open = r->timed && (r->protocol == IP_UDP || (r->protocol == IP_TCP && r->flags & TCP_ACK));
+    struct flow_key key;
+    unsigned end;
+    run_key(r, &key, &end);
+    r->hash = flow_seek(&s->flows, &key);
+}
+
+/* Which end of a run the packet comes from: 0 or 1; 2: it belongs to another conversation. */
+static inline unsigned run_end(const struct flow_run *r, const struct network *n, uint32_t ports)
+{
+    uint32_t back = ports << 16 | ports >> 16;
+    if (n->size == 4) {
+        uint32_t from = load_be32(n->source), to = load_be32(n->destination);
+        uint32_t zero = load_be32(r->address[0]), one = load_be32(r->address[1]);
+        if (from == zero && to == one && ports == r->ports)
+            return 0;
+        return from == one && to == zero && back == r->ports ? 1 : 2;
+    }
+    if (ports == r->ports && !memcmp(n->source, r->address[0], 16) && !memcmp(n->destination, r->address[1], 16))
         return 0;
+    bool other = back == r->ports && !memcmp(n->source, r->address[1], 16) && !memcmp(n->destination, r->address[0], 16);
+    return other ? 1 : 2;
+}
+
+static inline void count_step(struct statistics *s, const struct packet *p, const struct step *step)
+{
+    struct flow_run *r = &s->runs[s->run];
+    unsigned end = 2;
+    if (r->open && r->protocol == step->protocol && r->size == step->network->size && p->timed &&
+        !(step->flags & TCP_SYN) && r->in_series == step->in_series &&
+        (!r->in_series || (uint64_t)p->time - (uint64_t)r->bin_start < r->bin_width))
+        end = run_end(r, step->network, step->ports);
+    if (end == 2) {
+        begin_run(s, p, step);
+        return;
     }
-    struct flow *f = flow_at(&s->flows, index);
-    f->packets[end]++;
-    f->bytes[end] += p->wire_length;
-    if (p->timed) {
-        if (f->flags & FLOW_UNTIMED) {
-            f->flags &= (uint16_t)~FLOW_UNTIMED;
-            f->first = p->time;
-        }
-        f->last = p->time;
-    }
-    return end ^ flow_client(f);
+    r->packets[end]++;
+    r->bytes[end] += p->wire_length;
+    r->last = p->time;
 }
 
-static unsigned count_pair(struct statistics *s, const struct packet *p, const struct network *n, uint8_t protocol)
-{
-    struct flow_key key;
-    unsigned end = flow_key_set(&key, n->source, n->destination, n->size, 0, 0, protocol);
-    uint32_t index = flow_find(&s->flows, &key);
-    return count_flow(s, p, index == FLOW_NONE ? add_flow(s, p, &key, end) : index, end);
-}
-
-static uint32_t place_tcp(struct statistics *s, const struct packet *p, const struct network *n,
-                          const struct segment *segment, uint16_t from, uint16_t to, unsigned *end)
-{
-    struct flow_key key;
-    *end = flow_key_set(&key, n->source, n->destination, n->size, from, to, IP_TCP);
-    return place_segment(s, p, &key, *end, segment);
-}
-
-static uint32_t place_udp(struct statistics *s, const struct packet *p, const struct network *n, uint16_t from,
-                          uint16_t to, unsigned *end)
-{
-    struct flow_key key;
-    *end = flow_key_set(&key, n->source, n->destination, n->size, from, to, IP_UDP);
-    uint32_t index = flow_find(&s->flows, &key);
-    return index == FLOW_NONE ? add_flow(s, p, &key, *end) : index;
-}
-
-static void count_stream(struct statistics *s, const struct packet *p, const struct layer *l, uint32_t flow,
-                         unsigned end);
+static void count_stream(struct statistics *s, const struct packet *p, const struct layer *l);
 
 /* TCP or UDP over a network layer; false: too short to have ports. */
-static bool count_transport(struct statistics *s, const struct packet *p, const struct layer *l, unsigned *direction)
+static bool transport_step(const struct statistics *s, const struct packet *p, const struct layer *l, struct step *step)
 {
-    const struct network *n = layer_network(p, l);
     bool tcp = l->protocol == s->tcp;
     struct span header = layer_header(p, l);
     const uint8_t *h = span_peek(&header, tcp ? TCP_HEADER : UDP_HEADER);
     if (!h)
         return false;
-    uint16_t from = load_be16(h), to = load_be16(h + 2);
-    unsigned end;
-    if (!tcp) {
-        uint32_t udp = place_udp(s, p, n, from, to, &end);
-        *direction = count_flow(s, p, udp, end);
-        return true;
+    step->protocol = tcp ? IP_TCP : IP_UDP;
+    step->ports = load_be32(h);
+    if (tcp) {
+        step->seq = load_be32(h + 4);
+        step->ack = load_be32(h + 8);
+        step->flags = load_be16(h + 12) & 0xfff;
     }
-    struct segment segment = { .seq = load_be32(h + 4), .ack = load_be32(h + 8), .flags = load_be16(h + 12) & 0xfff };
-    uint32_t index = place_tcp(s, p, n, &segment, from, to, &end);
-    *direction = count_flow(s, p, index, end);
-    if (s->parts & STATISTICS_TCP)
-        count_stream(s, p, l, index, end);
     return true;
 }
 
-/* Each network layer that is on its way to somebody is one step of a conversation: of TCP or UDP if it carries that
- * and nothing lies between but its own extensions. */
-static unsigned count_layers(struct statistics *s, const struct packet *p)
+static bool is_network(const struct statistics *s, const struct layer *l)
 {
-    unsigned direction = 0;
-    for (unsigned i = 0; i < p->layer_count; i++) {
-        const struct layer *l = &p->layers[i];
-        if ((l->protocol != s->ip && l->protocol != s->ipv6) || !l->network || l->flags & LAYER_QUOTED)
+    return (l->protocol == s->ip || l->protocol == s->ipv6) && l->network && !(l->flags & LAYER_QUOTED);
+}
+
+/* The TCP or UDP layer over layer i, nothing between but extensions of that; or NULL. */
+static const struct layer *transport_over(const struct statistics *s, const struct packet *p, unsigned i)
+{
+    for (unsigned k = i + 1; k < p->layer_count && p->layers[k].network == p->layers[i].network; k++)
+        if (p->layers[k].protocol == s->tcp || p->layers[k].protocol == s->udp)
+            return &p->layers[k];
+    return NULL;
+}
+
+/* Each network layer that is on its way to somebody is one step of a conversation; the last one's direction is the
+ * packet's. Returns whether there was one. */
+static bool count_layers(struct statistics *s, const struct packet *p, bool in_series)
+{
+    unsigned last = p->layer_count;
+    for (unsigned i = 0; i < p->layer_count; i++)
+        last = is_network(s, &p->layers[i]) ? i : last;
+    for (unsigned i = 0; i <= last && last < p->layer_count; i++) {
+        if (!is_network(s, &p->layers[i]))
             continue;
-        unsigned k = i + 1;
-        while (k < p->layer_count && p->layers[k].network == l->network && p->layers[k].protocol != s->tcp &&
-               p->layers[k].protocol != s->udp)
-            k++;
-        bool transport = k < p->layer_count && p->layers[k].network == l->network;
-        if (!transport || !count_transport(s, p, &p->layers[k], &direction))
-            direction = count_pair(s, p, layer_network(p, l), PROTOCOL_OTHER);
+        const struct layer *transport = transport_over(s, p, i);
+        struct step step = { .network = layer_network(p, &p->layers[i]), .protocol = PROTOCOL_OTHER };
+        step.in_series = in_series && i == last;
+        bool ports = transport && transport_step(s, p, transport, &step);
+        count_step(s, p, &step);
+        if (ports && s->parts & STATISTICS_TCP && transport->protocol == s->tcp)
+            count_stream(s, p, transport);
     }
-    return direction;
+    return last < p->layer_count;
 }
 
-/* Nine packets of ten belong to the conversation of the packet before: then nothing is looked up. Not where something
- * else than counting has to be done (a SYN; the first packet of an end; a packet without a time). */
-static inline bool is_again(const struct flow_run *r, const struct network *n, uint32_t ports, uint8_t hot, unsigned *end)
-{
-    if (r->hot != hot || r->size != n->size)
-        return false;
-    if (n->size == 4) {
-        uint64_t from = load_be32(n->source), to = load_be32(n->destination);
-        *end = (from << 32 | to) != r->pair || ports != r->ports;
-        return !*end || ((to << 32 | from) == r->pair && (ports << 16 | ports >> 16) == r->ports);
-    }
-    *end = ports != r->ports || memcmp(n->source, r->wide[0], 16) || memcmp(n->destination, r->wide[1], 16);
-    return !*end || ((ports << 16 | ports >> 16) == r->ports && !memcmp(n->source, r->wide[1], 16) &&
-                     !memcmp(n->destination, r->wide[0], 16));
-}
-
-/* What the packet after this one, from `end` of a flow, may be held against. */
-static void begin_run(struct statistics *s, const struct packet *p, uint32_t index, unsigned end, uint32_t ports,
-                      uint8_t hot)
-{
-    struct flow_run *r = &s->run;
-    const struct network *n = &p->networks[0];
-    struct flow *f = index == FLOW_NONE ? NULL : flow_at(&s->flows, index);
-    bool settled = f && !(f->flags & FLOW_UNTIMED) &&
-                   (hot == HOT_UDP || (f->end[0].flags & f->end[1].flags & END_BASE));
-    r->hot = settled ? hot : 0;
-    if (!settled)
-        return;
-    r->flow = f;
-    r->end = (uint8_t)end;
-    r->size = n->size;
-    r->ports = ports;
-    r->pair = (uint64_t)load_be32(n->source) << 32 | load_be32(n->destination);
-    if (n->size == 16) {
-        memcpy(r->wide[0], n->source, 16);
-        memcpy(r->wide[1], n->destination, 16);
-    }
-}
-
-static unsigned begin_flow(struct statistics *s, const struct packet *p, uint32_t ports, uint8_t hot)
-{
-    const struct network *n = &p->networks[0];
-    uint16_t from = (uint16_t)(ports >> 16), to = (uint16_t)ports;
-    struct segment segment = { .seq = p->tcp_seq, .ack = p->tcp_ack, .flags = p->tcp_flags };
-    unsigned end;
-    uint32_t index = hot == HOT_TCP ? place_tcp(s, p, n, &segment, from, to, &end) : place_udp(s, p, n, from, to, &end);
-    unsigned direction = count_flow(s, p, index, end);
-    begin_run(s, p, index, end, ports, hot);
-    return direction;
-}
-
-/* Mostly there is one network layer, and TCP or UDP on it. */
-static inline unsigned count_flows(struct statistics *s, const struct packet *p)
+/* Mostly there is one network layer, and TCP or UDP on it. Returns whether the series counts the packet with its
+ * conversation. */
+static inline bool count_flows(struct statistics *s, const struct packet *p, bool in_series)
 {
     uint8_t hot = p->have & (HOT_TCP | HOT_UDP);
-    bool simple = p->network_count == 1 && !(p->again & (HOT_TCP | HOT_UDP)) && hot && hot != (HOT_TCP | HOT_UDP) &&
-                  !(s->parts & STATISTICS_TCP);
-    if (!simple || (hot == HOT_TCP && p->layers[p->subject].verdict != VERDICT_WHOLE))
-        return count_layers(s, p);
-    bool tcp = hot == HOT_TCP;
-    uint32_t ports = tcp ? (uint32_t)p->tcp_srcport << 16 | p->tcp_dstport
-                         : (uint32_t)p->udp_srcport << 16 | p->udp_dstport;
-    const struct flow_run *r = &s->run;
-    unsigned end;
-    if (!is_again(r, &p->networks[0], ports, hot, &end) || (tcp && p->tcp_flags & TCP_SYN) || !p->timed)
-        return begin_flow(s, p, ports, hot);
-    end ^= r->end;
-    struct flow *f = r->flow;
-    f->packets[end]++;
-    f->bytes[end] += p->wire_length;
-    f->last = p->time;
-    return end ^ flow_client(f);
+    bool simple = p->network_count == 1 && !(p->again & (HOT_TCP | HOT_UDP)) && !(s->parts & STATISTICS_TCP);
+    struct step step = { .network = &p->networks[0], .in_series = in_series };
+    if (simple && hot == HOT_TCP && p->layers[p->subject].verdict == VERDICT_WHOLE) {
+        step.protocol = IP_TCP;
+        step.ports = (uint32_t)p->tcp_srcport << 16 | p->tcp_dstport;
+        step.seq = p->tcp_seq;
+        step.ack = p->tcp_ack;
+        step.flags = p->tcp_flags;
+    } else if (simple && hot == HOT_UDP) {
+        step.protocol = IP_UDP;
+        step.ports = (uint32_t)p->udp_srcport << 16 | p->udp_dstport;
+    } else {
+        return count_layers(s, p, in_series);
+    }
+    count_step(s, p, &step);
+    return true;
 }
 
 /* MAC addresses as the last bytes of sixteen. */
@@ -488,7 +536,8 @@ static void count_links(struct statistics *s, const struct packet *p)
         uint8_t ends[2][16] = { { 0 } };
         memcpy(ends[0] + 16 - MAC_BYTES, h + MAC_BYTES, MAC_BYTES);
         memcpy(ends[1] + 16 - MAC_BYTES, h, MAC_BYTES);
-        count_pair(s, p, &(struct network){ .source = ends[0], .destination = ends[1], .size = 16 }, PROTOCOL_LINK);
+        const struct network pair = { .source = ends[0], .destination = ends[1], .size = 16 };
+        count_step(s, p, &(struct step){ .network = &pair, .protocol = PROTOCOL_LINK });
     }
 }
 
@@ -532,8 +581,7 @@ static void take_rtt(struct rtt *r, int64_t ns)
     r->count++;
 }
 
-static void count_stream(struct statistics *s, const struct packet *p, const struct layer *l, uint32_t flow,
-                         unsigned end)
+static void count_stream(struct statistics *s, const struct packet *p, const struct layer *l)
 {
     static const uint8_t bits[TROUBLES] = {
         [TROUBLE_AGAIN] = NOTE_RETRANSMISSION,
@@ -551,8 +599,15 @@ static void count_stream(struct statistics *s, const struct packet *p, const str
     struct stream_statistics *t = take_stream(s, note->stream);
     if (!t)
         return;
-    if (t->flow == FLOW_NONE)
-        t->flow = flow;
+    const struct network *n = layer_network(p, l);
+    struct span header = layer_header(p, l);
+    struct flow_key key;
+    unsigned end = flow_key_set(&key, n->source, n->destination, n->size, load_be16(header.at),
+                                load_be16(header.at + 2), IP_TCP);
+    if (t->flow == FLOW_NONE) { /* the last run is the packet's */
+        statistics_settle(s);
+        t->flow = s->settled;
+    }
     for (unsigned i = 0; i < TROUBLES; i++)
         t->trouble[end][i] += (uint32_t)(note->have >> bits[i] & 1);
     if (note->have >> NOTE_ACK_RTT & 1 && note->ack_rtt >= 0)
@@ -589,21 +644,21 @@ static inline void count_instant(struct statistics *s, int64_t time)
 
 void statistics_take(struct statistics *s, const struct packet *p)
 {
-    unsigned direction = 0;
+    bool series = s->parts & STATISTICS_SERIES, counted = false;
     count_length(s, p->wire_length);
     if (s->parts & STATISTICS_TREE)
         count_tree(s, p);
-    if (s->parts & STATISTICS_FLOWS && p->network_count)
-        direction = count_flows(s, p);
     if (s->parts & STATISTICS_LINKS)
         count_links(s, p);
+    if (s->parts & STATISTICS_FLOWS && p->network_count)
+        counted = count_flows(s, p, series && p->timed && !s->host);
     if (!p->timed) {
         s->untimed++;
         return;
     }
     count_instant(s, p->time);
-    if (s->parts & STATISTICS_SERIES)
-        count_time(s, p, s->host ? host_direction(s, p) : direction);
+    if (series && (!counted || s->host))
+        count_time(s, p->time, s->host ? host_direction(s, p) : 0, 1, p->wire_length);
 }
 
 void statistics_totals(const struct statistics *s, uint64_t *packets, uint64_t *bytes)

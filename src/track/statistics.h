@@ -27,6 +27,7 @@ enum {
     SERIES_BINS = 8192,          /* unless the caller asked for bins of a certain width: */
     SERIES_BINS_ASKED = 1 << 20, /* so many */
     STREAMS_MOST = 1 << 22,      /* TCP streams whose round trips are kept */
+    FLOW_RUNS = 8,                /* that wait to be looked up */
     PROTOCOL_OTHER = 255,        /* flow.protocol: neither TCP nor UDP */
     PROTOCOL_LINK = 254,         /* flow.protocol: MAC addresses, at the end of 16 bytes */
 };
@@ -83,13 +84,22 @@ struct stream_statistics {
     int64_t initial_rtt; /* of the handshake; 0: not seen */
 };
 
-/* The conversation of the last packet, if the next one may be counted without looking it up. */
+/* Packets of one conversation, one after another, that were not looked up yet. [0] of each pair: the end that sent the
+ * first one. */
 struct flow_run {
-    struct flow *flow;
-    uint64_t pair;       /* IPv4: the last sender's address and the other one */
-    uint8_t wide[2][16]; /* IPv6: the same */
-    uint32_t ports;
-    uint8_t hot, size, end; /* HOT_TCP or HOT_UDP, 0: none; of addresses; of the flow that the last packet came from */
+    uint8_t address[2][16];
+    uint8_t size;     /* of addresses: 4 or 16; 0: an empty place */
+    uint8_t protocol; /* flow.protocol */
+    uint16_t flags;   /* TCP's, of the first packet, as seq and ack */
+    uint16_t port[2];
+    uint32_t ports, seq, ack;
+    uint32_t hash; /* flow_seek's */
+    bool open, timed, in_series; /* more may come; it has times; the series counts its packets */
+    uint32_t packets[2];
+    uint64_t bytes[2];
+    int64_t first, last;
+    int64_t bin_start; /* all of it lies in one bin of the series, from here on: */
+    uint64_t bin_width;
 };
 
 struct statistics {
@@ -113,7 +123,9 @@ struct statistics {
     bool out_of_memory;
     /* its own */
     const struct protocol *ip, *ipv6, *tcp, *udp, *eth;
-    struct flow_run run;
+    struct flow_run runs[FLOW_RUNS]; /* a ring */
+    unsigned run;                    /* the latest */
+    uint32_t settled;                /* the flow of the last run that was counted */
     uint64_t times[LAYERS_MAX]; /* what a layer's protocol counts in the sum of its packet's */
     struct {
         uint64_t sum;
@@ -128,6 +140,9 @@ void statistics_close(struct statistics *statistics);
 
 /* A packet that was dissected and, for STATISTICS_TCP, tracked. */
 void statistics_take(struct statistics *statistics, const struct packet *packet);
+
+/* Call before flows, the series or tables of them are asked for: counts what waited for company. More packets may come. */
+void statistics_settle(struct statistics *statistics);
 
 /* Packets and bytes of all. */
 void statistics_totals(const struct statistics *statistics, uint64_t *packets, uint64_t *bytes);
