@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &dump_command, &netstat_command, &capture_command, &ifaces_command, &fields_command, NULL,
+    &dump_command, &capture_command, &netstat_command, &stats_command, &ifaces_command, &fields_command, NULL
 };
 
 static int print_help(void)
