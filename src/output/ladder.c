@@ -161,54 +161,6 @@ size_t ladder_label(struct buffer *out, const struct ladder_step *step, size_t c
     return used;
 }
 
-/* --- ends --- */
-
-void ladder_ends(struct ladder *l, uint8_t size, const uint8_t *left, uint16_t left_port, const uint8_t *right,
-                 uint16_t right_port, bool tcp)
-{
-    const uint8_t *address[2] = { left, right };
-    uint16_t port[2] = { left_port, right_port };
-    for (unsigned i = 0; i < 2; i++) {
-        l->size[i] = size;
-        l->port[i] = port[i];
-        memcpy(l->address[i], address[i], size);
-        *address_write(l->name[i], address[i], size, true, port[i]) = 0;
-    }
-    l->tcp = tcp;
-    l->begun = true;
-}
-
-/* The client is left: who sends a SYN, or does not send a SYN ACK, or else whoever speaks first. */
-static void learn_ends(struct ladder *l, const struct packet *p, const struct layer *layer)
-{
-    const struct network *n = layer_network(p, layer);
-    struct span h = layer_header(p, layer);
-    if (!n || h.left < 4)
-        return;
-    bool tcp = layer->protocol == registry_by_name("tcp");
-    bool answer = tcp && h.left >= TCP_HEADER && (h.at[13] & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
-    uint16_t ports[2] = { load_be16(h.at), load_be16(h.at + 2) };
-    if (answer)
-        ladder_ends(l, n->size, n->final, ports[1], n->source, ports[0], tcp);
-    else
-        ladder_ends(l, n->size, n->source, ports[0], n->final, ports[1], tcp);
-}
-
-static bool is_end(const struct ladder *l, unsigned end, const uint8_t *address, unsigned size)
-{
-    return l->size[end] == size && !memcmp(l->address[end], address, size);
-}
-
-/* Who sent it. Both ends may lie at one address: ports tell then. */
-static unsigned sender(const struct ladder *l, const struct packet *p, const struct layer *layer)
-{
-    const struct network *n = layer_network(p, layer);
-    struct span h = layer_header(p, layer);
-    if (!n || h.left < 2)
-        return 0;
-    return !(is_end(l, 0, n->source, n->size) && load_be16(h.at) == l->port[0]);
-}
-
 /* --- handing on --- */
 
 static void draw(struct ladder *l, struct buffer *out, struct ladder_step *step)
@@ -520,15 +472,22 @@ static void put_states(struct ladder_step *step, const struct note *note)
 /* The states before the first packet. What the answer tells of the server is filled in by it. */
 static void begin(struct ladder *l, struct buffer *out, const struct ladder_step *first, unsigned flags)
 {
-    struct ladder_step step = { .look = LADDER_BEGIN };
-    bool opens = (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && first->from == 0;
-    if (!first->state[0])
+    struct ladder_step step = { .look = LADDER_BEGIN, .state = { TCP_CLOSED } };
+    if ((flags & (TCP_SYN | TCP_ACK)) != TCP_SYN || first->from || !first->state[0])
         return;
-    if (!opens)
-        return;
-    step.state[0] = TCP_CLOSED;
+    ladder_settle(l, out);
     keep(l, out, &step);
     keep(l, out, first);
+}
+
+/* What the answer to the first SYN tells of its sender. Ports that are used again knew a state of before. */
+static void answer_begin(struct ladder *l, unsigned flags)
+{
+    if (!(flags & (TCP_SYN | TCP_RST)))
+        return;
+    l->steps[0].state[1] = flags & TCP_SYN ? TCP_LISTEN : TCP_CLOSED;
+    for (unsigned i = 1; i < l->kept; i++)
+        l->steps[i].state[1] = TCP_UNKNOWN;
 }
 
 static void take_segment(struct ladder *l, struct buffer *out, const struct packet *p, const struct layer *layer,
@@ -542,7 +501,7 @@ static void take_segment(struct ladder *l, struct buffer *out, const struct pack
     unsigned flags = h.at[13];
     uint32_t raw_ack = load_be32(h.at + 8), ack = note->have & BIT(NOTE_ACK) ? note->ack : raw_ack;
     uint32_t window = note->have & BIT(NOTE_WINDOW) ? note->window : load_be16(h.at + 14);
-    bool syn = flags & TCP_SYN, first = !l->heading;
+    bool syn = flags & TCP_SYN, first = !l->heard;
     step->data = layer_payload_length(layer);
     put_states(step, note);
     put_flags(l, step, flags);
@@ -578,8 +537,8 @@ static void take_segment(struct ladder *l, struct buffer *out, const struct pack
     step->foldable = l->fold && !(note->have & worth_telling) && !changes &&
                      !(flags & ~(unsigned)(TCP_ACK | TCP_PSH)) && flags & TCP_ACK;
     if (l->kept && l->steps[0].look == LADDER_BEGIN && step->from == 1)
-        l->steps[0].state[1] = flags & TCP_SYN ? TCP_LISTEN : flags & TCP_RST ? TCP_CLOSED : TCP_UNKNOWN;
-    l->heading = true;
+        answer_begin(l, flags);
+    l->heading = l->heard = true;
     if (first)
         begin(l, out, step, flags);
     if (!first || !l->kept)
@@ -598,12 +557,12 @@ static void take_other(struct ladder *l, struct buffer *out, const struct packet
     if (!subject)
         return;
     put_part(l, step, 0, subject->protocol->label);
-    size_t mark = begin_part(l, 1);
+    size_t mark = buffer_used(&l->scratch);
     if (subject->protocol->summary)
         subject->protocol->summary(p, subject, &l->scratch);
     else
         buffer_text(&l->scratch, _(subject->protocol->title));
-    add_line(l, mark, step->label, sizeof step->label);
+    add_line(l, mark, step->summary, sizeof step->summary);
     if (layer && layer == subject) {
         step->data = layer_payload_length(layer);
         put_payload(l, step, p, layer);
@@ -619,28 +578,29 @@ static unsigned companion_sender(struct ladder *l, const struct packet *p, struc
     const struct network *n = subject ? layer_network(p, subject) : NULL;
     if (!n)
         return 0;
-    if (is_end(l, 0, n->source, n->size) || is_end(l, 1, n->source, n->size))
-        return !is_end(l, 0, n->source, n->size);
+    int from = ends_address(&l->ends, n->source, n->size);
+    if (from >= 0)
+        return (unsigned)from;
     char text[64];
     size_t mark = buffer_used(&l->scratch);
     *address_write(text, n->source, n->size, false, 0) = 0;
     buffer_format(&l->scratch, _("from %s"), text);
     add_line(l, mark, step->remark, sizeof step->remark);
-    return is_end(l, 0, n->destination, n->size);
+    return ends_address(&l->ends, n->destination, n->size) == 0;
 }
 
 void ladder_take(struct ladder *l, struct buffer *out, const struct packet *p, const struct layer *layer)
 {
-    if (!l->begun && layer)
-        learn_ends(l, p, layer);
-    if (!l->begun)
+    if (layer)
+        ends_learn(&l->ends, p, layer);
+    if (!l->ends.known)
         return;
     if (p->timed && !l->timed && !l->heading)
         l->first = p->time;
     struct ladder_step step = { .time = p->time - l->first, .number = p->number, .timed = p->timed };
     l->scratch.at = l->scratch.start;
-    step.from = (uint8_t)(layer ? sender(l, p, layer) : companion_sender(l, p, &step));
-    if (layer && l->tcp)
+    step.from = (uint8_t)(layer ? ends_sender(&l->ends, p, layer) : companion_sender(l, p, &step));
+    if (layer && l->ends.tcp)
         take_segment(l, out, p, layer, &step);
     else
         take_other(l, out, p, layer, &step);

@@ -8,6 +8,7 @@
  * TRACK_STATES the states, TRACK_ANALYSIS what is remarkable. All texts from packets are escaped. */
 #pragma once
 #include "base/buffer.h"
+#include "output/ends.h"
 #include "output/style.h"
 #include "protocol/packet.h"
 
@@ -16,7 +17,6 @@ enum {
     LADDER_COLUMNS_LEAST = 60, /* below that lines are as long as with that many */
     LADDER_LABEL = 224,        /* bytes on an arrow, all parts */
     LADDER_REMARK = 256,       /* bytes of remarks on it */
-    LADDER_NAME = 64,          /* bytes of an end's name */
     LADDER_KEPT = 16,          /* steps that may still be folded */
     LADDER_FOLD = 3,           /* segments with data that are a transfer */
 };
@@ -44,7 +44,8 @@ struct ladder_step {
     /* Parts, each with the digit of its rank in front and a newline behind: where there is no room for all of them,
      * those of the highest rank are left out first. */
     char label[LADDER_LABEL];
-    char remark[LADDER_REMARK]; /* in the order of weight, a newline between two */
+    char summary[LADDER_REMARK]; /* what a dissector says of it: on the arrow if there is room, else a remark */
+    char remark[LADDER_REMARK];  /* in the order of weight, a newline between two */
 };
 
 struct ladder {
@@ -55,19 +56,14 @@ struct ladder {
     bool windows;     /* each arrow says its window */
     /* Called with each step, in order; NULL: lines into the buffer. */
     void (*draw)(struct ladder *ladder, struct buffer *out, const struct ladder_step *step);
-    void *context; /* draw's */
-    /* known with the first packet */
-    bool begun, tcp;
-    uint8_t size[2];        /* of addresses: 4, 16, or 0: not known */
-    uint8_t address[2][16]; /* left, right */
-    uint16_t port[2];
-    char name[2][LADDER_NAME]; /* "10.0.0.1:80" */
+    void *context;    /* draw's */
+    struct ends ends; /* known with the first packet, left and right, or set before it by ends_set */
     /* its own */
     int64_t first, last, syn_time;
     uint32_t next[2]; /* relative number that should come next */
     uint8_t state[2]; /* as last handed on */
     uint8_t speaker;  /* who sent data last: what an end begins to say is quoted */
-    bool next_known[2], syn_seen, shaken, spoken, timed, heading;
+    bool next_known[2], syn_seen, shaken, spoken, heard, timed, heading;
     bool drawn; /* for whoever draws: false at the first step */
     unsigned kept;
     struct ladder_step steps[LADDER_KEPT];
@@ -83,17 +79,13 @@ int ladder_open(struct ladder *ladder, const struct style *style, unsigned colum
 void ladder_close(struct ladder *ladder);
 
 /* A packet; layer: its TCP or UDP layer that belongs to the conversation, NULL for one that only accompanies it (ARP,
- * ICMP, a query to a name server). The first one with a layer says who the ends are: the client is left. */
+ * ICMP, a query to a name server). The first one with a layer says who the ends are, unless ladder->ends knows: the
+ * client is left. */
 void ladder_take(struct ladder *ladder, struct buffer *out, const struct packet *packet, const struct layer *layer);
 /* Hands on what is kept; a transfer that goes on will be told in another line. */
 void ladder_settle(struct ladder *ladder, struct buffer *out);
 /* Settles, and draws the end. */
 void ladder_finish(struct ladder *ladder, struct buffer *out);
-
-/* Says who the ends are before the first packet (a screen knows them; packets that accompany may come first). Addresses
- * in network byte order, 4 or 16 bytes. */
-void ladder_ends(struct ladder *ladder, uint8_t size, const uint8_t *left, uint16_t left_port, const uint8_t *right,
-                 uint16_t right_port, bool tcp);
 
 /* The label's parts that have room in so many columns, two spaces between; returns the columns written. */
 size_t ladder_label(struct buffer *out, const struct ladder_step *step, size_t columns);

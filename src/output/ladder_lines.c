@@ -118,6 +118,18 @@ static void put_between(struct ladder *l, struct buffer *out, const struct layou
     buffer_text(out, signs(l)->line);
 }
 
+static size_t summary_columns(const struct ladder_step *step)
+{
+    return text_columns(step->summary, strlen(step->summary) - 1);
+}
+
+/* Beside the label on the arrow. */
+static bool summary_fits(const struct layout *y, const struct ladder_step *step)
+{
+    const char *end = strchr(step->label, '\n');
+    return step->summary[0] && end && (size_t)(end - step->label) + 1 + summary_columns(step) <= y->arrow - 5;
+}
+
 static void put_arrow(struct ladder *l, struct buffer *out, const struct layout *y, const struct ladder_step *step)
 {
     const struct signs *s = signs(l);
@@ -125,6 +137,11 @@ static void put_arrow(struct ladder *l, struct buffer *out, const struct layout 
     const char *head = step->look == LADDER_MISSING ? s->lost : step->from ? s->left : s->right;
     size_t mark = buffer_used(&l->scratch), room = y->arrow - 5; /* head, a dash and a space at either side */
     size_t wide = ladder_label(&l->scratch, step, room);
+    if (summary_fits(y, step)) {
+        buffer_text(&l->scratch, "  ");
+        buffer_put(&l->scratch, step->summary, strlen(step->summary) - 1);
+        wide += 2 + summary_columns(step);
+    }
     size_t dashes = y->arrow - 1 - wide - 2, before = dashes / 2, after = dashes - before;
     buffer_text(out, s->line);
     begin_mood(l, out, step->mood);
@@ -189,22 +206,29 @@ static void put_line_beside(struct ladder *l, struct buffer *out, const struct l
     buffer_char(out, '\n');
 }
 
-/* The remarks, all on one line as far as they have room. `at_end`: the line that the arrow stands on is not over. */
+/* Lines behind what stands in a text already, dots between; returns how long it is now. */
+static size_t join(const struct ladder *l, char *text, size_t n, const char *lines)
+{
+    const char *dot = l->style.ascii ? " | " : " · ";
+    for (const char *end; (end = strchr(lines, '\n')) && n + 8 + (size_t)(end - lines) < LADDER_REMARK * 3;
+         lines = end + 1) {
+        if (n) {
+            memcpy(text + n, dot, strlen(dot));
+            n += strlen(dot);
+        }
+        memcpy(text + n, lines, (size_t)(end - lines));
+        n += (size_t)(end - lines);
+    }
+    return n;
+}
+
+/* The remarks, all on one line as far as they have room. used: columns of the arrow's line. */
 static void put_remarks(struct ladder *l, struct buffer *out, const struct layout *y, const struct ladder_step *step,
                         size_t used)
 {
-    char all[LADDER_REMARK * 2];
-    size_t n = 0;
-    for (const char *at = step->remark, *end; (end = strchr(at, '\n')) && n + 8 + (size_t)(end - at) < sizeof all;
-         at = end + 1) {
-        const char *dot = l->style.ascii ? " | " : " · ";
-        if (n) {
-            memcpy(all + n, dot, strlen(dot));
-            n += strlen(dot);
-        }
-        memcpy(all + n, at, (size_t)(end - at));
-        n += (size_t)(end - at);
-    }
+    char all[LADDER_REMARK * 3];
+    size_t n = join(l, all, 0, summary_fits(y, step) ? "" : step->summary);
+    n = join(l, all, n, step->remark);
     size_t room = y->remark_columns ? y->remark_columns : y->arrow - 6;
     bool first = true;
     if (y->remark_columns && n)
@@ -232,20 +256,20 @@ static void put_remarks(struct ladder *l, struct buffer *out, const struct layou
 /* The names above the lifelines, each in the middle of its own as far as there is room. */
 static void put_heading(struct ladder *l, struct buffer *out, const struct layout *y)
 {
-    size_t n[2] = { strlen(l->name[0]), strlen(l->name[1]) };
+    size_t n[2] = { strlen(l->ends.name[0]), strlen(l->ends.name[1]) };
     size_t from = n[0] / 2 < y->left ? y->left - n[0] / 2 : 0;
     size_t to = n[1] / 2 < y->right ? y->right - n[1] / 2 : 0, columns = y->remark;
     if (to + n[1] > columns)
         to = columns > n[1] ? columns - n[1] : 0;
     spaces(out, from);
-    buffer_text(out, l->name[0]);
+    buffer_text(out, l->ends.name[0]);
     if (from + n[0] + 2 > to) {
         buffer_char(out, '\n');
         spaces(out, to);
     } else {
         spaces(out, to - from - n[0]);
     }
-    buffer_text(out, l->name[1]);
+    buffer_text(out, l->ends.name[1]);
     buffer_char(out, '\n');
 }
 
