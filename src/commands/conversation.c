@@ -179,31 +179,54 @@ static enum look look(const struct conversation *c, const struct record *r)
     return version == 4 ? look_ipv4(c, rest) : look_ipv6(c, rest);
 }
 
-/* What the first IP header carries; 0: not known. */
-static unsigned carried(const struct record *r)
+/* The UDP ports behind which there may be another packet. */
+static void find_tunnels(struct conversation *c)
 {
-    struct span rest;
-    unsigned version = find_network(r, &rest);
-    const uint8_t *h = version ? span_peek(&rest, version == 4 ? 20 : 40) : NULL;
-    return !h ? 0 : version == 4 ? h[9] : h[6];
+    static const char *const tunnels[] = { "vxlan", "geneve", "gtp", "gre", "mpls", "teredo", "ayiya" };
+    for (unsigned port = 0; port <= UINT16_MAX; port++) {
+        const struct protocol *protocol = registry_lookup(KEY_UDP_PORT, port, port);
+        for (unsigned i = 0; protocol && i < sizeof tunnels / sizeof *tunnels; i++)
+            if (!strcmp(protocol->name, tunnels[i]))
+                c->tunnel_ports[port / 8] |= (uint8_t)(1u << port % 8);
+    }
 }
 
-/* Before anything costly. Until a packet of the conversation was seen, it may lie within a tunnel: only what certainly
- * is TCP of others is refused then. */
+/* So may be any fragment. */
+static bool may_be_tunnel(const struct conversation *c, const uint8_t *ip, unsigned version, struct span datagram)
+{
+    if (datagram.left < 4 || (version == 4 && load_be16(ip + 6) & 0x3fff))
+        return true;
+    unsigned from = load_be16(datagram.at), to = load_be16(datagram.at + 2);
+    return (c->tunnel_ports[from / 8] >> from % 8 | c->tunnel_ports[to / 8] >> to % 8) & 1;
+}
+
+/* Whether a packet that is not the conversation's by its first IP header has to be taken apart all the same. */
+static bool may_matter(const struct conversation *c, const struct record *r)
+{
+    struct span rest;
+    unsigned version = find_network(r, &rest), size = version == 4 ? 20 : 40;
+    const uint8_t *h = version ? span_peek(&rest, size) : NULL;
+    if (!h)
+        return true;
+    size_t head = version == 4 ? (h[0] & 15) * 4u : size;
+    switch (version == 4 ? h[9] : h[6]) {
+    case IP_TCP:
+        return false;
+    case IP_UDP:
+        return c->companions & (COMPANION_DNS | COMPANION_UDP) ||
+               may_be_tunnel(c, h, version, span_part(rest, head, rest.left));
+    case IP_ICMP:
+    case IP_ICMPV6: /* errors end connections that are being opened */
+        return c->companions || c->source.levels & TRACK_STATES;
+    }
+    return true; /* a tunnel, or nothing known */
+}
+
+/* Before anything costly. */
 static bool wanted(void *context, const struct record *r)
 {
     const struct conversation *c = context;
-    if (!c->known)
-        return true;
-    enum look seen = look(c, r);
-    if (seen != LOOK_OTHER)
-        return true;
-    if (!c->exact)
-        return carried(r) != IP_TCP;
-    if (!c->companions && !(c->source.levels & TRACK_STATES))
-        return false;
-    unsigned protocol = carried(r); /* errors tell of the end of a connection */
-    return protocol == IP_ICMP || protocol == IP_ICMPV6 || (c->companions && (protocol == IP_UDP || protocol == 0));
+    return !c->known || look(c, r) != LOOK_OTHER || may_matter(c, r);
 }
 
 /* --- which layer is the conversation's --- */
@@ -277,7 +300,6 @@ static bool learn(struct conversation *c, const struct packet *p, const struct l
     c->protocol = protocol;
     c->stream = layer_note(p, l)->stream;
     c->known = c->found = true;
-    c->exact = look(c, &c->source.record) == LOOK_OURS;
     return true;
 }
 
@@ -454,6 +476,7 @@ int conversation_begin(struct conversation *c, struct error *error)
     c->asked = c->source;
     c->asked.filter = NULL; /* the first reading's */
     c->again = is_readable_again(&c->source);
+    find_tunnels(c);
     c->known = c->choice == CHOOSE_ENDS && c->ends == 2;
     int code = open_source(c, error);
     if (!code && c->again && (c->choice == CHOOSE_FILTER || c->companions))

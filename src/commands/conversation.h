@@ -35,21 +35,21 @@ struct conversation {
     struct conversation_end end[2];
     unsigned ends; /* how many are known; from `known` on both */
     /* at work */
-    struct source asked;       /* as the source was before it was opened */
-    bool known;                /* both ends and the protocol */
-    bool found;                /* a packet of it was read */
-    bool exact;                /* its packets can be told by the look alone */
-    bool again;                /* the captures can be read more than once */
-    bool over;                 /* both ends are closed */
-    bool server_first;         /* end[0] is the server's */
-    uint32_t skip;             /* so many earlier conversations on the same ports are passed over */
-    uint32_t turns;            /* how many were met, the one that is read included */
-    uint32_t turn;             /* the number of the last one of these */
-    uint32_t more;             /* how many came afterwards on the same ports */
-    uint32_t later;            /* the number of the last one of those */
-    uint64_t taken;            /* packets returned */
-    int64_t since;             /* companions are wanted from then on */
-    const struct layer *layer; /* of source.packet, the conversation's TCP or UDP layer; NULL: a companion */
+    struct source asked;        /* as the source was before it was opened */
+    bool known;                 /* both ends and the protocol */
+    bool found;                 /* a packet of it was read */
+    bool again;                 /* the captures can be read more than once */
+    bool over;                  /* both ends are closed */
+    bool server_first;          /* end[0] is the server's */
+    uint32_t skip;              /* so many earlier conversations on the same ports are passed over */
+    uint32_t turns;             /* how many were met, the one that is read included */
+    uint32_t turn;              /* the number of the last one of these */
+    uint32_t more;              /* how many came afterwards on the same ports */
+    uint32_t later;             /* the number of the last one of those */
+    uint8_t tunnel_ports[8192]; /* a bit a UDP port */
+    uint64_t taken;             /* packets returned */
+    int64_t since;              /* companions are wanted from then on */
+    const struct layer *layer;  /* of source.packet, the conversation's TCP or UDP layer; NULL: a companion */
     unsigned long long most;
 };
 
