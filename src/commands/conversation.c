@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 enum {
+    LINK_ETHERNET = 1,
     IP_ICMP = 1,
     IP_TCP = 6,
     IP_UDP = 17,
@@ -100,7 +101,7 @@ static unsigned find_network(const struct record *r, struct span *rest)
     const uint8_t *at;
     unsigned type;
     switch (r->link_type) {
-    case 1: /* Ethernet */
+    case LINK_ETHERNET:
         if (!(at = span_pull(&s, 14)))
             return 0;
         type = load_be16(at + 12);
@@ -200,33 +201,59 @@ static bool may_be_tunnel(const struct conversation *c, const uint8_t *ip, unsig
     return (c->tunnel_ports[from / 8] >> from % 8 | c->tunnel_ports[to / 8] >> to % 8) & 1;
 }
 
-/* Whether a packet that is not the conversation's by its first IP header has to be taken apart all the same. */
+/* Whether a packet that is not the conversation's by its first IP header has to be taken apart all the same. Once both
+ * directions were seen without a tunnel, none is looked into: that would be the same packets again. */
 static bool may_matter(const struct conversation *c, const struct record *r)
 {
     struct span rest;
     unsigned version = find_network(r, &rest), size = version == 4 ? 20 : 40;
     const uint8_t *h = version ? span_peek(&rest, size) : NULL;
+    bool tunnels = c->plain != 3;
     if (!h)
-        return true;
+        return tunnels || c->companions;
     size_t head = version == 4 ? (h[0] & 15) * 4u : size;
     switch (version == 4 ? h[9] : h[6]) {
     case IP_TCP:
         return false;
     case IP_UDP:
         return c->companions & (COMPANION_DNS | COMPANION_UDP) ||
-               may_be_tunnel(c, h, version, span_part(rest, head, rest.left));
+               (tunnels && may_be_tunnel(c, h, version, span_part(rest, head, rest.left)));
     case IP_ICMP:
     case IP_ICMPV6: /* errors end connections that are being opened */
         return c->companions || c->source.levels & TRACK_STATES;
     }
-    return true; /* a tunnel, or nothing known */
+    return tunnels;
 }
 
-/* Before anything costly. */
+/* Before anything costly. Most packets are refused by a few loads: Ethernet, IPv4, other addresses, TCP. */
 static bool wanted(void *context, const struct record *r)
 {
     const struct conversation *c = context;
-    return !c->known || look(c, r) != LOOK_OTHER || may_matter(c, r);
+    if (!c->known)
+        return true;
+    const uint8_t *h = r->link_type == LINK_ETHERNET ? span_peek(&r->bytes, 14 + 20) : NULL;
+    if (h && h[12] == 0x08 && !h[13] && h[14 + 9] == IP_TCP) {
+        uint64_t pair;
+        memcpy(&pair, h + 14 + 12, sizeof pair);
+        if (pair != c->pair[0] && pair != c->pair[1])
+            return false;
+    }
+    return look(c, r) != LOOK_OTHER || may_matter(c, r);
+}
+
+/* Both ends and the protocol are known: what packets are held against. */
+static void set_known(struct conversation *c)
+{
+    c->known = true;
+    c->ends = 2;
+    for (unsigned i = 0; i < 2; i++) { /* IPv6 addresses leave pairs that no IPv4 header has: both 0 */
+        uint8_t *pair = (uint8_t *)&c->pair[i];
+        memset(pair, 0, sizeof c->pair[i]);
+        if (c->end[0].size != 4)
+            continue;
+        memcpy(pair, c->end[i].address, 4);
+        memcpy(pair + 4, c->end[!i].address, 4);
+    }
 }
 
 /* --- which layer is the conversation's --- */
@@ -296,10 +323,10 @@ static bool learn(struct conversation *c, const struct packet *p, const struct l
 {
     if (!layer_ends(p, l, c->end))
         return false;
-    c->ends = 2;
     c->protocol = protocol;
     c->stream = layer_note(p, l)->stream;
-    c->known = c->found = true;
+    c->found = true;
+    set_known(c);
     return true;
 }
 
@@ -363,6 +390,14 @@ static bool is_companion(const struct conversation *c, const struct packet *p)
 
 /* --- reading --- */
 
+/* Remembers that this direction's packets come without a tunnel. */
+static void note_plain(struct conversation *c, const struct packet *p, const struct layer *l)
+{
+    struct conversation_end end[2];
+    if (c->plain != 3 && look(c, &c->source.record) == LOOK_OURS && layer_ends(p, l, end))
+        c->plain |= same_end(&end[0], &c->end[0]) ? 1 : 2;
+}
+
 /* Whether the packet that the source found is one to return; then `layer` is set. */
 static bool take(struct conversation *c)
 {
@@ -379,6 +414,7 @@ static bool take(struct conversation *c)
             continue;
         if (note->stream == c->stream) {
             c->layer = l;
+            note_plain(c, p, l);
             c->over = note->have >> NOTE_STATES & 1 &&
                       (note->state[0] == TCP_CLOSED || note->state[0] == TCP_TIME_WAIT) &&
                       (note->state[1] == TCP_CLOSED || note->state[1] == TCP_TIME_WAIT);
@@ -477,7 +513,8 @@ int conversation_begin(struct conversation *c, struct error *error)
     c->asked.filter = NULL; /* the first reading's */
     c->again = is_readable_again(&c->source);
     find_tunnels(c);
-    c->known = c->choice == CHOOSE_ENDS && c->ends == 2;
+    if (c->choice == CHOOSE_ENDS && c->ends == 2)
+        set_known(c);
     int code = open_source(c, error);
     if (!code && c->again && (c->choice == CHOOSE_FILTER || c->companions))
         code = find_ends(c, error);

@@ -46,6 +46,8 @@ struct conversation {
     uint32_t turn;              /* the number of the last one of these */
     uint32_t more;              /* how many came afterwards on the same ports */
     uint32_t later;             /* the number of the last one of those */
+    uint8_t plain;              /* bit 0, 1: packets from end[0], end[1] were seen that lie in no tunnel */
+    uint64_t pair[2];           /* of IPv4 addresses as they stand in a header, either way */
     uint8_t tunnel_ports[8192]; /* a bit a UDP port */
     uint64_t taken;             /* packets returned */
     int64_t since;              /* companions are wanted from then on */
