@@ -80,6 +80,7 @@ int conversation_operands(struct conversation *c, int argc, char **argv)
         c->choice = CHOOSE_STREAM;
     } else if (argc <= 2 && parse_end(argv[0], &c->end[0]) && (argc == 1 || parse_end(argv[1], &c->end[1]))) {
         c->choice = CHOOSE_ENDS;
+        c->named = true;
         c->protocol = 0;
         c->ends = (unsigned)argc;
         if (argc == 2 && c->end[0].size != c->end[1].size)
@@ -582,7 +583,7 @@ void conversation_ends(const struct conversation *c, struct ends *ends)
 
 void conversation_more(const struct conversation *c)
 {
-    if (!c->more)
+    if (!c->more || !c->named)
         return;
     char name[2][64];
     for (unsigned i = 0; i < 2; i++)

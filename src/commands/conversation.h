@@ -34,6 +34,7 @@ struct conversation {
     uint32_t stream;  /* its number; once known, as the tracker counts, which passes over what is refused */
     struct conversation_end end[2];
     unsigned ends; /* how many are known; from `known` on both */
+    bool named;    /* by its ends */
     /* at work */
     struct source asked;        /* as the source was before it was opened */
     bool known;                 /* both ends and the protocol */
@@ -70,5 +71,6 @@ void conversation_close(struct conversation *conversation);
 int conversation_with(struct conversation *conversation, const char *words);
 /* Both ends, the client first, where they were found before the reading; else nothing is done. */
 void conversation_ends(const struct conversation *conversation, struct ends *ends);
-/* Says on standard error that there were more conversations on the same ports, if there were. */
+/* Says on standard error that there were more conversations on the same ports, if it was named by its
+ * ends and there were. */
 void conversation_more(const struct conversation *conversation);

@@ -17,8 +17,10 @@ enum {
     SCRATCH_BYTES = 1024,
     QUOTE_LEAST = 4, /* characters of text that a payload begins with, for it to be quoted */
     QUOTE_MOST = 60, /* of which so many are */
-    PAUSE_NS = 1000000000,
 };
+
+/* Silence that is worth a line. */
+static const int64_t pause_ns = INT64_C(3000000000);
 
 #define BIT(which) (UINT64_C(1) << (which))
 #define AGAIN      (BIT(NOTE_RETRANSMISSION) | BIT(NOTE_FAST_RETRANSMISSION) | BIT(NOTE_SPURIOUS_RETRANSMISSION))
@@ -182,7 +184,7 @@ static void draw(struct ladder *l, struct buffer *out, struct ladder_step *step)
 static void draw_pause(struct ladder *l, struct buffer *out, const struct ladder_step *next)
 {
     int64_t wait = next->time - l->last;
-    if (!l->timed || !next->timed || wait < PAUSE_NS)
+    if (!l->timed || !next->timed || wait < pause_ns)
         return;
     struct ladder_step step = { .time = l->last, .look = LADDER_PAUSE, .timed = true };
     size_t mark = begin_part(l, 0);
@@ -239,7 +241,7 @@ static void keep(struct ladder *l, struct buffer *out, const struct ladder_step 
 static void pass_on(struct ladder *l, struct buffer *out, struct ladder_step *step)
 {
     bool running = l->kept && l->steps[0].foldable;
-    if (step->timed && l->timed && step->time - l->last >= PAUSE_NS) {
+    if (step->timed && l->timed && step->time - l->last >= pause_ns) {
         ladder_settle(l, out);
         draw_pause(l, out, step);
         running = false;

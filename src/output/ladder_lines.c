@@ -100,9 +100,11 @@ static void put_time(struct ladder *l, struct buffer *out, const struct ladder_s
 static void put_state(struct ladder *l, struct buffer *out, const struct ladder_step *step, unsigned end)
 {
     const char *name = step->entered >> end & 1 ? tcp_state_name(step->state[end]) : "";
-    sgr_begin(out, &l->style, SGR_BOLD);
-    buffer_text(out, name);
-    sgr_end(out, &l->style);
+    if (*name) {
+        sgr_begin(out, &l->style, SGR_BOLD);
+        buffer_text(out, name);
+        sgr_end(out, &l->style);
+    }
     if (end == 0)
         spaces(out, STATE_COLUMNS + 1 - strlen(name));
 }
