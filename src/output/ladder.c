@@ -186,34 +186,49 @@ static void draw_pause(struct ladder *l, struct buffer *out, const struct ladder
     int64_t wait = next->time - l->last;
     if (!l->timed || !next->timed || wait < pause_ns)
         return;
-    struct ladder_step step = { .time = l->last, .look = LADDER_PAUSE, .timed = true };
+    struct ladder_step step = { .time = l->last, .look = LADDER_PAUSE, .timed = true, .facts.lasted = wait };
     size_t mark = begin_part(l, 0);
     ladder_wait(&l->scratch, wait, l->style.ascii);
     add_line(l, mark, step.label, sizeof step.label);
     draw(l, out, &step);
 }
 
+static void label_transfer(struct ladder *l, struct ladder_step *step)
+{
+    const struct ladder_facts *f = &step->facts;
+    size_t mark = begin_part(l, 0);
+    unsigned long many = (unsigned long)f->segments;
+    buffer_format(&l->scratch,
+                  l->ends.tcp ? ngettext("%llu segment, ", "%llu segments, ", many)
+                              : ngettext("%llu datagram, ", "%llu datagrams, ", many),
+                  (unsigned long long)f->segments);
+    ladder_bytes(&l->scratch, f->bytes);
+    if (step->timed) {
+        buffer_text(&l->scratch, ", ");
+        ladder_wait(&l->scratch, f->lasted, l->style.ascii);
+    }
+    add_line(l, mark, step->label, sizeof step->label);
+    if (!f->acks)
+        return;
+    mark = begin_part(l, 1);
+    buffer_format(&l->scratch, ngettext("(%llu ACK back)", "(%llu ACKs back)", (unsigned long)f->acks),
+                  (unsigned long long)f->acks);
+    add_line(l, mark, step->label, sizeof step->label);
+}
+
+/* States do not change within. */
 static void draw_transfer(struct ladder *l, struct buffer *out)
 {
     struct ladder_step *step = &l->steps[0];
     step->look = LADDER_TRANSFER;
     step->label[0] = 0;
-    size_t mark = begin_part(l, 0);
-    buffer_format(&l->scratch, ngettext("%llu segment, ", "%llu segments, ", (unsigned long)l->transfer_segments),
-                  (unsigned long long)l->transfer_segments);
-    ladder_bytes(&l->scratch, l->transfer_bytes);
-    if (step->timed) {
-        buffer_text(&l->scratch, ", ");
-        ladder_wait(&l->scratch, l->transfer_end - step->time, l->style.ascii);
-    }
-    add_line(l, mark, step->label, sizeof step->label);
-    if (l->transfer_acks) {
-        mark = begin_part(l, 1);
-        buffer_format(&l->scratch, ngettext("(%llu ACK back)", "(%llu ACKs back)", (unsigned long)l->transfer_acks),
-                      (unsigned long long)l->transfer_acks);
-        add_line(l, mark, step->label, sizeof step->label);
-    }
-    for (unsigned i = 1; i < l->kept; i++) /* states do not change within */
+    step->facts.segments = l->transfer_segments;
+    step->facts.bytes = l->transfer_bytes;
+    step->facts.acks = l->transfer_acks;
+    step->facts.lasted = l->transfer_end - step->time;
+    step->facts.next = l->transfer_next;
+    label_transfer(l, step);
+    for (unsigned i = 1; i < l->kept; i++)
         if (l->steps[i].remark[0] && !step->remark[0])
             memcpy(step->remark, l->steps[i].remark, sizeof step->remark);
     draw(l, out, step);
@@ -264,6 +279,7 @@ static void pass_on(struct ladder *l, struct buffer *out, struct ladder_step *st
         l->transfer_segments++;
         l->transfer_bytes += step->data;
         l->transfer_end = step->time;
+        l->transfer_next = step->facts.next;
         l->transferring |= l->transfer_segments >= LADDER_FOLD;
     } else {
         l->transfer_acks++;
@@ -307,6 +323,10 @@ static void put_sack(struct ladder *l, struct ladder_step *step, const struct op
 {
     for (size_t i = 2; i + 8 <= option->bytes.left; i += 8) {
         size_t mark = begin_part(l, 1);
+        if (i == 2) {
+            step->facts.sack[0] = load_be32(option->bytes.at + i) - base;
+            step->facts.sack[1] = load_be32(option->bytes.at + i + 4) - base;
+        }
         buffer_text(&l->scratch, i == 2 ? "SACK " : "");
         buffer_decimal(&l->scratch, load_be32(option->bytes.at + i) - base);
         buffer_char(&l->scratch, '-');
@@ -315,26 +335,36 @@ static void put_sack(struct ladder *l, struct ladder_step *step, const struct op
     }
 }
 
+static void put_syn_option(struct ladder *l, struct ladder_step *step, const struct option *option)
+{
+    const uint8_t *at = option->bytes.at;
+    if (option->tlv->kind == OPTION_MSS && option->bytes.left == 4) {
+        step->facts.mss = load_be16(at + 2);
+        put_number(l, step, 3, "mss", step->facts.mss);
+    } else if (option->tlv->kind == OPTION_SCALE && option->bytes.left == 3) {
+        step->facts.scale = at[2] < SCALE_MOST ? at[2] : SCALE_MOST; /* RFC 7323, 2.3 */
+        put_number(l, step, 5, "wscale", at[2]);
+    } else if (option->tlv->kind == OPTION_SACK_PERMITTED) {
+        step->facts.sack_permitted = true;
+        put_part(l, step, 6, "sack");
+    } else if (option->tlv->kind == OPTION_TIMESTAMPS) {
+        put_part(l, step, 7, "ts");
+    }
+}
+
 /* A SYN's options, any segment's SACK blocks; base: what relative acknowledgements count from. */
 static void put_options(struct ladder *l, struct ladder_step *step, struct span run, const struct layer *layer,
-                        bool syn, uint32_t base)
+                        uint32_t base)
 {
     const struct tlv_set *set = tcp_options(layer->protocol);
     struct option option;
     while (set && tlv_next(set, &run, &option)) {
         if (option.broken)
             continue;
-        const uint8_t *at = option.bytes.at;
         if (option.tlv->kind == OPTION_SACK)
             put_sack(l, step, &option, base);
-        else if (syn && option.tlv->kind == OPTION_MSS && option.bytes.left == 4)
-            put_number(l, step, 3, "mss", load_be16(at + 2));
-        else if (syn && option.tlv->kind == OPTION_SCALE && option.bytes.left == 3)
-            put_number(l, step, 5, "wscale", at[2]);
-        else if (syn && option.tlv->kind == OPTION_SACK_PERMITTED)
-            put_part(l, step, 6, "sack");
-        else if (syn && option.tlv->kind == OPTION_TIMESTAMPS)
-            put_part(l, step, 7, "ts");
+        else if (step->facts.flags & TCP_SYN)
+            put_syn_option(l, step, &option);
     }
 }
 
@@ -423,8 +453,9 @@ static void put_payload(struct ladder *l, struct ladder_step *step, const struct
 }
 
 /* The third segment of the handshake, and a TIME_WAIT that begins. */
-static void put_times(struct ladder *l, struct ladder_step *step, unsigned flags)
+static void put_times(struct ladder *l, struct ladder_step *step)
 {
+    unsigned flags = step->facts.flags;
     if (!step->timed)
         return;
     size_t mark = buffer_used(&l->scratch);
@@ -433,8 +464,9 @@ static void put_times(struct ladder *l, struct ladder_step *step, unsigned flags
         l->syn_seen = true;
     } else if (l->syn_seen && !l->shaken && step->from == 0 && step->state[0] == TCP_ESTABLISHED) {
         l->shaken = true;
+        step->facts.handshake = step->time - l->syn_time;
         buffer_text(&l->scratch, _("handshake "));
-        ladder_wait(&l->scratch, step->time - l->syn_time, l->style.ascii);
+        ladder_wait(&l->scratch, step->facts.handshake, l->style.ascii);
         add_line(l, mark, step->remark, sizeof step->remark);
     }
     for (unsigned i = 0; i < 2; i++) {
@@ -448,13 +480,15 @@ static void put_times(struct ladder *l, struct ladder_step *step, unsigned flags
 }
 
 /* Segments before this one that the capture has not. */
-static void draw_missing(struct ladder *l, struct buffer *out, const struct ladder_step *after, const struct note *note)
+static void draw_missing(struct ladder *l, struct buffer *out, const struct ladder_step *after)
 {
-    uint32_t next = l->next[after->from], missing = note->seq - next;
-    if (!(note->have & BIT(NOTE_LOST_SEGMENT)) || !l->next_known[after->from] || !missing || missing > INT32_MAX)
+    uint32_t next = l->next[after->from], missing = after->facts.seq - next;
+    if (!(after->facts.notes & BIT(NOTE_LOST_SEGMENT)) || !l->next_known[after->from] || !missing ||
+        missing > INT32_MAX)
         return;
     struct ladder_step step = { .time = after->time, .from = after->from, .look = LADDER_MISSING };
     step.mood = LADDER_WRONG;
+    step.facts = (struct ladder_facts){ .bytes = missing, .seq = next, .next = after->facts.seq };
     size_t mark = begin_part(l, 0);
     ladder_bytes(&l->scratch, missing);
     buffer_text(&l->scratch, _(" not captured"));
@@ -472,8 +506,9 @@ static void put_states(struct ladder_step *step, const struct note *note)
 }
 
 /* The states before the first packet. What the answer tells of the server is filled in by it. */
-static void begin(struct ladder *l, struct buffer *out, const struct ladder_step *first, unsigned flags)
+static void begin(struct ladder *l, struct buffer *out, const struct ladder_step *first)
 {
+    unsigned flags = first->facts.flags;
     struct ladder_step step = { .look = LADDER_BEGIN, .state = { TCP_CLOSED } };
     if ((flags & (TCP_SYN | TCP_ACK)) != TCP_SYN || first->from || !first->state[0])
         return;
@@ -492,61 +527,101 @@ static void answer_begin(struct ladder *l, unsigned flags)
         l->steps[i].state[1] = TCP_UNKNOWN;
 }
 
+static void read_facts(struct ladder_facts *f, struct span header, const struct note *note)
+{
+    const uint8_t *h = header.at;
+    f->notes = note->have;
+    f->flags = h[13];
+    f->raw_seq = load_be32(h + 4);
+    f->seq = note->have & BIT(NOTE_SEQ) ? note->seq : f->raw_seq;
+    f->next = note->have & BIT(NOTE_SEQ) ? note->next_seq : f->raw_seq;
+    f->ack = note->have & BIT(NOTE_ACK) ? note->ack : load_be32(h + 8);
+    f->window = note->have & BIT(NOTE_WINDOW) ? note->window : load_be16(h + 14);
+    f->again = note->have & BIT(NOTE_AGAIN) ? note->again : -1;
+    f->duplicates = note->have & BIT(NOTE_DUPLICATE_ACK) ? note->duplicate_ack_num : 0;
+    f->scale = LADDER_NO_SCALE;
+}
+
+static void put_label(struct ladder *l, struct ladder_step *step)
+{
+    const struct ladder_facts *f = &step->facts;
+    put_flags(l, step, f->flags);
+    put_number(l, step, step->data || f->flags & (TCP_SYN | TCP_FIN) ? 2 : 5, "seq", f->seq);
+    if (f->flags & TCP_ACK)
+        put_number(l, step, step->data ? 3 : 1, "ack", f->ack);
+    if (step->data)
+        put_number(l, step, 1, "len", step->data);
+    if (f->notes & AGAIN)
+        put_part(l, step, 1, _("(again)"));
+    if (!(f->flags & TCP_RST))
+        put_number(l, step, f->notes & BIT(NOTE_ZERO_WINDOW) ? 1 : 4, "win", f->window);
+}
+
+/* What an end begins to say is quoted. */
+static void speak(struct ladder *l, struct ladder_step *step, const struct packet *p, const struct layer *layer)
+{
+    if (!step->data)
+        return;
+    if (!(step->facts.notes & AGAIN) && (!l->spoken || l->speaker != step->from))
+        put_payload(l, step, p, layer);
+    l->speaker = step->from;
+    l->spoken = true;
+}
+
+static bool is_foldable(const struct ladder *l, const struct ladder_step *step)
+{
+    unsigned flags = step->facts.flags;
+    for (unsigned i = 0; i < 2; i++)
+        if (step->state[i] && step->state[i] != l->state[i])
+            return false;
+    return l->fold && !(step->facts.notes & worth_telling) && !(flags & ~(unsigned)(TCP_ACK | TCP_PSH)) &&
+           flags & TCP_ACK;
+}
+
+/* Remembers how far its sender has come. */
+static void advance(struct ladder *l, const struct ladder_step *step)
+{
+    const struct ladder_facts *f = &step->facts;
+    uint32_t *next = &l->next[step->from];
+    if (!(f->notes & BIT(NOTE_SEQ)) || (l->next_known[step->from] && seq_diff(f->next, *next) <= 0))
+        return;
+    *next = f->next;
+    l->next_known[step->from] = true;
+}
+
 static void take_segment(struct ladder *l, struct buffer *out, const struct packet *p, const struct layer *layer,
                          struct ladder_step *step)
 {
     static const struct note nothing;
     struct span h = layer_header(p, layer);
     const struct note *note = layer_note(p, layer) ? layer_note(p, layer) : &nothing;
+    bool first = !l->heard;
     if (h.left < TCP_HEADER)
         return;
-    unsigned flags = h.at[13];
-    uint32_t raw_ack = load_be32(h.at + 8), ack = note->have & BIT(NOTE_ACK) ? note->ack : raw_ack;
-    uint32_t window = note->have & BIT(NOTE_WINDOW) ? note->window : load_be16(h.at + 14);
-    bool syn = flags & TCP_SYN, first = !l->heard;
+    read_facts(&step->facts, h, note);
     step->data = layer_payload_length(layer);
     put_states(step, note);
-    put_flags(l, step, flags);
-    put_number(l, step, step->data || flags & (TCP_SYN | TCP_FIN) ? 2 : 5, "seq",
-               note->have & BIT(NOTE_SEQ) ? note->seq : load_be32(h.at + 4));
-    if (flags & TCP_ACK)
-        put_number(l, step, step->data ? 3 : 1, "ack", ack);
-    if (step->data)
-        put_number(l, step, 1, "len", step->data);
-    if (note->have & AGAIN)
-        put_part(l, step, 1, _("(again)"));
-    if (!(flags & TCP_RST))
-        put_number(l, step, note->have & BIT(NOTE_ZERO_WINDOW) ? 1 : 4, "win", window);
-    put_options(l, step, span_part(h, TCP_HEADER, h.left), layer, syn, raw_ack - ack);
-    if (flags & TCP_RST)
+    put_label(l, step);
+    put_options(l, step, span_part(h, TCP_HEADER, h.left), layer, load_be32(h.at + 8) - step->facts.ack);
+    if (step->facts.flags & TCP_RST)
         raise(step, LADDER_WRONG);
     put_remarks(l, step, note);
-    put_times(l, step, flags);
-    if (step->data && !(note->have & AGAIN) && (!l->spoken || l->speaker != step->from))
-        put_payload(l, step, p, layer);
-    if (step->data) {
-        l->speaker = step->from;
-        l->spoken = true;
-    }
-    draw_missing(l, out, step, note);
-    if (note->have & BIT(NOTE_SEQ) &&
-        (!l->next_known[step->from] || seq_diff(note->next_seq, l->next[step->from]) > 0)) {
-        l->next[step->from] = note->next_seq;
-        l->next_known[step->from] = true;
-    }
-    bool changes =
-        (step->state[0] && step->state[0] != l->state[0]) || (step->state[1] && step->state[1] != l->state[1]);
-    step->foldable = l->fold && !(note->have & worth_telling) && !changes &&
-                     !(flags & ~(unsigned)(TCP_ACK | TCP_PSH)) && flags & TCP_ACK;
+    put_times(l, step);
+    speak(l, step, p, layer);
+    draw_missing(l, out, step);
+    advance(l, step);
+    step->foldable = is_foldable(l, step);
     if (l->kept && l->steps[0].look == LADDER_BEGIN && step->from == 1)
-        answer_begin(l, flags);
+        answer_begin(l, step->facts.flags);
     l->heading = l->heard = true;
     if (first)
-        begin(l, out, step, flags);
-    if (!first || !l->kept)
+        begin(l, out, step);
+    if (!first || !l->kept) {
         pass_on(l, out, step);
-    else
-        l->last = step->time, l->timed = step->timed;
+    } else {
+        l->last = step->time;
+        l->timed = step->timed;
+    }
 }
 
 /* --- anything else --- */
@@ -565,10 +640,12 @@ static void take_other(struct ladder *l, struct buffer *out, const struct packet
     else
         buffer_text(&l->scratch, _(subject->protocol->title));
     add_line(l, mark, step->summary, sizeof step->summary);
-    if (layer && layer == subject) {
+    if (layer) {
         step->data = layer_payload_length(layer);
-        put_payload(l, step, p, layer);
+        step->foldable = l->fold && layer == subject && step->data;
     }
+    if (layer && layer == subject)
+        speak(l, step, p, layer);
     l->heading = true;
     pass_on(l, out, step);
 }

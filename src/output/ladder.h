@@ -19,6 +19,7 @@ enum {
     LADDER_REMARK = 256,       /* bytes of remarks on it */
     LADDER_KEPT = 16,          /* steps that may still be folded */
     LADDER_FOLD = 3,           /* segments with data that are a transfer */
+    LADDER_NO_SCALE = 255,
 };
 
 enum ladder_look {
@@ -31,6 +32,27 @@ enum ladder_look {
 
 enum ladder_mood { LADDER_QUIET, LADDER_NOTABLE, LADDER_WRONG };
 
+/* A step in numbers, for those who tell it otherwise. Of TCP segments only; relative numbers as far as known. */
+struct ladder_facts {
+    uint64_t notes;     /* what the analysis noted: 1 << enum note_bit */
+    int64_t again;      /* with NOTE_AGAIN: nanoseconds since it was sent first; negative: not known */
+    int64_t handshake;  /* nanoseconds from the SYN to this segment, which ends the handshake; 0: it does not */
+    int64_t lasted;     /* of a transfer or a pause, nanoseconds */
+    uint64_t bytes;     /* of a transfer, or missing */
+    uint64_t segments;  /* of a transfer, with data */
+    uint64_t acks;      /* of a transfer: what came back meanwhile */
+    uint32_t seq, next; /* the first number, one beyond the last one */
+    uint32_t raw_seq;   /* as on the wire */
+    uint32_t ack;
+    uint32_t window;     /* scaled */
+    uint32_t duplicates; /* the number of this duplicate ACK */
+    uint32_t sack[2];    /* the first SACK block; equal: none */
+    uint16_t mss;        /* a SYN's; 0: none */
+    uint8_t flags;       /* as in the header's byte 13 */
+    uint8_t scale;       /* a SYN's window scale; LADDER_NO_SCALE: none */
+    bool sack_permitted;
+};
+
 struct ladder_step {
     int64_t time;     /* nanoseconds since the first packet of the ladder */
     uint64_t number;  /* of the packet; 0: none */
@@ -41,6 +63,7 @@ struct ladder_step {
     uint8_t state[2]; /* enum tcp_state, left and right */
     uint32_t data;    /* bytes of payload on the wire */
     bool timed, foldable;
+    struct ladder_facts facts;
     /* Parts, each with the digit of its rank in front and a newline behind: where there is no room for all of them,
      * those of the highest rank are left out first. */
     char label[LADDER_LABEL];
@@ -71,6 +94,7 @@ struct ladder {
     bool transferring;
     uint64_t transfer_bytes, transfer_segments, transfer_acks;
     int64_t transfer_end;
+    uint32_t transfer_next;
     struct buffer scratch; /* owned */
 };
 

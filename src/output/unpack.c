@@ -60,8 +60,8 @@ static void spoil(struct unpack *u, const char *sentence)
     u->sink->say(u->context, sentence);
 }
 
-/* What "deflate" means is zlib's format (RFC 9110, 8.4.1.2); some send the bare one, whose first byte is never like that
- * of zlib's (RFC 1950, 2.2) unless somebody filled padding bits. */
+/* What "deflate" means is zlib's format (RFC 9110, 8.4.1.2); some send the bare one, whose first byte is never like
+ * that of zlib's (RFC 1950, 2.2) unless somebody filled padding bits. */
 static int window_bits(const struct unpack *u, const struct span *bytes)
 {
     if (u->coding == CODING_GZIP)
