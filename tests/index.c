@@ -290,6 +290,7 @@ static uint64_t told(struct retold *r, const struct packet *p)
 static void fill(struct packet *p, const struct record *record, uint64_t number)
 {
     packet_reset(p, record->bytes);
+    p->streams = true;
     p->number = number;
     p->time = record->time;
     p->timed = record->timed;
@@ -322,15 +323,18 @@ static void retell(const char *path)
         ;
     uint64_t n = index_count(x) < MOST ? index_count(x) : MOST;
     cr_assert_eq(buffer_open(&r.out, -1, 1 << 16), 0);
-    cr_assert_eq(tracker_open(&tracker, TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_STATES | TRACK_ANALYSIS, &error), 0);
+    cr_assert_eq(tracker_open(&tracker,
+                              TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_STATES | TRACK_ANALYSIS | TRACK_MESSAGES, &error),
+                 0);
     cr_assert_eq(journal_open(&journal, spool_make_file(), spool_make_file(), remarks_notes, &error), 0);
     cr_assert_eq(index_reader_open(&reader, x, BLOCK, &error), 0);
     for (uint64_t i = 1; i <= n; i++) {
         cr_assert_eq(index_reader_get(reader, i, &record, &error), 1);
         fill(&p, &record, i);
+        struct journal_plain plain = journal_plain(&p);
         tracker_take(&tracker, &p);
         tales[i - 1] = told(&r, &p);
-        cr_assert_eq(journal_add(journal, &p, &error), 0, "%s", error.text);
+        cr_assert_eq(journal_add(journal, &p, plain, &error), 0, "%s", error.text);
         if (dice(10))
             continue;
         uint64_t earlier = dice((uint32_t)i) + 1; /* while it is being written */

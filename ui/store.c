@@ -11,6 +11,8 @@
 
 enum { SLICE = 256, TRACK_FIRST = 1024, PASS_BLOCK = 1 << 20 };
 
+enum { LEVELS = TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_ANALYSIS | TRACK_STATES | TRACK_MESSAGES };
+
 struct store {
     char *name;
     int fd;               /* of a file that is read in place; -1: the spool's */
@@ -83,7 +85,7 @@ static int open_rest(struct store *s, struct error *error)
 {
     int code = index_reader_open(&s->reader, s->index, PASS_BLOCK, error);
     if (!code)
-        code = tracker_open(&s->tracker, TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_ANALYSIS | TRACK_STATES, error);
+        code = tracker_open(&s->tracker, LEVELS, error);
     if (code)
         return code;
     s->tracker_open = true;
@@ -150,6 +152,7 @@ void store_close(struct store *s)
 static void fill(struct packet *p, const struct record *record, uint64_t number, int64_t first, int64_t before)
 {
     packet_reset(p, record->bytes);
+    p->streams = true;
     p->number = number;
     p->time = record->time;
     p->timed = record->timed;
@@ -175,8 +178,9 @@ static bool track(struct store *s, unsigned packets)
         s->timed |= record.timed;
         s->last_time = record.timed ? record.time : s->last_time;
         dissect(&s->packet);
+        struct journal_plain plain = journal_plain(&s->packet);
         tracker_take(&s->tracker, &s->packet);
-        s->journal_failed = journal_add(s->journal, &s->packet, &s->trouble) < 0;
+        s->journal_failed = journal_add(s->journal, &s->packet, plain, &s->trouble) < 0;
     }
     return !packets && !s->journal_failed;
 }

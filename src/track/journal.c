@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { A_MESSAGE = 255, HAS_LAYERS = 8, HAS_BUFFERS = 16, LAYER_ROOM = 32, MESSAGE_PART = 2048 };
+enum { WHOLE_UP_TO = 256 << 20 };
 enum { HELD = 256 << 10, WORDS_HELD = 4096, FILL_AT_ONCE = 64 << 10, OFFSETS_AT_FIRST = 1024, MOST_BYTES = 1 << 24 };
 
 enum kind {
@@ -285,31 +287,85 @@ static const struct layer *buffer_layer(const struct packet *p, unsigned buffer)
     return NULL;
 }
 
+/* Whether a buffer holds a message of a stream, not a datagram that was put together from fragments. */
+static bool is_message(const struct packet *p, unsigned buffer)
+{
+    const struct layer *l = buffer_layer(p, buffer);
+    return l && l->protocol->frame;
+}
+
+/* As many bytes of a buffer as are kept: all, until the file is large. */
+static size_t kept_bytes(const struct journal *j, const struct packet *p, unsigned buffer)
+{
+    size_t n = p->buffers[buffer].left;
+    bool whole = !is_message(p, buffer) || j->written < WHOLE_UP_TO;
+    return whole || n < MESSAGE_PART ? n : MESSAGE_PART;
+}
+
+/* Of each buffer but the packet's own: the protocol of the datagram that it is, or 255 for a message, the network that
+ * it travels in, its bytes. */
 static void put_buffers(struct journal *j, const struct packet *p)
 {
     for (unsigned i = 1; i < p->buffer_count; i++) {
         const struct layer *l = buffer_layer(p, i);
         const struct network *network = l ? layer_network(p, l) : NULL;
         uint8_t head[24], *to = head;
-        *to++ = network ? network->protocol : 0;
+        size_t n = kept_bytes(j, p, i);
+        *to++ = is_message(p, i) ? A_MESSAGE : network ? network->protocol : 0;
         *to++ = l ? l->network : 0;
-        to = put_number(to, p->buffers[i].left);
+        to = put_number(to, n);
         buffer_put(&j->held, head, (size_t)(to - head));
-        buffer_put(&j->held, p->buffers[i].at, p->buffers[i].left);
+        buffer_put(&j->held, p->buffers[i].at, n);
     }
 }
 
-/* A byte: how many notes, and how many buffers; the buffers; of each note its layer and what it says. */
-static void put_details(struct journal *j, const struct packet *p)
+static unsigned protocol_number(const struct protocol *protocol)
 {
-    uint8_t *to = (uint8_t *)buffer_room(&j->held, 1 + NOTES_MAX * (1 + NOTE_ROOM));
-    *to++ = (uint8_t)(p->note_count | (p->buffer_count - 1) << 4);
+    unsigned i = 0;
+    while (protocols[i] && protocols[i] != protocol)
+        i++;
+    return i;
+}
+
+/* The layers that the tracker changed or added: from the last one on that the dissectors had made. */
+static uint8_t *put_layers(uint8_t *to, const struct packet *p, unsigned from)
+{
+    *to++ = (uint8_t)from;
+    *to++ = p->layer_count;
+    *to++ = p->subject;
+    for (unsigned i = from; i < p->layer_count; i++) {
+        const struct layer *l = &p->layers[i];
+        to = put_number(to, protocol_number(l->protocol));
+        to = put_number(to, l->offset);
+        to = put_number(to, l->length);
+        to = put_number(to, l->end);
+        *to++ = l->buffer;
+        *to++ = l->verdict;
+        *to++ = l->flags;
+        *to++ = l->network;
+    }
+    return to;
+}
+
+/* Two bytes: how many notes, and whether layers come; how many buffers besides the packet's own. Then the buffers, the
+ * layers, and of each note its layer and what it says. */
+static void put_details(struct journal *j, const struct packet *p, struct journal_plain plain)
+{
+    unsigned from = plain.layers ? plain.layers - 1 : 0;
+    bool changed = p->layer_count != plain.layers || p->buffer_count > 1 ||
+                   (plain.layers && p->layers[from].protocol != plain.last);
+    uint8_t *to = (uint8_t *)buffer_room(&j->held, 2);
+    *to++ = (uint8_t)(p->note_count | (changed ? HAS_LAYERS : 0) | (p->buffer_count > 1 ? HAS_BUFFERS : 0));
+    if (p->buffer_count > 1)
+        *to++ = (uint8_t)(p->buffer_count - 1);
     j->held.at = (char *)to;
     if (p->buffer_count > 1)
         put_buffers(j, p);
-    if (!p->note_count)
+    if (!p->note_count && !changed)
         return;
-    to = (uint8_t *)buffer_room(&j->held, NOTES_MAX * (1 + NOTE_ROOM));
+    to = (uint8_t *)buffer_room(&j->held, 3 + LAYERS_MAX * LAYER_ROOM + NOTES_MAX * (1 + NOTE_ROOM));
+    if (changed)
+        to = put_layers(to, p, from);
     for (unsigned i = 0; i < p->layer_count; i++) {
         if (!p->layers[i].note)
             continue;
@@ -333,7 +389,7 @@ static bool keep_offset(struct journal *j)
     return true;
 }
 
-int journal_add(struct journal *j, const struct packet *p, struct error *error)
+int journal_add(struct journal *j, const struct packet *p, struct journal_plain plain, struct error *error)
 {
     if (j->failed) {
         errno = j->failed;
@@ -344,7 +400,7 @@ int journal_add(struct journal *j, const struct packet *p, struct error *error)
     struct journal_word word = word_of(j, p);
     if (!add_word(j, &word) || (j->count % JOURNAL_STEP == 0 && !keep_offset(j)))
         return fail(j, error);
-    put_details(j, p);
+    put_details(j, p, plain);
     if (j->held.failed) {
         errno = j->held.failed;
         return fail(j, error);
@@ -395,7 +451,47 @@ static bool take_buffers(unsigned buffers, struct span *in, struct packet *p)
         if (!p)
             continue;
         p->fragment.present = false;
-        dissect_buffer(p, (struct span){ bytes, length }, (struct key){ KEY_IP, head[0], 0 }, head[1]);
+        if (head[0] != A_MESSAGE)
+            dissect_buffer(p, (struct span){ bytes, length }, (struct key){ KEY_IP, head[0], 0 }, head[1]);
+        else if (p->buffer_count < BUFFERS_MAX)
+            p->buffers[p->buffer_count++] = (struct span){ bytes, length };
+    }
+    return true;
+}
+
+static const struct protocol *protocol_at(uint64_t number)
+{
+    uint64_t i = 0;
+    while (i < number && protocols[i])
+        i++;
+    return protocols[i] ? protocols[i] : &data_protocol;
+}
+
+static bool take_layers(struct span *in, struct packet *p)
+{
+    struct layer nowhere;
+    const uint8_t *head = span_pull(in, 3);
+    if (!head || head[1] > LAYERS_MAX)
+        return false;
+    for (unsigned i = head[0]; i < head[1]; i++) {
+        struct layer *l = p ? &p->layers[i] : &nowhere;
+        *l = (struct layer){ .protocol = protocol_at(pull_number(in)) };
+        l->offset = (uint32_t)pull_number(in);
+        l->length = (uint32_t)pull_number(in);
+        l->end = (uint32_t)pull_number(in);
+        const uint8_t *rest = span_pull(in, 4);
+        if (!rest)
+            return false;
+        l->buffer = rest[0];
+        l->verdict = rest[1];
+        l->flags = rest[2];
+        l->network = rest[3];
+        if (p && l->buffer >= p->buffer_count)
+            return false;
+    }
+    if (p) {
+        p->layer_count = head[1];
+        p->subject = head[2];
     }
     return true;
 }
@@ -404,9 +500,12 @@ static bool take_buffers(unsigned buffers, struct span *in, struct packet *p)
 static bool take_details(struct span *in, struct packet *p, uint64_t number)
 {
     const uint8_t *first = span_pull(in, 1);
-    if (!first || !take_buffers(*first >> 4, in, p))
+    const uint8_t *buffers = first && *first & HAS_BUFFERS ? span_pull(in, 1) : NULL;
+    if (!first || (*first & HAS_BUFFERS && (!buffers || !take_buffers(*buffers, in, p))))
         return false;
-    unsigned notes = *first & 15;
+    if (*first & HAS_LAYERS && !take_layers(in, p))
+        return false;
+    unsigned notes = *first & (HAS_LAYERS - 1);
     for (unsigned i = 0; i < notes; i++) {
         struct note nowhere;
         const uint8_t *layer = span_pull(in, 1);

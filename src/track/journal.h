@@ -1,5 +1,5 @@
 /* What the tracker said of each packet, so that any of them can be shown again without those before it: the notes, and
- * the datagrams that were put together from fragments. It lies in two files without names: a word of eight bytes a
+ * the datagrams and messages that were put together. It lies in two files without names: a word of eight bytes a
  * packet, to look through quickly, and the whole of it in few bytes, found by an offset for each 64th packet.
  *
  * Numbers are packets', from 1. Memory: 8 bytes for 64 packets. */
@@ -34,9 +34,21 @@ struct journal;
 int journal_open(struct journal **journal, int words, int details, uint64_t remarks, struct error *error);
 void journal_close(struct journal *journal);
 
+/* A packet as the dissectors left it, before the tracker took it. */
+struct journal_plain {
+    const struct protocol *last; /* layer */
+    unsigned layers;
+};
+
+static inline struct journal_plain journal_plain(const struct packet *packet)
+{
+    return (struct journal_plain){ packet->layer_count ? packet->layers[packet->layer_count - 1].protocol : NULL,
+                                   packet->layer_count };
+}
+
 /* Packets in order, from number 1 on, after the tracker took them. Returns 0 or ERROR_SYSTEM (no room), after which
  * nothing more is kept. */
-int journal_add(struct journal *journal, const struct packet *packet, struct error *error);
+int journal_add(struct journal *journal, const struct packet *packet, struct journal_plain plain, struct error *error);
 uint64_t journal_count(const struct journal *journal);
 
 /* Puts on a packet that was dissected, with its number, what the tracker had put there. Reassembled bytes are valid
