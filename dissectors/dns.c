@@ -8,6 +8,8 @@
 
 enum {
     HEADER = 12,
+    PREFIX = 2, /* over TCP: the message's length, RFC 1035, 4.2.2 */
+    OVER_STREAM = LAYER_TOLD_1,
     QUESTION_TAIL = 4, /* type and class behind a question's name; */
     RECORD_TAIL = 10,  /* with time to live and length behind a record's: RFC 1035, 4.1 */
     DATA = 8,          /* from the class on, where the data begin */
@@ -106,6 +108,17 @@ static bool read_name(const struct place *place, size_t at, struct value *value)
     *value =
         (struct value){ .bytes = { text, n }, .bit = (place->start + (uint32_t)at) * 8, .width = (uint32_t)own * 8 };
     return n;
+}
+
+/* In front of the layer. */
+static bool length_over_stream(const struct place *place, struct value *value)
+{
+    uint32_t at = place->layer->offset;
+    struct span prefix = span_part(place->packet->buffers[place->layer->buffer], at - PREFIX, PREFIX);
+    if (at < PREFIX || prefix.left < PREFIX)
+        return false;
+    value->u = load_be16(prefix.at);
+    return true;
 }
 
 static bool name_at_0(const struct place *place, struct value *value)
@@ -628,7 +641,7 @@ static const struct when is_query[] = {
     { 0 },
 };
 
-enum { ROW_CODE = 12 };
+enum { ROW_OPCODE = 5, ROW_CODE = 13 };
 #define HEAD_ROWS                                                                                                      \
     { "dns.id", N_("Transaction ID"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },                                      \
         { "dns.flags", N_("Flags"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX },                                        \
@@ -651,6 +664,7 @@ enum { ROW_CODE = 12 };
 
 /* clang-format off */
 static const struct field fields[] = {
+    { "dns.length", N_("Length over TCP"), FIELD_UINT, .read = length_over_stream, .only = OVER_STREAM },
     HEAD_ROWS,
     { "dns.flags.authoritative", N_("Authoritative"), FIELD_BOOL, BITS(21, 1), .when = is_response },
     { "dns.flags.truncated", N_("Truncated"), FIELD_BOOL, BITS(22, 1) },
@@ -799,7 +813,7 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
     uint16_t flags = load_be16(h.at + 2);
     unsigned opcode = flags >> 11 & 15, code = flags & 15;
     if (opcode) {
-        const char *name = field_value_name(&fields[3], opcode);
+        const char *name = field_value_name(&fields[ROW_OPCODE - 1], opcode);
         buffer_text(out, name ? name : "opcode ");
         if (!name)
             buffer_decimal(out, opcode);
@@ -821,8 +835,66 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
         buffer_text(out, ": no answer");
 }
 
+/* --- over TCP: a length in front, RFC 1035, 4.2.2 --- */
+
+static enum frame frame(struct message *m, struct span rest)
+{
+    m->flags = OVER_STREAM;
+    m->length = PREFIX;
+    if (rest.left < PREFIX)
+        return FRAME_MORE;
+    m->length += load_be16(rest.at);
+    if (m->length < PREFIX + HEADER)
+        return FRAME_NONE;
+    return rest.left < m->length ? FRAME_MORE : FRAME_WHOLE;
+}
+
+/* NetBIOS asks in the same form, its names spelt in the letters from A to P: RFC 1001, 14.1 */
+static bool is_netbios(struct span run)
+{
+    enum { LENGTH = 32 };
+    bool netbios = run.left > LENGTH && run.at[0] == LENGTH;
+    for (size_t i = 1; netbios && i <= LENGTH; i++)
+        netbios = run.at[i] >= 'A' && run.at[i] <= 'P';
+    return netbios;
+}
+
+/* A type and class that DNS has. */
+static bool is_question(struct span run)
+{
+    size_t name = name_length(run);
+    return name && !is_netbios(run) && name + QUESTION_TAIL <= run.left &&
+           field_value_name(&question_fields[ROW_NAME], load_be16(run.at + name)) &&
+           field_value_name(&question_fields[ROW_NAME + 1], load_be16(run.at + name + 2) & 0x7fff);
+}
+
+/* Off its port: a plain query or its answer that ends where the datagram does. */
+static bool is_message(struct span m)
+{
+    enum { QUESTIONS_MOST = 10, RECORDS_MOST = 100, OPCODE = 0x7800, RESERVED = 0x0040 };
+    if (m.left < HEADER || load_be16(m.at + 2) & (OPCODE | RESERVED))
+        return false;
+    unsigned asked = load_be16(m.at + 4);
+    size_t begin, end;
+    return asked && asked <= QUESTIONS_MOST && load_be16(m.at + 6) <= RECORDS_MOST &&
+           load_be16(m.at + 8) <= RECORDS_MOST && load_be16(m.at + 10) <= RECORDS_MOST &&
+           is_question(span_part(m, HEADER, m.left)) && !find_section(m, SECTIONS - 1, &begin, &end) && end == m.left;
+}
+
+static bool probe(struct span payload, enum probe how)
+{
+    if (how == PROBE_DATAGRAM)
+        return is_message(payload);
+    size_t length = payload.left > PREFIX ? load_be16(payload.at) : 0, begin, end;
+    struct span message = span_part(payload, PREFIX, length);
+    return how == PROBE_PORT && length >= HEADER && message.left == length &&
+           !find_section(message, SECTIONS - 1, &begin, &end) && end == length;
+}
+
 static const struct key keys[] = {
     { KEY_UDP_PORT, 53, 0 },
+    { KEY_TCP_PORT, 53, 0 },
+    { KEY_TCP_PORT, 5353, 0 },
     { 0 },
 };
 static const struct key mdns_keys[] = {
@@ -843,6 +915,10 @@ const struct protocol dns_protocol = {
     .keys = keys,
     .least = HEADER,
     .dissect = dissect,
+    .frame = frame,
+    .head = PREFIX,
+    .probe = probe,
+    .known = 1 << PROBE_DATAGRAM,
     .summary = summary,
 };
 

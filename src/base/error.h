@@ -11,6 +11,7 @@ enum peel_error {
     ERROR_MEMORY = -5,     /* no memory */
     ERROR_NOT_FOUND = -6,  /* something asked for by name is not there */
     ERROR_PERMISSION = -7, /* not permitted; the sentence names what is missing */
+    ERROR_CLOSED = -8,     /* who read our output has left: the end, but nobody is told */
 };
 
 struct error {

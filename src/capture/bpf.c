@@ -18,19 +18,26 @@ struct bpf {
     unsigned count;
 };
 
+int bpf_compile(struct bpf_program *program, const char *expression, uint16_t link_type, uint32_t snap_length,
+                struct error *error)
+{
+    pcap_t *dead = pcap_open_dead(capture_dlt(link_type), (int)snap_length);
+    if (!dead)
+        return error_set(error, ERROR_MEMORY, _("filter: no memory"));
+    int code = 0;
+    if (pcap_compile(dead, program, expression, 1, PCAP_NETMASK_UNKNOWN))
+        code = error_set(error, ERROR_USAGE, _("filter: '%s': %s"), expression, pcap_geterr(dead));
+    pcap_close(dead);
+    return code;
+}
+
 static int compile(struct bpf *bpf, uint16_t link_type, struct error *error)
 {
     struct program *program = &bpf->programs[bpf->count];
     program->link_type = link_type;
-    pcap_t *dead = pcap_open_dead(capture_dlt(link_type), SNAPLEN);
-    if (!dead)
-        return error_set(error, ERROR_MEMORY, _("filter: no memory"));
-    int code = 0;
-    if (pcap_compile(dead, &program->code, bpf->expression, 1, PCAP_NETMASK_UNKNOWN))
-        code = error_set(error, ERROR_USAGE, _("filter: '%s': %s"), bpf->expression, pcap_geterr(dead));
+    int code = bpf_compile(&program->code, bpf->expression, link_type, SNAPLEN, error);
     program->usable = !code;
     bpf->count++;
-    pcap_close(dead);
     return code;
 }
 

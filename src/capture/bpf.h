@@ -4,6 +4,12 @@
 #include "capture/capture.h"
 
 struct bpf;
+struct bpf_program; /* libpcap's */
+
+/* An expression to a program that answers snap_length for what passes. Returns 0 (pcap_freecode it), ERROR_USAGE with
+ * libpcap's message or ERROR_MEMORY. */
+int bpf_compile(struct bpf_program *program, const char *expression, uint16_t link_type, uint32_t snap_length,
+                struct error *error);
 
 /* link_type: LINKTYPE_ of the first packets, so that an expression that does not compile is refused before the first of
  * them. Returns 0 or ERROR_USAGE with libpcap's message. */

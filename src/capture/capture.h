@@ -1,4 +1,4 @@
-/* Where packets come from: a capture file, a pipe, later an interface; always the same struct record.
+/* Where packets come from: a capture file, a pipe, an interface (live.h); always the same struct record.
  *
  * Formats: pcap (draft-ietf-opsawg-pcap: microseconds and nanoseconds, both byte orders) and pcapng
  * (draft-ietf-opsawg-pcapng: both byte orders, several sections and interfaces), either one gzip- or zstd-compressed.
@@ -14,6 +14,7 @@ enum {
     CAPTURE_BLOCK = 1 << 20,      /* bytes asked from read(2) at once */
     CAPTURE_NO_PACKET = 0xffff,   /* link type of a record that is none: a pcapng custom block, untimed */
     CAPTURE_PACKET_MAX = 1 << 24, /* a record that claims more captured bytes than this is damage */
+    CAPTURE_NOTHING = 2,          /* what capture_next returns on an interface where no packet came for a while */
 };
 
 struct record {
@@ -22,6 +23,7 @@ struct record {
     uint32_t interface;   /* which interface of the capture, from 0, counted over all sections */
     int64_t time;         /* nanoseconds since 1970-01-01 UTC, may be negative; saturates; 0 if not timed */
     bool timed;           /* false: pcapng's simple packet block, which has no time */
+    bool judged;          /* the kernel applied the capture's filter already */
     uint16_t link_type;   /* LINKTYPE_ number (tcpdump.org/linktypes.html), without the high bits of pcap's word */
     uint64_t offset;      /* of the record in the uncompressed input, bytes */
     struct span comment;  /* pcapng opt_comment of this packet, the first one; left 0: none */
@@ -35,7 +37,8 @@ struct capture;
 int capture_open(struct capture **capture, const char *path, struct error *error);
 
 /* The next packet. Returns 1 (a packet), 0 (the end, in order) or a negative error: ERROR_DAMAGED or ERROR_SYSTEM,
- * with a sentence that says behind which packet and at which byte. After 0 or an error it returns the same again. */
+ * with a sentence that says behind which packet and at which byte. After 0 or an error it returns the same again.
+ * Only an interface also gives CAPTURE_NOTHING. */
 int capture_next(struct capture *capture, struct record *record, struct error *error);
 
 /* What libpcap would call the link type of the packets (its DLT_ number), for compiling a filter: that of the first

@@ -26,15 +26,6 @@ static ssize_t read_cookie(void *context, char *to, size_t n)
     return (ssize_t)n;
 }
 
-/* libpcap's number for a link type to the one in files. */
-static uint16_t link_type_of(int dlt)
-{
-    for (int link_type = 100; link_type <= 246; link_type++)
-        if (capture_dlt((uint16_t)link_type) == dlt)
-            return (uint16_t)link_type;
-    return capture_plain_link_type((uint32_t)dlt);
-}
-
 static int start(struct capture *c, struct error *error)
 {
     FILE *file = fopencookie(&c->reader, "r", (cookie_io_functions_t){ .read = read_cookie });
@@ -50,7 +41,7 @@ static int start(struct capture *c, struct error *error)
         return error_set(error, ERROR_FORMAT, _("%s: not a capture: neither pcap nor pcapng (libpcap: %s)"), c->path,
                          reason);
     }
-    c->pcap.link_type = c->first_link_type = link_type_of(pcap_datalink(c->libpcap));
+    c->pcap.link_type = c->first_link_type = capture_link_type_of(pcap_datalink(c->libpcap));
     c->first_known = true;
     return 0;
 }

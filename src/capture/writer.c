@@ -1,5 +1,6 @@
 /* Captures written: records are put together in one big buffer, which always begins with a whole record, and go to the
- * file when it is full. So a write that fails half-way (a full disk) can be taken back to the last whole record. */
+ * file when it is full. So a write that fails half-way (a full disk) can be taken back to the last whole record.
+ * Packets that were lent are not copied: they are written from where they lie, between pieces of the buffer. */
 #include "capture/writer.h"
 #include "base/text.h"
 #include <errno.h>
@@ -7,6 +8,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum {
@@ -15,13 +17,16 @@ enum {
     PCAP_RECORD = 16,
     BLOCK_TRAILER = 4,
     SECTION_BLOCK = 28,
-    INTERFACE_BLOCK = 32,
+    INTERFACE_BLOCK = 32, /* without what describes it */
     ENHANCED_HEADER = 28,
     SIMPLE_HEADER = 12,
     OPTION_HEADER = 4,
     INTERFACES_MAX = 1 << 20,
     SNAP_LENGTH = 262144, /* what tcpdump and dumpcap say; libpcap refuses or cuts by it */
     LINKTYPE_ETHERNET = 1,
+    PIECES = 1024,   /* IOV_MAX */
+    LENT_FROM = 384, /* bytes: a shorter packet is copied sooner than written as a piece of its own (measured) */
+    TEXT_MAX = 1024, /* of a description's texts */
 };
 
 static const int64_t second = 1000000000;
@@ -35,6 +40,7 @@ struct written {
 struct writer {
     int fd;
     bool pcap, regular;
+    bool lent;
     bool begun;         /* pcap: the header is there, with link_type in it */
     uint16_t link_type; /* pcap */
     uint32_t count;     /* interfaces written */
@@ -42,6 +48,13 @@ struct writer {
     size_t interface_room;
     uint8_t *buffer;
     size_t used, size;
+    size_t cut;          /* the buffer before this is in pieces */
+    size_t pieced;       /* bytes in pieces */
+    unsigned pieces;     /* always pairs: of the buffer, and a packet */
+    uint64_t *told;      /* see writer_tell */
+    struct iovec *piece; /* PIECES, once something was lent */
+    uint64_t written;    /* bytes in the file */
+    struct writer_description description;
     int failed; /* the error that every call returns from now on */
     struct error sentence;
     char *path;
@@ -87,18 +100,35 @@ static int refuse(const struct writer *w, int code, const char *why, struct erro
     return error_set(error, code, "%s: %s", w->path, why);
 }
 
-/* How many of the first n bytes in the buffer are whole records (or blocks, or the file's header). */
+/* The n bytes that stand `at` bytes behind the beginning of what is to be written: a header of a block or a record, all
+ * of which lies in the buffer. *piece: where to look from; advanced. */
+struct place {
+    unsigned piece;
+    size_t before; /* bytes in the pieces before */
+};
+
+static const uint8_t *header_at(const struct writer *w, size_t at, struct place *place)
+{
+    while (place->piece < w->pieces && at - place->before >= w->piece[place->piece].iov_len)
+        place->before += w->piece[place->piece++].iov_len;
+    const uint8_t *start = place->piece < w->pieces ? w->piece[place->piece].iov_base : w->buffer + w->cut;
+    return start + (at - place->before);
+}
+
+/* How many of the first n bytes are whole records (or blocks, or the file's header). */
 static size_t whole_records(const struct writer *w, size_t n, bool at_start)
 {
     size_t whole = 0;
+    struct place place = { 0 };
     for (;;) {
         size_t length = w->pcap && at_start ? PCAP_HEADER : w->pcap ? PCAP_RECORD : 8;
         if (n - whole < length)
             return whole;
+        const uint8_t *header = header_at(w, whole, &place);
         if (!w->pcap)
-            length = load_le32(w->buffer + whole + 4);
+            length = load_le32(header + 4);
         else if (!at_start)
-            length += load_le32(w->buffer + whole + 8);
+            length += load_le32(header + 8);
         at_start = false;
         if (n - whole < length)
             return whole;
@@ -106,14 +136,15 @@ static size_t whole_records(const struct writer *w, size_t n, bool at_start)
     }
 }
 
-/* After a write that failed when `done` bytes of the buffer were in the file: what is no whole record goes again. */
-static void take_back(const struct writer *w, size_t done)
+/* After a write that failed when `done` bytes were in the file: what is no whole record goes again. */
+static void take_back(struct writer *w, size_t done)
 {
     off_t end = w->regular ? lseek(w->fd, 0, SEEK_CUR) : -1;
     if (end < (off_t)done)
         return;
     size_t whole = whole_records(w, done, (size_t)end == done);
     end -= (off_t)(done - whole);
+    w->written += whole;
     if (whole < done && ftruncate(w->fd, end) == 0)
         lseek(w->fd, end, SEEK_SET);
 }
@@ -125,30 +156,89 @@ static bool wait_for_room(int fd)
     return poll(&ready, 1, -1) >= 0 || errno == EINTR;
 }
 
+static void forget_held(struct writer *w)
+{
+    w->used = w->cut = w->pieced = 0;
+    w->pieces = 0;
+}
+
+static size_t held(const struct writer *w)
+{
+    return w->pieced + w->used - w->cut;
+}
+
+/* Writes from `done` bytes on, in one piece or in many. */
+static ssize_t write_from(const struct writer *w, size_t done)
+{
+    if (!w->pieces)
+        return write(w->fd, w->buffer + done, w->used - done);
+    struct iovec all[PIECES];
+    unsigned from = 0;
+    size_t n = w->pieces;
+    memcpy(all, w->piece, n * sizeof *all);
+    if (w->used > w->cut) /* there is room: pieces come by two, and the last pair makes for a flush */
+        all[n++] = (struct iovec){ w->buffer + w->cut, w->used - w->cut };
+    for (; from < n && done >= all[from].iov_len; from++)
+        done -= all[from].iov_len;
+    all[from].iov_base = (uint8_t *)all[from].iov_base + done;
+    all[from].iov_len -= done;
+    return writev(w->fd, all + from, (int)(n - from));
+}
+
 int writer_flush(struct writer *w, struct error *error)
 {
     if (w->failed)
         return error_set(error, w->failed, "%s", w->sentence.text);
-    size_t done = 0;
-    while (done < w->used) {
-        ssize_t n = write(w->fd, w->buffer + done, w->used - done);
+    size_t done = 0, all = held(w);
+    while (done < all) {
+        ssize_t n = write_from(w, done);
         if (n > 0) {
             done += (size_t)n;
         } else if (n == 0 || (errno != EINTR && !(errno == EAGAIN && wait_for_room(w->fd)))) {
             int reason = n == 0 ? ENOSPC : errno;
             take_back(w, done);
-            w->used = 0;
-            return fail(w, ERROR_SYSTEM, strerror(reason), error);
+            forget_held(w);
+            return fail(w, reason == EPIPE ? ERROR_CLOSED : ERROR_SYSTEM, strerror(reason), error);
         }
     }
-    w->used = 0;
+    w->written += all;
+    if (w->told)
+        *w->told = w->written;
+    forget_held(w);
     return 0;
+}
+
+int writer_return(struct writer *w, struct error *error)
+{
+    return w->pieces ? writer_flush(w, error) : 0;
+}
+
+void writer_lend(struct writer *w)
+{
+    w->lent = true;
+}
+
+/* A packet's bytes, which are not copied if they stay where they are until they are written. `to` is where they would
+ * go in the buffer; what comes behind them goes to the place that is returned. */
+static uint8_t *put_packet(struct writer *w, uint8_t *to, struct span bytes)
+{
+    if (!w->lent || bytes.left < LENT_FROM || (!w->piece && !(w->piece = malloc(PIECES * sizeof *w->piece)))) {
+        if (bytes.left)
+            memcpy(to, bytes.at, bytes.left);
+        return to + bytes.left;
+    }
+    size_t before = (size_t)(to - w->buffer) - w->cut;
+    w->piece[w->pieces++] = (struct iovec){ w->buffer + w->cut, before };
+    w->piece[w->pieces++] = (struct iovec){ (void *)(uintptr_t)bytes.at, bytes.left };
+    w->pieced += before + bytes.left;
+    w->cut += before;
+    return to;
 }
 
 /* Where the next n bytes go, NULL after an error. They count once w->used says so. */
 static uint8_t *room(struct writer *w, size_t n, struct error *error)
 {
-    if (w->size - w->used >= n)
+    if (w->size - w->used >= n && w->pieces <= PIECES - 4)
         return w->buffer + w->used;
     if (writer_flush(w, error))
         return NULL;
@@ -169,6 +259,26 @@ static void used_until(struct writer *w, const uint8_t *end)
     w->used = (size_t)(end - w->buffer);
 }
 
+/* An option that is a text, nothing for NULL; longer texts are cut. */
+static uint8_t *put_text(uint8_t *p, uint16_t code, const char *text)
+{
+    if (!text)
+        return p;
+    size_t n = strlen(text);
+    n = n < TEXT_MAX ? n : TEXT_MAX;
+    p = put16(p, code);
+    p = put16(p, (uint16_t)n);
+    return put_padded(p, (struct span){ (const uint8_t *)text, n });
+}
+
+/* Ends the block that begins at `block`: both of its lengths. */
+static uint8_t *end_block(uint8_t *block, uint8_t *p)
+{
+    uint32_t length = (uint32_t)(p + BLOCK_TRAILER - block);
+    put32(block + 4, length);
+    return put32(p, length);
+}
+
 static void begin_pcapng(struct writer *w)
 {
     uint8_t *p = put32(w->buffer, 0x0a0d0d0a);
@@ -178,7 +288,11 @@ static void begin_pcapng(struct writer *w)
     p = put16(p, 0);
     p = put32(p, UINT32_MAX); /* the section's length: not told */
     p = put32(p, UINT32_MAX);
-    used_until(w, put32(p, SECTION_BLOCK));
+    if (w->description.interface) {
+        p = put_text(p, 4, "peel " PEEL_VERSION); /* shb_userappl */
+        p = put32(p, 0);
+    }
+    used_until(w, end_block(w->buffer, p));
 }
 
 static int begin_pcap(struct writer *w, uint16_t link_type, struct error *error)
@@ -200,19 +314,30 @@ static int begin_pcap(struct writer *w, uint16_t link_type, struct error *error)
 
 static int add_interface(struct writer *w, struct written *written, uint16_t link_type, struct error *error)
 {
-    uint8_t *p = room(w, INTERFACE_BLOCK, error);
+    static const struct writer_description unknown;
+    const struct writer_description *d = w->count ? &unknown : &w->description;
+    uint8_t *block = room(w, INTERFACE_BLOCK + 3 * (OPTION_HEADER + TEXT_MAX + 4), error), *p = block;
     if (!p)
         return w->failed;
     p = put32(p, 1);
     p = put32(p, INTERFACE_BLOCK);
     p = put16(p, link_type);
     p = put16(p, 0);
-    p = put32(p, 0); /* no snap length */
+    p = put32(p, d->snap_length); /* 0: none */
+    p = put_text(p, 2, d->interface);
     p = put16(p, 9); /* if_tsresol: 10^-9 */
     p = put16(p, 1);
     p = put32(p, 9);
+    if (d->filter) {
+        size_t n = strnlen(d->filter, TEXT_MAX);
+        uint8_t text[1 + TEXT_MAX] = { 0 }; /* 0: a pcap-filter */
+        memcpy(text + 1, d->filter, n);
+        p = put16(p, 11);
+        p = put16(p, (uint16_t)(n + 1));
+        p = put_padded(p, (struct span){ text, n + 1 });
+    }
     p = put32(p, 0); /* opt_endofopt */
-    used_until(w, put32(p, INTERFACE_BLOCK));
+    used_until(w, end_block(block, p));
     *written = (struct written){ ++w->count, link_type };
     return 0;
 }
@@ -274,7 +399,9 @@ static int put_enhanced(struct writer *w, const struct record *record, uint32_t 
     p = put32(p, (uint32_t)time);
     p = put32(p, (uint32_t)record->bytes.left);
     p = put32(p, record->wire_length);
-    p = put_padded(p, record->bytes);
+    p = put_packet(w, p, record->bytes);
+    for (size_t padding = padded(record->bytes.left) - record->bytes.left; padding; padding--)
+        *p++ = 0;
     if (options) {
         p = put16(p, 1); /* opt_comment */
         p = put16(p, (uint16_t)comment.left);
@@ -317,9 +444,7 @@ static int put_pcap(struct writer *w, const struct record *record, struct error 
     p = put32(p, (uint32_t)(time % second));
     p = put32(p, (uint32_t)record->bytes.left);
     p = put32(p, record->wire_length);
-    if (record->bytes.left)
-        memcpy(p, record->bytes.at, record->bytes.left);
-    used_until(w, p + record->bytes.left);
+    used_until(w, put_packet(w, p, record->bytes));
     return 0;
 }
 
@@ -334,9 +459,103 @@ int writer_put(struct writer *w, const struct record *record, struct error *erro
     return w->pcap ? put_pcap(w, record, error) : put_pcapng(w, record, error);
 }
 
+int writer_describe(struct writer *w, const struct writer_description *description, struct error *error)
+{
+    uint32_t number;
+    struct record none = { .link_type = description->link_type };
+    w->description = *description;
+    if (w->pcap)
+        return begin_pcap(w, description->link_type, error);
+    begin_pcapng(w);
+    return interface_number(w, &none, &number, error);
+}
+
+static uint8_t *put_number(uint8_t *p, uint16_t code, uint64_t value)
+{
+    p = put16(p, code);
+    p = put16(p, 8);
+    memcpy(p, &value, 8);
+    return p + 8;
+}
+
+/* Times in a block of statistics stand with the high half first. */
+static uint8_t *put_time(uint8_t *p, uint16_t code, int64_t time)
+{
+    uint64_t t = time > 0 ? (uint64_t)time : 0;
+    return put_number(p, code, t >> 32 | t << 32);
+}
+
+int writer_statistics(struct writer *w, const struct writer_statistics *statistics, struct error *error)
+{
+    if (w->failed)
+        return error_set(error, w->failed, "%s", w->sentence.text);
+    if (w->pcap || !w->count)
+        return 0;
+    uint8_t *block = room(w, 20 + 6 * 12 + 4 + BLOCK_TRAILER, error), *p = block;
+    if (!p)
+        return w->failed;
+    p = put32(p, 5);
+    p = put32(p, 0);
+    p = put32(p, 0); /* the first interface */
+    uint64_t now = statistics->time > 0 ? (uint64_t)statistics->time : 0;
+    p = put32(p, (uint32_t)(now >> 32));
+    p = put32(p, (uint32_t)now);
+    p = put_time(p, 2, statistics->begun);
+    p = put_time(p, 3, statistics->time);
+    p = put_number(p, 4, statistics->received);          /* isb_ifrecv */
+    p = put_number(p, 5, statistics->interface_dropped); /* isb_ifdrop */
+    p = put_number(p, 7, statistics->dropped);           /* isb_osdrop */
+    p = put_number(p, 8, statistics->delivered);         /* isb_usrdeliv */
+    p = put32(p, 0);
+    used_until(w, end_block(block, p));
+    return 0;
+}
+
+void writer_tell(struct writer *w, uint64_t *place)
+{
+    w->told = place;
+    *place = w->written;
+}
+
+void writer_tidy(int fd, bool pcap, uint64_t from)
+{
+    char path[64];
+    struct stat status;
+    if (fstat(fd, &status) || !S_ISREG(status.st_mode))
+        return;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int reader = open(path, O_RDONLY | O_CLOEXEC); /* the other was opened for writing */
+    uint64_t end = (uint64_t)status.st_size, whole = from > end ? 0 : from;
+    while (reader >= 0 && whole < end) {
+        uint8_t header[PCAP_RECORD];
+        size_t length = pcap ? whole ? PCAP_RECORD : PCAP_HEADER : 8,
+               wanted = length < sizeof header ? length : sizeof header;
+        if (end - whole < length || pread(reader, header, wanted, (off_t)whole) != (ssize_t)wanted)
+            break;
+        if (!pcap)
+            length = load_le32(header + 4);
+        else if (whole)
+            length += load_le32(header + 8);
+        if (length < 8 || length > end - whole)
+            break;
+        whole += length;
+    }
+    if (reader >= 0) {
+        close(reader);
+        if (whole < end && ftruncate(fd, (off_t)whole))
+            return; /* nobody is left to be told */
+    }
+}
+
+uint64_t writer_size(const struct writer *w)
+{
+    return w->written + held(w);
+}
+
 static void writer_free(struct writer *w)
 {
     free(w->interfaces);
+    free(w->piece);
     free(w->buffer);
     free(w->path);
     free(w);
@@ -348,33 +567,51 @@ static bool ends_in(const char *text, const char *end)
     return n >= m && memcmp(text + n - m, end, m) == 0;
 }
 
-int writer_open(struct writer **writer, const char *path, struct error *error)
+bool writer_is_pcap(const char *path)
 {
-    bool standard = strcmp(path, "-") == 0;
+    return ends_in(path, ".pcap");
+}
+
+static int no_memory(const char *path, struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "%s: %s", path, strerror(ENOMEM));
+}
+
+int writer_open_descriptor(struct writer **writer, int fd, const char *path, struct error *error)
+{
+    struct stat status;
     struct writer *w = calloc(1, sizeof *w);
     *writer = NULL;
-    if (w)
-        *w = (struct writer){ .buffer = malloc(BUFFER), .size = BUFFER };
-    if (w)
-        w->path = strdup(standard ? _("standard output") : path);
-    if (!w || !w->buffer || !w->path) {
-        if (w)
-            writer_free(w);
-        return error_set(error, ERROR_MEMORY, "%s: %s", path, strerror(ENOMEM));
-    }
-    struct stat status;
-    w->fd = standard ? STDOUT_FILENO : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-    if (w->fd < 0 || fstat(w->fd, &status) < 0) {
-        error_set(error, ERROR_SYSTEM, "%s: %s", w->path, strerror(errno));
+    if (!w)
+        return no_memory(path, error);
+    *w = (struct writer){ .fd = fd, .buffer = malloc(BUFFER), .size = BUFFER };
+    w->path = strdup(fd == STDOUT_FILENO ? _("standard output") : path);
+    int code = w->buffer && w->path ? 0 : no_memory(path, error);
+    if (!code && fstat(fd, &status) < 0)
+        code = error_set(error, ERROR_SYSTEM, "%s: %s", w->path, strerror(errno));
+    if (code) {
         writer_free(w);
-        return ERROR_SYSTEM;
+        return code;
     }
     w->regular = S_ISREG(status.st_mode);
-    w->pcap = ends_in(path, ".pcap");
+    w->pcap = writer_is_pcap(path);
     if (!w->pcap)
         begin_pcapng(w);
     *writer = w;
     return 0;
+}
+
+int writer_open(struct writer **writer, const char *path, struct error *error)
+{
+    bool standard = strcmp(path, "-") == 0;
+    *writer = NULL;
+    int fd = standard ? STDOUT_FILENO : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+    if (fd < 0)
+        return error_set(error, ERROR_SYSTEM, "%s: %s", path, strerror(errno));
+    int code = writer_open_descriptor(writer, fd, path, error);
+    if (code && !standard)
+        close(fd);
+    return code;
 }
 
 int writer_close(struct writer *w, struct error *error)

@@ -19,6 +19,10 @@ struct command {
     int (*run)(const struct command *command, int argc, char **argv);
 };
 
-extern const struct command dump_command, fields_command, netstat_command;
+extern const struct command dump_command, capture_command, netstat_command, ladder_command, follow_command,
+    stats_command, ifaces_command, fields_command;
+
+/* "peel", "peel FILE", "peel -r FILE": argv[0] is the program's name. -1: what stands there is none of these. */
+int screen_run(int argc, char **argv);
 
 enum { EXIT_DONE = 0, EXIT_INPUT = 1, EXIT_USAGE = 2 };

@@ -11,6 +11,7 @@
 #include "output/tree.h"
 #include <errno.h>
 #include <langinfo.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -21,6 +22,7 @@ enum format { FORMAT_TEXT, FORMAT_FIELDS, FORMAT_JSON };
 
 static const struct option_row rows[] = {
     SOURCE_ROWS,
+    { 'p', NULL, NULL, N_("the same as --no-promisc") },
     { 'w', "write", "FILE",
       N_("write the packets that pass to FILE: pcapng, or pcap if it ends in .pcap; - is standard output") },
     { 'c', "max", "N", N_("stop after N packets that pass") },
@@ -114,7 +116,7 @@ static int parse_when(const char **when, const char *option, const char *word)
 
 static int parse_option(struct dump *d, int letter, const char *argument)
 {
-    int taken = source_option(&d->source, letter, argument);
+    int taken = source_option(&d->source, letter == 'p' ? SOURCE_NO_PROMISCUOUS : letter, argument);
     if (taken)
         return taken < 0 ? EXIT_USAGE : 0;
     switch (letter) {
@@ -219,6 +221,19 @@ static void print_packet(struct dump *d)
         buffer_flush(&d->out);
 }
 
+/* On an interface, when no packet is there right now: what is held goes out. */
+static bool write_out(void *context)
+{
+    struct dump *d = context;
+    struct pollfd reader = { .fd = STDOUT_FILENO };
+    if (d->writer && writer_flush(d->writer, NULL))
+        return false;
+    if (!d->write_path)
+        buffer_flush(&d->out);
+    /* Who read a pipe and left is not noticed by writing before there is something to write. */
+    return !d->out.failed && !(poll(&reader, 1, 0) > 0 && reader.revents & POLLERR);
+}
+
 static int open_outputs(struct dump *d, struct error *error)
 {
     if (d->write_path)
@@ -282,7 +297,7 @@ static unsigned wanted_levels(const struct dump *d)
 {
     bool lines = d->format == FORMAT_TEXT && !d->tree;
     bool analysis = !strcmp(d->analysis, "always") || (!strcmp(d->analysis, "auto") && (!lines || d->terminal));
-    return TRACK_STREAMS | (analysis ? TRACK_ANALYSIS : 0);
+    return TRACK_STREAMS | (analysis ? TRACK_ANALYSIS : 0) | (lines ? 0 : TRACK_MESSAGES);
 }
 
 static int run(const struct command *command, int argc, char **argv)
@@ -293,14 +308,17 @@ static int run(const struct command *command, int argc, char **argv)
     if (status)
         return status;
     choose_style(&d);
+    d.source.tick = write_out;
+    d.source.context = &d;
     struct error error;
     if (buffer_open(&d.out, STDOUT_FILENO, OUTPUT_BYTES))
         return report(error_set(&error, ERROR_MEMORY, "%s", _("no memory")), &error);
     int code = d.name_count ? fields_open(&d.fields, d.names, d.name_count, &d.layout, &error) : 0;
     if (!code) {
         bool records = d.write_path || d.quiet || d.count_only;
-        d.source.wants = records ? SOURCE_RECORDS : 0;
+        d.source.wants = SOURCE_CONFINED | (records ? SOURCE_RECORDS : 0u);
         d.source.levels = d.fields ? tracker_levels(fields_notes(d.fields)) : wanted_levels(&d);
+        d.source.packet.streams = d.fields != NULL; /* what is over TCP either asks for messages, or is not asked for */
         code = print_all(&d, &error);
     }
     status = finish(&d, code, &error);
@@ -314,7 +332,7 @@ static int run(const struct command *command, int argc, char **argv)
 const struct command dump_command = {
     .name = "dump",
     .summary = N_("a line a packet; trees, hex, header diagrams, fields, JSON"),
-    .usage = "-r FILE [OPTIONS] [FILTER...]",
+    .usage = "-r FILE | -i IFACE [OPTIONS] [FILTER...]",
     .options = rows,
     .run = run,
 };

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "commands/source.h"
+#include "host/interface.h"
 #include "protocol/protocol.h"
 #include <errno.h>
 #include <getopt.h>
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { AT = 256, TIME, STYLE, DIFF, MOST, OUTPUT_BYTES = 256 << 10 };
+enum { AT = 256, TIME, STYLE, DIFF, MOST, BOTH, OUTPUT_BYTES = 256 << 10 };
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_ZEEK };
 
 static const struct option_row rows[] = {
@@ -25,6 +26,8 @@ static const struct option_row rows[] = {
     { 'o', NULL, NULL, N_("the owning process, where it is known") },
     { 'p', "program", NULL, N_("the same") },
     { 'e', "extend", NULL, N_("the long form: repetitions, segment sizes, windows, goodput") },
+    { 'c', "continuous", "SECONDS", N_("with -i: the table again every so many seconds; otherwise once, at the end") },
+    { BOTH, "both", NULL, N_("with -i: both ends of all connections, not the sockets of this host") },
     { AT, "at", "ADDRESS", N_("the table that netstat on this host would have printed") },
     { TIME, "time", "TIME", N_("as of then: epoch seconds, RFC 3339, +SECONDS, HH:MM[:SS]") },
     { STYLE, "style", "linux|windows|macos", N_("columns and words of that system's netstat") },
@@ -55,8 +58,8 @@ struct netstat {
     const struct netstat_style *netstat_style;
     struct sockets_query query;
     struct instant at, diff[2];
-    bool all, only_listeners, owners, long_form, at_host;
-    unsigned long long most;
+    bool all, only_listeners, owners, long_form, at_host, this_host, both;
+    unsigned long long most, every; /* seconds, 0: once */
     /* at work */
     struct style style;
     struct buffer out;
@@ -68,6 +71,8 @@ struct netstat {
     size_t found_count, found_room;
     int64_t first, last;
     bool begun, failed;
+    struct interfaces interfaces; /* of this host, on an interface */
+    int64_t next_table;           /* on the monotonic clock */
 };
 
 /* --- instants --- */
@@ -228,7 +233,7 @@ static int take_format(struct netstat *n, const char *word)
 
 static int parse_option(struct netstat *n, int letter, const char *argument, char **argv)
 {
-    int taken = source_option(&n->source, letter, argument);
+    int taken = letter == 'c' ? 0 : source_option(&n->source, letter, argument);
     if (taken)
         return taken < 0 ? EXIT_USAGE : 0;
     switch (letter) {
@@ -253,6 +258,13 @@ static int parse_option(struct netstat *n, int letter, const char *argument, cha
         return 0;
     case 'T':
         return take_format(n, argument);
+    case 'c':
+        if (!parse_number(argument, 1, 1000000, &n->every))
+            return usage_error(_("netstat: -c %s: not a number of seconds from 1 on"), argument);
+        return 0;
+    case BOTH:
+        n->both = true;
+        return 0;
     case AT:
         return take_host(n, argument);
     case TIME:
@@ -295,6 +307,12 @@ static int parse(struct netstat *n, const struct command *command, int argc, cha
     n->query.listeners = n->all || n->only_listeners;
     if (n->format == FORMAT_ZEEK && (n->at_host || n->netstat_style || n->diff[0].text))
         return usage_error("%s", _("netstat: -T zeek shows connections: not with --at, --style or --diff"));
+    if (!source_is_live(&n->source) && (n->every || n->both))
+        return usage_error("%s", _("netstat: -c and --both need -i"));
+    if (source_is_live(&n->source) && (n->at.text || n->diff[0].text))
+        return usage_error("%s", _("netstat: --time and --diff look back: not with -i"));
+    if (source_is_live(&n->source) && !n->both && !n->at_host && n->format != FORMAT_ZEEK)
+        n->at_host = n->this_host = true;
     if (n->at_host && !n->netstat_style)
         n->netstat_style = netstat_style("linux");
     if (!n->most)
@@ -358,6 +376,9 @@ static int read_all(struct netstat *n, struct error *error)
 
 static int64_t as_of(const struct netstat *n)
 {
+    struct timespec now;
+    if (source_is_live(&n->source) && !clock_gettime(CLOCK_REALTIME, &now))
+        return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     return n->diff[1].text ? n->diff[1].time : n->at.text ? n->at.time : n->last;
 }
 
@@ -399,6 +420,7 @@ static int by_place(const void *a, const void *b)
 static void print_sockets(struct netstat *n)
 {
     n->query.time = as_of(n);
+    n->found_count = 0;
     sockets_list(&n->sockets, &n->query, keep_socket, n);
     if (n->found_count)
         qsort(n->found, n->found_count, sizeof *n->found, by_place);
@@ -460,6 +482,46 @@ static void print_connections(struct netstat *n)
         struct sockets_query query = { .time = view.now, .listeners = true, .tcp = n->query.tcp };
         sockets_list(&n->sockets, &query, print_listener, n);
     }
+}
+
+static void print_changes(struct netstat *n);
+
+/* What was asked for, as of now. */
+static void print_table(struct netstat *n)
+{
+    if (n->diff[0].text)
+        print_changes(n);
+    else if (n->netstat_style)
+        print_sockets(n);
+    else
+        print_connections(n);
+}
+
+/* --- this host, now and again --- */
+
+static bool is_this_host(void *context, const uint8_t *address, unsigned size)
+{
+    const struct netstat *n = context;
+    return interfaces_owner(&n->interfaces, address, size) != NULL;
+}
+
+/* On an interface, several times a second. */
+static bool tick(void *context)
+{
+    struct netstat *n = context;
+    struct timespec clock;
+    clock_gettime(CLOCK_MONOTONIC, &clock);
+    int64_t now = (int64_t)clock.tv_sec * 1000000000 + clock.tv_nsec, step = (int64_t)n->every * 1000000000;
+    if (!n->next_table)
+        n->next_table = now + step;
+    if (!n->every || now < n->next_table)
+        return true;
+    n->next_table += step * ((now - n->next_table) / step + 1);
+    print_table(n);
+    if (n->format == FORMAT_TEXT)
+        buffer_char(&n->out, '\n');
+    buffer_flush(&n->out);
+    return !n->out.failed;
 }
 
 static bool concerns(const struct netstat *n, const struct flow *f, unsigned end)
@@ -527,7 +589,14 @@ static int open_all(struct netstat *n, struct error *error)
     n->source.levels = TRACK_STATES;
     n->source.wanted = wanted;
     n->source.context = n;
+    n->source.tick = tick;
+    n->source.wants = SOURCE_CONFINED;
     int code = source_begin(&n->source, error);
+    if (!code && n->this_host) {
+        n->query.is_local = is_this_host;
+        n->query.context = n;
+        code = interfaces_read(&n->interfaces, error);
+    }
     n->source.tracker.max_connections = (uint32_t)n->most;
     sockets_open(&n->sockets, &n->source.tracker);
     n->watch.changed = remember_change;
@@ -565,16 +634,11 @@ static int run(const struct command *command, int argc, char **argv)
     bool begun = !code;
     if (begun)
         code = read_all(&n, &error);
-    if (begun && code != ERROR_USAGE && code != ERROR_MEMORY) { /* what came before the damage is good */
-        if (n.diff[0].text)
-            print_changes(&n);
-        else if (n.netstat_style)
-            print_sockets(&n);
-        else
-            print_connections(&n);
-    }
+    if (begun && code != ERROR_USAGE && code != ERROR_MEMORY) /* what came before the damage is good */
+        print_table(&n);
     status = finish(&n, code, &error);
     sockets_close(&n.sockets);
+    interfaces_free(&n.interfaces);
     source_close(&n.source);
     buffer_free(&n.out);
     free(n.changes);
@@ -585,7 +649,7 @@ static int run(const struct command *command, int argc, char **argv)
 const struct command netstat_command = {
     .name = "netstat",
     .summary = N_("sockets rebuilt from packets: the states of both ends, at any moment"),
-    .usage = "-r FILE [--at ADDRESS] [--time TIME] [OPTIONS] [FILTER...]",
+    .usage = "-r FILE | -i IFACE [--at ADDRESS] [--time TIME] [OPTIONS] [FILTER...]",
     .options = rows,
     .run = run,
 };

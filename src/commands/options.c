@@ -96,6 +96,8 @@ char *options_join(int argc, char **argv, bool *failed)
 
 int report(int code, const struct error *error)
 {
+    if (code == ERROR_CLOSED)
+        return EXIT_DONE;
     if (code < 0)
         fprintf(stderr, "peel: %s\n", error->text);
     return code >= 0 ? EXIT_DONE : code == ERROR_USAGE ? EXIT_USAGE : EXIT_INPUT;

@@ -1,30 +1,53 @@
-/* Where a command's packets come from, whatever the command: the options that say so, the captures one after another,
- * what lets a packet pass, and its way through dissectors and tracker. One struct source is one reading. */
+/* Where a command's packets come from, whatever the command: the options that say so, the captures one after another
+ * or an interface, what lets a packet pass, and its way through dissectors and tracker. One struct source is one
+ * reading. */
 #pragma once
 #include "capture/capture.h"
 #include "commands/options.h"
+#include "host/helper.h"
 #include "track/tracker.h"
 
-enum { SOURCE_FILES_MAX = 4096 };
+enum { SOURCE_FILES_MAX = 4096, SOURCE_DECODE_AS = 512 };
+
+/* Options without a letter; those of the commands lie below. */
+enum { SOURCE_NO_PROMISCUOUS = 900, SOURCE_NETNS };
 
 enum source_wants {
     SOURCE_RECORDS = 1, /* only records: packets are taken apart only where something that lets them pass needs it */
+    SOURCE_CONFINED =
+        2,             /* nothing but standard output and what is open by the first source_next is needed: a sandbox */
+    SOURCE_OWNERS = 4, /* source_sockets will be asked for the owners of sockets */
 };
 
 struct bpf;
+struct series;
+
+/* What source_live_ keeps in mind. */
+struct live_watch {
+    uint64_t dropped; /* as last told */
+    int64_t told;     /* when, on the monotonic clock */
+    bool terminal;    /* standard error is one */
+};
 
 struct source {
     /* asked for: by options, and by the command before source_begin */
     const struct command *command; /* whose options these are */
     const char *files[SOURCE_FILES_MAX];
     unsigned file_count;
+    const char *interface, *netns; /* instead of files */
+    bool no_promiscuous;
     char *filter; /* pcap-filter, or NULL; owned */
     unsigned long long most, snaplen;
     unsigned levels; /* enum track_level, besides fragments */
     unsigned wants;  /* enum source_wants */
     /* Asked for each record before anything else; false: not for us. NULL: all are. */
     bool (*wanted)(void *context, const struct record *record);
+    /* Called on an interface when no packet is there right now, and at least ten times a second: the time to write out
+     * what is held. false ends the reading. NULL: nothing to do. */
+    bool (*tick)(void *context);
     void *context;
+    struct series *series; /* of a capture to disk, whose next file the helper opens; NULL: none */
+    uint64_t *written;     /* with it: where writer_tell keeps how much is in it, shared with the helper */
     /* at work */
     struct record record; /* the packet that source_next found, and taken apart: */
     struct packet packet;
@@ -35,15 +58,22 @@ struct source {
     struct bpf *bpf;
     unsigned file; /* that is read, or comes next */
     int64_t first_time, last_time;
-    bool begun;
+    bool begun, confined;
+    struct live_watch live;
+    struct helper helper;
 };
 
 /* What a command's option table has first. */
 #define SOURCE_ROWS                                                                                                    \
     { 'r', "read", "FILE",                                                                                             \
       N_("read a capture (pcap, pcapng, gzip, zstd); - is standard input; again: one after another") },                \
+        { 's', "snaplen", "N", N_("keep N bytes of each packet") },                                                    \
+        { 'i', "interface", "IFACE", N_("packets from an interface, until interrupted; any: all of them") },           \
+        { SOURCE_NO_PROMISCUOUS, "no-promisc", NULL, N_("only what the interface takes for this host") },              \
+        { SOURCE_NETNS, "netns", "NAME|PID", N_("the interface is in this network namespace") },                       \
     {                                                                                                                  \
-        's', "snaplen", "N", N_("keep N bytes of each packet")                                                         \
+        SOURCE_DECODE_AS, "decode-as", "PORT,PROTOCOL",                                                                \
+            N_("take what goes over a port for a protocol: tcp.port==8081,http")                                       \
     }
 
 /* One of SOURCE_ROWS, or 'c': how many. Returns 1 if the letter was the source's, 0 if it is none of those, or
@@ -60,3 +90,21 @@ bool source_nanoseconds(const struct source *source);
  * last one, or a negative error. */
 int source_next(struct source *source, struct error *error);
 void source_close(struct source *source);
+
+/* Of an interface (source_live.c): */
+bool source_is_live(const struct source *source);
+int source_live_open(struct source *source, struct error *error);
+/* After CAPTURE_NOTHING: looks for signals, what became of the interface, drops. False: the reading ends. */
+bool source_live_tick(struct source *source);
+/* Gives up what is needed no more: privileges on an interface (a helper keeps some), and with SOURCE_CONFINED goes into
+ * the sandbox. The first source_next does it. */
+int source_confine(struct source *source, struct error *error);
+/* The capture's next file, or the same again, as series_next: a descriptor or a negative error. */
+int source_file(struct source *source, bool again, struct error *error);
+/* The kernel's sockets, struct kernel_socket one behind the other: asks for them without waiting; whether they are
+ * there; and takes them, into answer->bytes, which the caller frees. */
+void source_ask_sockets(struct source *source);
+bool source_sockets_there(const struct source *source);
+int source_sockets(struct source *source, struct helper_answer *answer);
+/* One line on standard error: how much came and how much was lost. */
+void source_live_report(struct source *source);

@@ -119,6 +119,8 @@ uint64_t fields_notes(const struct fields *f)
     for (unsigned i = 0; i < f->count; i++)
         for (unsigned k = 0; k < f->columns[i].count; k++) {
             const struct field *field = f->columns[i].refs[k].field;
+            if (f->columns[i].refs[k].protocol->frame)
+                notes |= UINT64_C(1) << NOTE_MESSAGES;
             if (is_from_note(field))
                 notes |= UINT64_C(1) << (field->note_bit ? field->note_bit - 1 : NOTE_SEQ);
         }

@@ -246,6 +246,13 @@ static void write_summary(const struct text *text, struct buffer *out, const str
         remarks_write(out, &packet->notes[packet->note_count - 1], text->style.ascii); /* of tunnels the innermost */
 }
 
+void text_summary(const struct text *text, struct buffer *out, const struct packet *packet)
+{
+    const struct layer *subject = packet_subject(packet);
+    if (subject)
+        write_summary(text, out, packet, subject);
+}
+
 /* Cuts the line that began at mark to the terminal's columns, with a sign that it was cut. */
 static void cut_line(const struct text *text, struct buffer *out, size_t mark)
 {

@@ -45,3 +45,5 @@ void text_open(struct text *text, const struct style *style, enum time_format fo
 /* The headings; for terminals. */
 void text_header(struct text *text, struct buffer *out);
 void text_write(struct text *text, struct buffer *out, const struct packet *packet);
+/* Only what the line says behind its columns. */
+void text_summary(const struct text *text, struct buffer *out, const struct packet *packet);

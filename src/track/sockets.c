@@ -81,6 +81,8 @@ void sockets_close(struct sockets *s)
 
 static bool is_host(const struct sockets_query *q, const uint8_t *address, unsigned size)
 {
+    if (q->is_local)
+        return q->is_local(q->context, address, size);
     return !q->size || (q->size == size && !memcmp(q->host, address, size));
 }
 

@@ -43,6 +43,9 @@ struct sockets_query {
     int64_t time; /* nanoseconds since 1970; the tracker has taken everything up to it */
     uint8_t host[16];
     uint8_t size; /* of host: 4 or 16; 0: any host */
+    /* Instead of host: asked whether an address (size 4 or 16) is one of the host's. NULL: host says it. */
+    bool (*is_local)(void *context, const uint8_t *address, unsigned size);
+    void *context;
     bool listeners, tcp, udp;
 };
 

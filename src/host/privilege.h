@@ -1,0 +1,32 @@
+/* What the process may do, and how it gives that up before it looks at the first packet.
+ *
+ * What happens where, for every command on an interface:
+ *   as it was called       the interface is opened, a network namespace entered, the first file made, standard output
+ *                          of a command opened
+ *   in the helper          keeps the capabilities that its deeds need (HELPER_ below) and parses no packet: the
+ *                          interface that came back, the next file of a ring, removing its oldest one, who owns a
+ * socket everything else        as SUDO_UID or nobody, without capabilities, no_new_privs, and within sandbox.h: reads
+ * the ring, takes packets apart, tracks, prints, writes into descriptors that it was given */
+#pragma once
+#include "base/error.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum privilege_capability {
+    CAPABILITIES_NONE = 0,
+    CAPABILITIES_FILES = 1,  /* making, removing and giving away files in others' folders */
+    CAPABILITIES_OWNERS = 2, /* looking into others' /proc */
+};
+
+/* "WHAT: permission denied: DOING needs CAPABILITY. Once: sudo setcap ... PATH". Returns ERROR_PERMISSION. */
+int privilege_missing(const char *what, const char *doing, const char *capability, struct error *error);
+
+/* Whom root becomes: SUDO_UID and SUDO_GID, or nobody. False: we are not root, and stay who we are. */
+bool privilege_successor(uid_t *user, gid_t *group);
+/* SUDO_UID and SUDO_GID, if we are root: who called, and whose the files are to be. */
+bool privilege_caller(uid_t *user, gid_t *group);
+/* Keeps of the capabilities there are only these (of enum privilege_capability, or-ed), for the helper. */
+int privilege_keep(unsigned capabilities, struct error *error);
+/* For good: another user if we are root, no capabilities, no way to new ones. Returns 0 or ERROR_SYSTEM. */
+int privilege_drop(struct error *error);

@@ -1,0 +1,29 @@
+#include "host/stop.h"
+#include <signal.h>
+#include <stddef.h>
+
+static volatile sig_atomic_t asked;
+
+static void remember(int number)
+{
+    (void)number;
+    asked = 1;
+}
+
+void stop_watch(void)
+{
+    struct sigaction action = { .sa_handler = remember,
+                                .sa_flags = (int)SA_RESETHAND }; /* no SA_RESTART: waiting ends */
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct sigaction before;
+        /* nohup(1) means it; a shell that starts a job in the background has SIGINT ignored and does not. */
+        if (numbers[i] != SIGHUP || (!sigaction(SIGHUP, NULL, &before) && before.sa_handler != SIG_IGN))
+            sigaction(numbers[i], &action, NULL);
+    }
+}
+
+bool stop_asked(void)
+{
+    return asked;
+}
