@@ -95,11 +95,13 @@ enum {
 };
 
 static const struct field fields[] = {
-    { "arp.hw.type", N_("Hardware type"), FIELD_UINT, BYTE(0, 2), .names = hardware_types },
-    { "arp.proto.type", N_("Protocol type"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX },
-    { "arp.hw.size", N_("Hardware size"), FIELD_UINT, BYTE(4, 1), .role = ROLE_LENGTH },
-    { "arp.proto.size", N_("Protocol size"), FIELD_UINT, BYTE(5, 1), .role = ROLE_LENGTH },
-    { "arp.opcode", N_("Opcode"), FIELD_UINT, BYTE(6, 2), .names = opcodes },
+    { "arp.hw.type", N_("Hardware type"), FIELD_UINT, BYTE(0, 2), .preset = 1, .names = hardware_types },
+    { "arp.proto.type", N_("Protocol type"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .preset = 0x0800 },
+    { "arp.hw.size", N_("Hardware size"), FIELD_UINT, BYTE(4, 1), .role = ROLE_LENGTH, .counts = COUNTS_VALUES,
+      .preset = 6 },
+    { "arp.proto.size", N_("Protocol size"), FIELD_UINT, BYTE(5, 1), .role = ROLE_LENGTH, .counts = COUNTS_VALUES,
+      .preset = 4 },
+    { "arp.opcode", N_("Opcode"), FIELD_UINT, BYTE(6, 2), .preset = REQUEST, .names = opcodes },
     { "arp.isgratuitous", N_("Gratuitous"), FIELD_BOOL, .read = is_gratuitous },
     { "arp.src.hw", N_("Sender hardware address"), FIELD_BYTES, BYTE(8, 0), .sized = HARDWARE_SIZE, .when = no_mac },
     { "arp.src.hw_mac", N_("Sender MAC address"), FIELD_MAC, BYTE(0, 6), .after = SENDER, .when = is_mac,

@@ -1,0 +1,21 @@
+/* Lua for packets: the layers as functions, `/` between them, packets as values that can be read, edited and built.
+ *
+ * One struct script is one Lua state. Errors of the user's come back as sentences with the line they happened in. */
+#pragma once
+#include "inject/craft.h"
+
+struct script;
+struct lua_State;
+
+/* Returns 0 or ERROR_MEMORY. */
+int script_open(struct script **script, struct error *error);
+void script_close(struct script *script);
+/* For those who add functions of their own. */
+struct lua_State *script_state(struct script *script);
+
+/* An expression that is a packet, or text for the bytes of one. *craft is then the caller's. Returns 0, ERROR_USAGE or
+ * ERROR_MEMORY. */
+int script_packet(struct script *script, const char *expression, struct craft **craft, struct error *error);
+/* Runs a file ("-": standard input) with words as its arguments. Returns 0, ERROR_USAGE (it does not compile),
+ * ERROR_SYSTEM (cannot be read) or ERROR_FORMAT (it failed while it ran). */
+int script_run(struct script *script, const char *path, int argc, char **argv, struct error *error);
