@@ -85,10 +85,6 @@ unsigned craft_likeness(const struct field *field, const char *protocol, const c
 /* The packet as it was dissected: its layers in buffer 0, edited by craft_set and built again. Returns 0 or
  * ERROR_MEMORY. */
 int craft_from_packet(struct craft **craft, const struct packet *packet, struct error *error);
-/* The same by values: each header is put together from its fields' values alone, its own bytes are not kept. What no
- * row says is then 0; that nothing is, is what the tests look at. */
-int craft_from_values(struct craft **craft, const struct packet *packet, struct error *error);
-
 /* Puts the packet together; *bytes are valid until the packet is changed or freed. Returns 0, ERROR_USAGE (a value does
  * not fit, a field cannot be there) or ERROR_MEMORY. */
 int craft_build(struct craft *craft, struct span *bytes, struct error *error);

@@ -375,7 +375,7 @@ static int put_entries(struct region *r, const struct craft_entry *entries, unsi
                        struct error *error)
 {
     struct choice choice;
-    unsigned turn, place = 0;
+    unsigned turn = 0, place = 0;
     int code;
     memset(done, 0, count);
     for (unsigned t = 0; t < 2 && r->tables[t]; t++) {

@@ -1,6 +1,8 @@
 /* The Lua state, expressions and files in it. */
 #include "inject/script.h"
+#include "base/nearest.h"
 #include "base/text.h"
+#include "dissectors/registry.h"
 #include "inject/script_parts.h"
 #include <errno.h>
 #include <lualib.h>
@@ -45,36 +47,62 @@ void script_close(struct script *s)
     free(s);
 }
 
-/* A name that is nobody's is nil to Lua; most of them are misspelt protocols. The function's message is on top. */
+/* The word between quotes behind "global ", if the sentence has one. */
+static bool unknown_name(const char *text, char *name, size_t size)
+{
+    const char *at = strstr(text, "(global '"), *end = at ? strchr(at + 9, '\'') : NULL;
+    if (!end || (size_t)(end - at - 9) >= size)
+        return false;
+    memcpy(name, at + 9, (size_t)(end - at - 9));
+    name[end - at - 9] = 0;
+    return true;
+}
+
+/* A name that is nobody's is nil to Lua; most such are misspelt protocols. The sentence is on top of the stack. */
 static int take_error(struct script *s, int code, struct error *error)
 {
     const char *text = lua_tostring(s->L, -1);
-    error_set(error, code, "%s", text ? text : _("an error that is no text"));
+    char name[64];
+    struct nearest nearest = { 0 };
+    if (text && unknown_name(text, name, sizeof name)) {
+        nearest_begin(&nearest, name);
+        for (const struct protocol *const *p = protocols; *p; p++)
+            nearest_consider(&nearest, (*p)->name);
+    }
+    if (nearest.best)
+        error_set(error, code, _("%s; did you mean '%s'?"), text, nearest.best);
+    else
+        error_set(error, code, "%s", text ? text : _("an error that is no text"));
     lua_pop(s->L, 1);
     return code;
+}
+
+/* Calls the function on top and makes a packet of what it returns, which lies then on top. */
+static int to_packet(lua_State *L)
+{
+    lua_call(L, 0, 1);
+    struct script_packet *p = script_to_packet(L, -1);
+    if (!p)
+        return luaL_error(L, _("this is no packet but a %s"), luaL_typename(L, -1));
+    script_craft(L, p);
+    return 1;
 }
 
 int script_packet(struct script *s, const char *expression, struct craft **craft, struct error *error)
 {
     lua_State *L = s->L;
     *craft = NULL;
-    lua_pushfstring(L, "return %s", expression);
-    int failed = luaL_loadbuffer(L, lua_tostring(L, -1), lua_rawlen(L, -1), "=packet") || lua_pcall(L, 0, 1, 0);
-    lua_remove(L, -2);
+    lua_settop(L, 0);
+    lua_pushcfunction(L, to_packet);
+    const char *text = lua_pushfstring(L, "return %s", expression);
+    int failed = luaL_loadbuffer(L, text, strlen(text), "=packet");
+    if (!failed) {
+        lua_remove(L, -2);
+        failed = lua_pcall(L, 1, 1, 0);
+    }
     if (failed)
         return take_error(s, ERROR_USAGE, error);
-    struct script_packet *p = script_to_packet(L, -1);
-    int code = 0;
-    if (p && p->craft) {
-        *craft = craft_copy(p->craft);
-    } else if (p) {
-        *craft = NULL;
-        code = error_set(error, ERROR_USAGE, _("packet: a packet from bytes"));
-    } else {
-        code = error_set(error, ERROR_USAGE, _("this is no packet, but a %s"), luaL_typename(L, -1));
-    }
-    if (!code && !*craft)
-        code = error_set(error, ERROR_MEMORY, _("no memory"));
-    lua_pop(L, 1);
-    return code;
+    *craft = craft_copy(script_to_packet(L, -1)->craft);
+    lua_settop(L, 0);
+    return *craft ? 0 : error_set(error, ERROR_MEMORY, _("no memory"));
 }

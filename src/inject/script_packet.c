@@ -259,6 +259,11 @@ static void append(lua_State *L, struct craft *to, int index)
     } else if (lua_istable(L, index) && craft_layer_count(to)) {
         set_fields(L, to, craft_layer_count(to) - 1, index);
         code = 0;
+    } else if (lua_iscfunction(L, index)) { /* udp for udp{} */
+        lua_pushvalue(L, index);
+        lua_call(L, 0, 1);
+        code = craft_append(to, script_craft(L, script_check_packet(L, -1)), &error);
+        lua_pop(L, 1);
     } else {
         code = craft_append(to, script_craft(L, script_check_packet(L, index)), &error);
     }
