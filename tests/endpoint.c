@@ -62,7 +62,8 @@ static void launch(struct world *w, unsigned to, const struct endpoint_segment *
     f->segment = *g;
     size_t n = g->payload.left + g->more.left;
     cr_assert_leq(n, LONGEST);
-    memcpy(f->payload, g->payload.at, g->payload.left);
+    if (g->payload.left)
+        memcpy(f->payload, g->payload.at, g->payload.left);
     if (g->more.left)
         memcpy(f->payload + g->payload.left, g->more.at, g->more.left);
     f->segment.payload.left = n;

@@ -30,7 +30,7 @@ static socklen_t make_place(union place *p, const struct ip_address *address, in
     }
     p->in6.sin6_family = AF_INET6;
     p->in6.sin6_port = htons(port);
-    memcpy(&p->in6.sin6_addr, address->bytes, 16);
+    memcpy(&p->in6.sin6_addr, address->bytes, 16); /* zeroes where there is none */
     if (IN6_IS_ADDR_LINKLOCAL(&p->in6.sin6_addr))
         p->in6.sin6_scope_id = (uint32_t)interface;
     return sizeof p->in6;
@@ -42,13 +42,13 @@ static int hold(struct hush *h, uint8_t protocol, const struct ip_address *addre
     struct sock_filter drop = { .code = BPF_RET | BPF_K, .k = 0 };
     struct sock_fprog program = { .len = 1, .filter = &drop };
     union place place;
-    int one = 1;
+    int only = address->size == 16;
     h->fd = socket(address->size == 4 ? AF_INET : AF_INET6,
                    (protocol == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
     if (h->fd < 0 || setsockopt(h->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program))
         return errno;
-    if (address->size == 16)
-        setsockopt(h->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+    if (address->size != 4)
+        setsockopt(h->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
     socklen_t length = make_place(&place, address, interface, port);
     if (bind(h->fd, &place.any, length) || (protocol == IPPROTO_TCP && listen(h->fd, 1)))
         return errno;
@@ -72,8 +72,9 @@ int hush_open(struct hush **hush, uint8_t protocol, const struct ip_address *add
         return 0;
     }
     hush_close(h);
-    char text[ADDRESS_TEXT];
-    *write_ip(text, address) = 0;
+    char text[ADDRESS_TEXT] = "*";
+    if (address->size)
+        *write_ip(text, address) = 0;
     return error_set(error, ERROR_SYSTEM, _("%s port %u cannot be held: %s"), text, port, strerror(why));
 }
 

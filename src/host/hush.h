@@ -8,8 +8,9 @@
 
 struct hush;
 
-/* protocol: 6 or 17. port: in host byte order, 0 for any that is free. interface: its index, for link-local IPv6
- * addresses. Returns 0, ERROR_SYSTEM (the port is in use, the address is not this host's) or ERROR_MEMORY. */
+/* protocol: 6 or 17. address: size 0 stands for all of the host's. port: in host byte order, 0 for any that is free.
+ * interface: its index, for link-local IPv6 addresses. Returns 0, ERROR_SYSTEM (the port is in use, the address is not
+ * this host's) or ERROR_MEMORY. */
 int hush_open(struct hush **hush, uint8_t protocol, const struct ip_address *address, int interface, uint16_t port,
               struct error *error);
 uint16_t hush_port(const struct hush *hush);

@@ -1,8 +1,10 @@
 #include "host/route.h"
 #include "base/text.h"
 #include <errno.h>
+#include <ifaddrs.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -171,4 +173,30 @@ bool route_is_own(const struct ip_address *address)
     struct route route = { 0 };
     union answer answer;
     return ask(address, 0, &answer) > 0 && read_answer(&route, &answer) == RTN_LOCAL;
+}
+
+static bool has_address(const struct sockaddr *a, const struct ip_address *address)
+{
+    if (!a || a->sa_family != (address->size == 4 ? AF_INET : AF_INET6))
+        return false;
+    const void *bytes = address->size == 4 ? (const void *)&((const struct sockaddr_in *)(const void *)a)->sin_addr
+                                           : (const void *)&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr;
+    return !memcmp(bytes, address->bytes, address->size);
+}
+
+bool route_owner(const struct ip_address *address, char name[16])
+{
+    struct ifaddrs *all;
+    bool found = false;
+    if (getifaddrs(&all))
+        return false;
+    for (const struct ifaddrs *a = all; a && !found; a = a->ifa_next)
+        if (has_address(a->ifa_addr, address)) {
+            found = true;
+            size_t n = strlen(a->ifa_name);
+            memset(name, 0, 16);
+            memcpy(name, a->ifa_name, n < 15 ? n : 15);
+        }
+    freeifaddrs(all);
+    return found;
 }

@@ -17,3 +17,5 @@ struct route {
 int route_find(struct route *route, const struct ip_address *destination, const char *interface, struct error *error);
 /* Whether the address is one of this host's. */
 bool route_is_own(const struct ip_address *address);
+/* The interface that has the address, into name; false: none. */
+bool route_owner(const struct ip_address *address, char name[16]);

@@ -261,6 +261,13 @@ int wire_fd(const struct wire *w)
     return w->receive ? w->fd : -1;
 }
 
+void wire_join(struct wire *w, const uint8_t mac[6])
+{
+    struct packet_mreq group = { .mr_ifindex = w->info.index, .mr_type = PACKET_MR_MULTICAST, .mr_alen = 6 };
+    memcpy(group.mr_address, mac, 6);
+    setsockopt(w->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &group, sizeof group);
+}
+
 const struct wire_counts *wire_counts(struct wire *w)
 {
     struct tpacket_stats stats;

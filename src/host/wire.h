@@ -67,6 +67,8 @@ int wire_look(struct wire_info *info, const char *interface, unsigned flags, str
 
 const struct wire_info *wire_info(const struct wire *wire);
 const struct wire_counts *wire_counts(struct wire *wire);
+/* Frames to this group's link address are received, too. */
+void wire_join(struct wire *wire, const uint8_t mac[6]);
 /* Readable when there is something to receive; -1 for a wire that only sends. */
 int wire_fd(const struct wire *wire);
 

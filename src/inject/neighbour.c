@@ -228,14 +228,15 @@ enum neighbour_state neighbours_find(struct neighbours *n, const struct ip_addre
 }
 
 /* Only of those that were asked for: nobody fills the table with what nobody wants to know. */
-static void learn(struct neighbours *n, const struct ip_address *address, const uint8_t *mac, int64_t now)
+static bool learn(struct neighbours *n, const struct ip_address *address, const uint8_t *mac, int64_t now)
 {
     struct neighbour *b = known(n, address);
     if (!b)
-        return;
+        return false;
     b->state = NEIGHBOUR_KNOWN;
     b->when = now;
     memcpy(b->mac, mac, 6);
+    return true;
 }
 
 int64_t neighbours_deadline(const struct neighbours *n)
@@ -278,17 +279,19 @@ static struct header header_of(const struct packet *p, const struct layer *l)
     return (struct header){ l->protocol, (uint8_t *)(uintptr_t)h.at, h.left };
 }
 
-static void take_arp(struct neighbours *n, const struct packet *p, const struct layer *l, int64_t now)
+static bool take_arp(struct neighbours *n, const struct packet *p, const struct layer *l, int64_t now)
 {
     struct header h = header_of(p, l);
     struct ip_address sender, target;
     struct value mac, opcode;
     if (!get_ipv4(&h, "arp.src.proto_ipv4", &sender) || !get_ipv4(&h, "arp.dst.proto_ipv4", &target) ||
         !header_get(&h, "arp.src.hw_mac", &mac) || !header_get(&h, "arp.opcode", &opcode))
-        return;
-    learn(n, &sender, mac.bytes.at, now);
-    if (opcode.u == REQUEST && is_own(n, &target) && !is_own(n, &sender))
-        say_arp(n, REPLY, &target, mac.bytes.at, &sender);
+        return false;
+    bool learnt = learn(n, &sender, mac.bytes.at, now);
+    if (opcode.u != REQUEST || !is_own(n, &target) || is_own(n, &sender))
+        return learnt;
+    say_arp(n, REPLY, &target, mac.bytes.at, &sender);
+    return true;
 }
 
 /* The link address in the message's options, or NULL. */
@@ -318,7 +321,7 @@ static void answer_solicitation(struct neighbours *n, const struct network *netw
     say_discovery(n, &d, mac, NEIGHBOR_ADVERTISEMENT, target, !unspecified);
 }
 
-static void take_discovery(struct neighbours *n, const struct packet *p, const struct layer *l, int64_t now)
+static bool take_discovery(struct neighbours *n, const struct packet *p, const struct layer *l, int64_t now)
 {
     struct header h = header_of(p, l);
     const struct network *network = layer_network(p, l);
@@ -327,16 +330,18 @@ static void take_discovery(struct neighbours *n, const struct packet *p, const s
     if (!network || network->size != 16 || !header_get(&h, "icmpv6.type", &type) ||
         (type.u != NEIGHBOR_SOLICITATION && type.u != NEIGHBOR_ADVERTISEMENT) ||
         checksum_verify(p, l, ICMPV6) != CHECKSUM_GOOD)
-        return;
+        return false;
     bool asks = type.u == NEIGHBOR_SOLICITATION;
     if (!header_get(&h, asks ? "icmpv6.nd.ns.target_address" : "icmpv6.nd.na.target_address", &target))
-        return;
+        return false;
     memcpy(address.bytes, target.bytes.at, 16);
     const uint8_t *mac = link_address(asks ? &n->source_link : &n->target_link, (struct span){ h.bytes, h.length });
-    if (!asks && mac)
-        learn(n, &address, mac, now);
-    else if (asks && is_own(n, &address))
-        answer_solicitation(n, network, &address, mac);
+    if (!asks)
+        return mac && learn(n, &address, mac, now);
+    if (!is_own(n, &address))
+        return false;
+    answer_solicitation(n, network, &address, mac);
+    return true;
 }
 
 static bool from_this_link(const struct packet *p, const struct layer *ip)
@@ -346,9 +351,10 @@ static bool from_this_link(const struct packet *p, const struct layer *ip)
     return header_get(&h, "ipv6.hlim", &hops) && hops.u == HOPS;
 }
 
-void neighbours_take(struct neighbours *n, const struct packet *p, int64_t now)
+bool neighbours_take(struct neighbours *n, const struct packet *p, int64_t now)
 {
     const struct layer *ip = NULL;
+    bool concerned = false;
     for (unsigned i = 0; i < p->layer_count; i++) {
         const struct layer *l = &p->layers[i];
         if (l->verdict != VERDICT_WHOLE || l->flags & (LAYER_QUOTED | LAYER_FRAGMENT))
@@ -356,8 +362,9 @@ void neighbours_take(struct neighbours *n, const struct packet *p, int64_t now)
         if (l->protocol == n->ipv6 && !ip)
             ip = l;
         if (l->protocol == n->arp)
-            take_arp(n, p, l, now);
+            concerned |= take_arp(n, p, l, now);
         else if (l->protocol == n->icmpv6 && ip && l->network == 1 && from_this_link(p, ip))
-            take_discovery(n, p, l, now);
+            concerned |= take_discovery(n, p, l, now);
     }
+    return concerned;
 }

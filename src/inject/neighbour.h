@@ -28,8 +28,8 @@ bool neighbours_speak_for(struct neighbours *neighbours, const struct ip_address
  * Multicast and broadcast addresses are known without asking. NEIGHBOUR_KNOWN: *mac is it. */
 enum neighbour_state neighbours_find(struct neighbours *neighbours, const struct ip_address *from,
                                      const struct ip_address *address, uint8_t mac[6], int64_t now);
-/* A dissected packet, whatever it is: learns from answers, answers questions. */
-void neighbours_take(struct neighbours *neighbours, const struct packet *packet, int64_t now);
+/* A dissected packet, whatever it is: learns from answers, answers questions. Whether it did either. */
+bool neighbours_take(struct neighbours *neighbours, const struct packet *packet, int64_t now);
 /* When a question is asked again; INT64_MAX: none is open. */
 int64_t neighbours_deadline(const struct neighbours *neighbours);
 void neighbours_tick(struct neighbours *neighbours, int64_t now);

@@ -254,14 +254,16 @@ static bool same_address(const struct ip_address *a, const uint8_t *b, unsigned 
 static bool from_remote(const struct network *n, const uint8_t *tcp, struct segment_ends *ends, bool is_call)
 {
     uint16_t from = (uint16_t)slot_get(tcp, forms.source_port), to = (uint16_t)slot_get(tcp, forms.destination_port);
-    if (to != ends->local_port || !same_address(&ends->local, n->final, n->size))
+    bool anywhere = !ends->local.size;
+    if (to != ends->local_port || !(anywhere || same_address(&ends->local, n->final, n->size)))
         return false;
     if (ends->remote.size)
         return from == ends->remote_port && same_address(&ends->remote, n->source, n->size);
     if (!is_call)
         return false;
-    ends->remote.size = n->size;
+    ends->remote.size = ends->local.size = n->size;
     memcpy(ends->remote.bytes, n->source, n->size);
+    memcpy(ends->local.bytes, n->final, n->size);
     ends->remote_port = from;
     return true;
 }

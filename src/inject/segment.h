@@ -36,7 +36,8 @@ enum segment_kind {
     SEGMENT_TOO_LONG,    /* the same, because of its length: *mtu */
 };
 
-/* What a dissected packet is to a conversation. remote.size 0: whoever calls; then only SYNs count, and the remote end
- * is filled in. unfinished: its checksum was not computed yet (wire.h). The payload lies in the packet. */
+/* What a dissected packet is to a conversation. remote.size 0: whoever calls (local.size 0: at any address); then only
+ * SYNs count, and the addresses are filled in. unfinished: its checksum was not computed yet (wire.h). The payload lies
+ * in the packet. */
 enum segment_kind segment_read(const struct packet *packet, bool unfinished, struct segment_ends *ends,
                                struct endpoint_segment *segment, unsigned *mtu);
