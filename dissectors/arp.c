@@ -115,8 +115,8 @@ static const struct field fields[] = {
     { "arp.dst.hw_mac", N_("Target MAC address"), FIELD_MAC, BYTE(0, 6), .after = TARGET, .when = is_mac },
     { "arp.dst.proto", N_("Target protocol address"), FIELD_BYTES, .after = TARGET_MAC, .sized = PROTOCOL_SIZE,
       .when = no_ipv4 },
-    { "arp.dst.proto_ipv4", N_("Target IP address"), FIELD_IPV4, BYTE(0, 4), .after = TARGET_PROTOCOL,
-      .when = is_ipv4 },
+    { "arp.dst.proto_ipv4", N_("Target IP address"), FIELD_IPV4, BYTE(0, 4), .after = TARGET_PROTOCOL, .when = is_ipv4,
+      .role = ROLE_DESTINATION },
     { 0 },
 };
 

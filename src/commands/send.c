@@ -5,26 +5,44 @@
 #include "dissectors/dissect.h"
 #include "dissectors/registry.h"
 #include "inject/script.h"
+#include "inject/sender.h"
 #include "output/diagram.h"
 #include "output/hex.h"
 #include "output/text.h"
 #include "output/tree.h"
 #include <errno.h>
 #include <langinfo.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { RATE = 256, FLOOD, INTERVAL, SPEED, SET, DRY_RUN, PACKETS_MAX = 256, SETS_MAX = 64, OUTPUT_BYTES = 64 << 10 };
-enum { SECOND = 1000000000, LINK_RAW = 101 };
+enum {
+    VIA = 512,
+    QUIET = 'q',
+    RATE = 256,
+    FLOOD,
+    INTERVAL,
+    SPEED,
+    SET,
+    DRY_RUN,
+    PACKETS_MAX = 256,
+    SETS_MAX = 64,
+    OUTPUT_BYTES = 64 << 10
+};
+enum { SECOND = 1000000000, LINK_RAW = 101, LINK_IPV4 = 228, LINK_IPV6 = 229 };
+
+static volatile sig_atomic_t interrupted;
 
 static const struct option_row rows[] = {
+    { 'i', "interface", "IFACE", N_("send by this interface; the default is the route's") },
     { 'w', "write", "FILE", N_("into a capture instead of onto the wire: pcapng, or pcap if it ends in .pcap") },
     { DRY_RUN, "dry-run", NULL, N_("only show what would be sent") },
     { 'c', "count", "N", N_("so many packets in all, the given ones over and over; 0: without an end") },
     { RATE, "rate", "N", N_("so many packets a second; with k or M: thousands, millions") },
     { INTERVAL, "interval", "SECONDS", N_("so long between two packets; the default is 1") },
     { FLOOD, "flood", NULL, N_("as fast as it goes") },
+    { VIA, "via", "auto|socket|xdp", N_("with --flood: by AF_XDP where it can be had, or not, or only so") },
     { SPEED, "speed", "X", N_("with -r: X times as fast as they were captured") },
     { SET, "set", "FIELD=VALUE",
       N_("set a field in each packet that has its layer; checksums follow; again for more") },
@@ -32,6 +50,7 @@ static const struct option_row rows[] = {
     { 'v', "tree", NULL, N_("with --dry-run: each packet's layers and fields as a tree") },
     { 'x', "hex", NULL, N_("with --dry-run: hex and ASCII; -xx with the link header") },
     { 'd', "diagram", NULL, N_("with --dry-run: each header drawn as a bit diagram") },
+    { QUIET, "quiet", NULL, N_("no line about what was sent") },
     { 0 },
 };
 
@@ -45,25 +64,30 @@ struct setting {
 struct send {
     /* asked for */
     struct source source;
-    const char *write_path;
+    const char *write_path, *interface, *via;
     struct setting settings[SETS_MAX];
     unsigned setting_count, hex;
     unsigned long long most;
     int64_t interval; /* nanoseconds between two packets; 0: as fast as it goes; -1: not said */
     double speed;
-    bool counted, dry_run, tree, diagram, replay;
+    bool counted, dry_run, tree, diagram, replay, flood, quiet;
     char **expressions;
     int expression_count;
     /* at work */
     struct script *script;
     struct craft *crafts[PACKETS_MAX];
+    struct sender_lane *lanes[PACKETS_MAX]; /* by which they leave; NULL: not onto a wire */
+    struct sender *sender;
     struct writer *writer;
     struct style style;
     struct text text;
     struct buffer out;
     struct packet shown;
     uint64_t sent;
-    int64_t start; /* the time of the first one, nanoseconds since 1970 */
+    int64_t start;        /* the time of the first one, nanoseconds since 1970 */
+    int64_t steady_start; /* and by the steady clock */
+    int refused;          /* the code of the first packet that the interface did not take */
+    struct error refusal;
 };
 
 /* "500k", "1.5M" */
@@ -139,6 +163,18 @@ static int parse_option(struct send *s, int letter, char *argument)
         return 0;
     case FLOOD:
         s->interval = 0;
+        s->flood = true;
+        return 0;
+    case VIA:
+        if (strcmp(argument, "auto") && strcmp(argument, "socket") && strcmp(argument, "xdp"))
+            return usage_error(_("send: --via %s: not one of auto, socket, xdp"), argument);
+        s->via = argument;
+        return 0;
+    case 'i':
+        s->interface = argument;
+        return 0;
+    case QUIET:
+        s->quiet = true;
         return 0;
     case SPEED:
         if (!parse_rate(argument, &s->speed))
@@ -188,8 +224,8 @@ static int parse(struct send *s, const struct command *command, int argc, char *
         return status;
     if ((s->tree || s->diagram || s->hex) && !s->dry_run)
         return usage_error("%s", _("send: -v, -d and -x need --dry-run"));
-    if (!s->write_path && !s->dry_run)
-        return usage_error("%s", _("send: where to? -w FILE or --dry-run"));
+    if (s->replay && !s->interface && !s->write_path && !s->dry_run)
+        return usage_error("%s", _("send: -r needs -i IFACE, -w FILE or --dry-run"));
     return 0;
 }
 
@@ -237,29 +273,65 @@ static void show(struct send *s, const struct record *r)
         buffer_char(&s->out, '\n');
 }
 
+static int64_t steady_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
+}
+
+/* What the interface does not take is counted; the rest goes on. */
+static void flush(struct send *s)
+{
+    struct error error;
+    int code = sender_flush(s->sender, &error);
+    if (code && !s->refused) {
+        s->refused = code;
+        s->refusal = error;
+    }
+}
+
+/* Until it is time for the packet: a little too late, and several at once, where they are close to each other. */
+static void wait_until(struct send *s, int64_t time)
+{
+    int64_t when = s->steady_start + (time - s->start);
+    if (when <= steady_now())
+        return;
+    flush(s);
+    struct timespec until = { when / SECOND, when % SECOND };
+    while (!interrupted && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
+        ;
+}
+
 /* One packet to where they go. */
-static int put(struct send *s, const struct record *r, struct error *error)
+static int put(struct send *s, const struct record *r, struct sender_lane *lane, struct error *error)
 {
     int code = 0;
     if (s->dry_run)
         show(s, r);
     if (s->write_path)
         code = writer_put(s->writer, r, error);
+    if (!s->dry_run && !s->write_path) {
+        if (!s->flood)
+            wait_until(s, r->time);
+        if (!interrupted && !wire_send(lane->wire, r->bytes))
+            code = error_set(error, ERROR_USAGE, _("a packet of %zu bytes is too long"), r->bytes.left);
+    }
     s->sent++;
     return code;
 }
 
-static int put_crafted(struct send *s, struct craft *craft, struct error *error)
+static int put_crafted(struct send *s, unsigned index, struct error *error)
 {
-    struct record r = { .timed = true, .link_type = craft_link_type(craft) };
-    int code = craft_build(craft, &r.bytes, error);
+    struct record r = { .timed = true, .link_type = craft_link_type(s->crafts[index]) };
+    int code = craft_build(s->crafts[index], &r.bytes, error);
     if (code)
         return code;
     if (r.link_type == CRAFT_NO_LINK)
         r.link_type = LINK_RAW;
     r.wire_length = (uint32_t)r.bytes.left;
     r.time = s->start + (int64_t)s->sent * s->interval;
-    return put(s, &r, error);
+    return put(s, &r, s->lanes[index], error);
 }
 
 static int craft_all(struct send *s, struct error *error)
@@ -269,6 +341,8 @@ static int craft_all(struct send *s, struct error *error)
         code = script_packet(s->script, s->expressions[i], &s->crafts[i], error);
         if (!code && (code = apply(s, s->crafts[i], error)) > 0)
             code = 0;
+        if (!code && s->sender)
+            code = sender_complete(s->sender, s->crafts[i], &s->lanes[i], error);
     }
     return code;
 }
@@ -279,30 +353,58 @@ static int send_crafted(struct send *s, struct error *error)
     unsigned long long most = s->counted ? s->most ? s->most : UINT64_MAX : (unsigned long long)s->expression_count;
     if (s->interval < 0)
         s->interval = SECOND;
-    while (!code && s->sent < most)
-        code = put_crafted(s, s->crafts[s->sent % (unsigned)s->expression_count], error);
+    s->steady_start = steady_now(); /* neighbours were asked for before */
+    while (!code && s->sent < most && !interrupted)
+        code = put_crafted(s, (unsigned)(s->sent % (unsigned)s->expression_count), error);
     return code;
 }
 
-/* A packet of a capture, edited. */
+/* Whether the interface takes packets of this link type as they are. */
+static bool fits_wire(const struct sender_lane *lane, uint16_t link_type)
+{
+    bool ip = link_type == LINK_RAW || link_type == LINK_IPV4 || link_type == LINK_IPV6;
+    uint16_t wire = wire_info(lane->wire)->link_type;
+    return wire == link_type || (wire == LINK_RAW && ip);
+}
+
+/* A packet of a capture, edited, or with the link header that it needs here. */
 static int put_edited(struct send *s, struct record *r, struct error *error)
 {
     struct craft *craft = NULL;
+    struct sender_lane *lane = NULL;
     int code = craft_from_packet(&craft, &s->source.packet, error);
     if (!code && (code = apply(s, craft, error)) > 0) {
         code = craft_build(craft, &r->bytes, error);
         r->wire_length = r->wire_length > r->bytes.left ? r->wire_length : (uint32_t)r->bytes.left;
     }
+    if (!code && s->sender) {
+        code = sender_complete(s->sender, craft, &lane, error);
+        if (!code)
+            code = craft_build(craft, &r->bytes, error);
+    }
     if (!code)
-        code = put(s, r, error);
+        code = put(s, r, lane, error);
     craft_free(craft);
     return code;
+}
+
+/* A packet of a capture, as it is if that can be. */
+static int put_replayed(struct send *s, struct record *r, struct error *error)
+{
+    struct sender_lane *lane = NULL;
+    int code = s->sender ? sender_lane_for(s->sender, r->link_type, &lane, error) : 0;
+    if (code)
+        return code;
+    if (!s->setting_count && (!lane || fits_wire(lane, r->link_type)))
+        return put(s, r, lane, error);
+    return put_edited(s, r, error);
 }
 
 static int send_replayed(struct send *s, struct error *error)
 {
     int64_t first = 0;
-    s->source.wants = s->setting_count ? 0 : SOURCE_RECORDS;
+    s->source.wants = s->setting_count || s->sender ? 0 : SOURCE_RECORDS;
+    s->steady_start = steady_now();
     s->source.most = s->most;
     int code = source_begin(&s->source, error);
     while (!code && (code = source_next(&s->source, error)) > 0) {
@@ -311,11 +413,13 @@ static int send_replayed(struct send *s, struct error *error)
             first = r.time;
         if (s->interval >= 0)
             r.time = s->start + (int64_t)s->sent * s->interval;
-        else if (s->speed > 0)
-            r.time = s->start + (int64_t)((double)(r.time - first) / s->speed);
-        code = s->setting_count ? put_edited(s, &r, error) : put(s, &r, error);
+        else if (s->speed > 0 || s->sender)
+            r.time = s->start + (int64_t)((double)(r.time - first) / (s->speed > 0 ? s->speed : 1));
+        code = put_replayed(s, &r, error);
+        if (interrupted)
+            break;
     }
-    return code;
+    return code < 0 ? code : 0;
 }
 
 static void choose_style(struct send *s)
@@ -337,18 +441,65 @@ static int64_t start_time(void)
     return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
 }
 
+static void on_signal(int number)
+{
+    interrupted = number;
+}
+
+static int open_wires(struct send *s, struct error *error)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    unsigned flags = 0;
+    if (s->flood)
+        flags = !strcmp(s->via, "socket") ? WIRE_BYPASS : WIRE_XDP;
+    return sender_open(&s->sender, s->interface, flags, error);
+}
+
+/* "sent 1000 packets, 60000 bytes in 1.001 s: 999.0 packets/s" */
+static void tell_counts(struct send *s)
+{
+    double seconds = (double)(steady_now() - s->steady_start) / SECOND;
+    struct wire_counts n = sender_counts(s->sender);
+    fprintf(stderr, _("sent %llu packets, %llu bytes in %.3f s: %.1f packets/s"), (unsigned long long)n.sent,
+            (unsigned long long)n.bytes, seconds, seconds > 0 ? (double)n.sent / seconds : 0.0);
+    if (n.refused)
+        fprintf(stderr, _("; refused %llu"), (unsigned long long)n.refused);
+    if (sender_lane_count(s->sender) && wire_info(sender_lane(s->sender, 0)->wire)->xdp)
+        fprintf(stderr, " (AF_XDP)");
+    fputc('\n', stderr);
+}
+
+/* Sends what waits, and says how many went. */
+static int finish_wires(struct send *s, struct error *error)
+{
+    flush(s);
+    if (s->sent && !s->quiet)
+        tell_counts(s);
+    if (s->flood && !strcmp(s->via, "xdp") && sender_lane_count(s->sender) &&
+        !wire_info(sender_lane(s->sender, 0)->wire)->xdp)
+        return error_set(error, ERROR_SYSTEM, _("%s: AF_XDP cannot be had here"), sender_lane(s->sender, 0)->name);
+    *error = s->refusal;
+    return s->refused;
+}
+
 static int open_outputs(struct send *s, struct error *error)
 {
     if (buffer_open(&s->out, STDOUT_FILENO, OUTPUT_BYTES))
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
     choose_style(s);
     text_open(&s->text, &s->style, FORMAT_RELATIVE, 6);
-    return s->write_path ? writer_open(&s->writer, s->write_path, error) : 0;
+    int code = s->write_path ? writer_open(&s->writer, s->write_path, error) : 0;
+    if (code)
+        return code;
+    /* What is only shown or written is filled in from this host only if an interface of its is named. */
+    return s->interface || (!s->dry_run && !s->write_path) ? open_wires(s, error) : 0;
 }
 
 static int run(const struct command *command, int argc, char **argv)
 {
-    static struct send s = { .interval = -1 };
+    static struct send s = { .interval = -1, .via = "auto" };
     struct error error, late;
     s.source.command = command;
     int status = parse(&s, command, argc, argv);
@@ -359,12 +510,17 @@ static int run(const struct command *command, int argc, char **argv)
     if (!code)
         code = s.replay ? send_replayed(&s, &error) : send_crafted(&s, &error);
     buffer_flush(&s.out);
+    if (s.sender && !s.dry_run && !s.write_path) {
+        int finished = finish_wires(&s, code ? &late : &error);
+        code = code ? code : finished;
+    }
     int written = s.writer ? writer_close(s.writer, &late) : 0;
     status = report(code, &error);
     if (written && code >= 0)
         status = report(written, &late);
     for (int i = 0; i < s.expression_count; i++)
         craft_free(s.crafts[i]);
+    sender_close(s.sender);
     script_close(s.script);
     source_close(&s.source);
     buffer_free(&s.out);

@@ -149,6 +149,20 @@ int craft_append(struct craft *c, const struct craft *top, struct error *error)
     return 0;
 }
 
+int craft_prepend(struct craft *c, const struct protocol *protocol, struct error *error)
+{
+    struct craft_layer *l;
+    int code = new_layer(c, &l, error);
+    if (code)
+        return code;
+    memmove(c->layers + 1, c->layers, (c->count - 1) * sizeof *c->layers);
+    c->layers[0] = (struct craft_layer){ .protocol = protocol, .deep = CRAFT_LAYERS_MAX };
+    for (unsigned i = 1; i < c->count; i++)
+        if (c->layers[i].deep < CRAFT_LAYERS_MAX)
+            c->layers[i].deep++;
+    return 0;
+}
+
 void craft_strip(struct craft *c, unsigned layer)
 {
     while (c->count > layer + 1)

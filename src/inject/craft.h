@@ -65,6 +65,8 @@ int craft_add(struct craft *craft, const struct protocol *protocol, struct error
 int craft_add_bytes(struct craft *craft, struct span bytes, struct error *error);
 /* All layers of another packet on top. */
 int craft_append(struct craft *craft, const struct craft *top, struct error *error);
+/* A layer below all that there are. */
+int craft_prepend(struct craft *craft, const struct protocol *protocol, struct error *error);
 /* Layers 0 to layer stay, what they carry is gone. */
 void craft_strip(struct craft *craft, unsigned layer);
 
