@@ -336,7 +336,7 @@ static int put_crafted(struct send *s, unsigned index, struct error *error)
 
 static int craft_all(struct send *s, struct error *error)
 {
-    int code = script_open(&s->script, error);
+    int code = script_open(&s->script, NULL, error);
     for (int i = 0; i < s->expression_count && !code; i++) {
         code = script_packet(s->script, s->expressions[i], &s->crafts[i], error);
         if (!code && (code = apply(s, s->crafts[i], error)) > 0)

@@ -96,6 +96,12 @@ const struct protocol *craft_layer_protocol(const struct craft *c, unsigned laye
     return layer < c->count ? c->layers[layer].protocol : NULL;
 }
 
+struct craft_part craft_part(const struct craft *c, unsigned layer)
+{
+    const struct craft_layer *l = &c->layers[layer];
+    return (struct craft_part){ l->protocol, { l->base, l->base_length }, l->entries, l->count };
+}
+
 static int no_memory(struct error *error)
 {
     return error_set(error, ERROR_MEMORY, _("no memory"));

@@ -90,6 +90,9 @@ int craft_from_packet(struct craft **craft, const struct packet *packet, struct 
 /* Puts the packet together; *bytes are valid until the packet is changed or freed. Returns 0, ERROR_USAGE (a value does
  * not fit, a field cannot be there) or ERROR_MEMORY. */
 int craft_build(struct craft *craft, struct span *bytes, struct error *error);
+/* Whether a dissected packet has the layers that a pattern has, in their order, with what was set in them; bytes
+ * without a header are what it must carry. Returns 1, 0 or a negative error. */
+int craft_matches(const struct craft *pattern, const struct packet *packet, struct error *error);
 /* Its layers as a packet that is dissected, whatever a dissector would make of their bytes: for reading fields. Valid
  * as long as the bytes; *packet is overwritten. Built packets only. */
 void craft_view(const struct craft *craft, struct packet *packet);

@@ -51,3 +51,12 @@ const char *craft_short_name(const struct field *field, const char *protocol);
 bool craft_copy_entries(struct craft_entry **copy, const struct craft_entry *entries, unsigned count);
 bool craft_copy_value(struct craft_value *copy, const struct craft_value *value);
 void craft_free_entries(struct craft_entry *entries, unsigned count);
+
+/* What was set of a layer, for those who compare. */
+struct craft_part {
+    const struct protocol *protocol; /* NULL: bytes */
+    struct span bytes;
+    const struct craft_entry *entries;
+    unsigned count;
+};
+struct craft_part craft_part(const struct craft *craft, unsigned layer);

@@ -3,14 +3,13 @@
 #include "base/nearest.h"
 #include "base/text.h"
 #include "dissectors/registry.h"
+#include "host/hush.h"
 #include "inject/script_parts.h"
 #include <errno.h>
 #include <lualib.h>
 #include <stdlib.h>
 
-struct script {
-    lua_State *L;
-};
+enum { HOOK_COUNT = 100000 };
 
 struct lua_State *script_state(struct script *script)
 {
@@ -21,16 +20,23 @@ static int open_all(lua_State *L)
 {
     luaL_openlibs(L);
     script_packets_open(L);
+    script_tasks_open(L);
+    script_net_open(L);
+    script_streams_open(L);
+    script_files_open(L);
     return 0;
 }
 
-int script_open(struct script **script, struct error *error)
+int script_open(struct script **script, const struct script_settings *settings, struct error *error)
 {
     struct script *s = calloc(1, sizeof *s);
     *script = s;
     if (s)
         s->L = luaL_newstate();
     if (s && s->L) {
+        *(struct script **)lua_getextraspace(s->L) = s;
+        if (settings)
+            s->settings = *settings;
         lua_pushcfunction(s->L, open_all);
         if (lua_pcall(s->L, 0, 0, 0) == LUA_OK)
             return 0;
@@ -42,9 +48,23 @@ int script_open(struct script **script, struct error *error)
 
 void script_close(struct script *s)
 {
-    if (s && s->L)
+    if (!s)
+        return;
+    for (unsigned i = 0; i < s->stream_count; i++)
+        stream_abort(s->streams[i]);
+    if (s->L)
         lua_close(s->L);
+    for (unsigned i = 0; i < s->held_count; i++)
+        hush_close(s->held[i]);
+    for (unsigned i = 0; i < ARRIVED_MAX; i++)
+        free(s->arrived[i].bytes);
+    sender_close(s->sender);
     free(s);
+}
+
+bool script_expectation_failed(const struct script *s)
+{
+    return s->expectation_failed;
 }
 
 /* The word between quotes behind "global ", if the sentence has one. */
@@ -105,4 +125,51 @@ int script_packet(struct script *s, const char *expression, struct craft **craft
     *craft = craft_copy(script_to_packet(L, -1)->craft);
     lua_settop(L, 0);
     return *craft ? 0 : error_set(error, ERROR_MEMORY, _("no memory"));
+}
+
+/* A script that never waits can be interrupted, too. */
+static void look_up(lua_State *L, lua_Debug *where)
+{
+    struct script *s = script_of(L);
+    (void)where;
+    if (s->settings.interrupted && *s->settings.interrupted)
+        luaL_error(L, _("interrupted"));
+}
+
+/* Runs the function below the arguments, and then what it left to be done. */
+static int run_all(lua_State *L)
+{
+    lua_call(L, lua_gettop(L) - 1, 0);
+    script_finish_tasks(L);
+    return 0;
+}
+
+static void set_arguments(lua_State *L, const char *path, int argc, char **argv)
+{
+    lua_createtable(L, argc, 1);
+    lua_pushstring(L, path);
+    lua_seti(L, -2, 0);
+    for (int i = 0; i < argc; i++) {
+        lua_pushstring(L, argv[i]);
+        lua_seti(L, -2, i + 1);
+    }
+    lua_setglobal(L, "arg");
+}
+
+int script_run(struct script *s, const char *path, int argc, char **argv, struct error *error)
+{
+    lua_State *L = s->L;
+    lua_settop(L, 0);
+    set_arguments(L, path, argc, argv);
+    lua_pushcfunction(L, run_all);
+    int failed = luaL_loadfile(L, strcmp(path, "-") ? path : NULL);
+    if (failed)
+        return take_error(s, failed == LUA_ERRFILE ? ERROR_SYSTEM : ERROR_USAGE, error);
+    lua_sethook(L, look_up, LUA_MASKCOUNT, HOOK_COUNT);
+    if (!lua_checkstack(L, argc))
+        return error_set(error, ERROR_MEMORY, _("no memory"));
+    for (int i = 0; i < argc; i++)
+        lua_pushstring(L, argv[i]);
+    failed = lua_pcall(L, argc + 1, 0, 0);
+    return failed ? take_error(s, ERROR_FORMAT, error) : 0;
 }

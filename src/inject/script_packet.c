@@ -705,6 +705,13 @@ static void add_constructors(lua_State *L)
     }
 }
 
+void script_add_methods(struct script *script, const luaL_Reg *methods)
+{
+    luaL_getmetatable(script->L, PACKET);
+    luaL_setfuncs(script->L, methods, 0);
+    lua_pop(script->L, 1);
+}
+
 void script_packets_open(lua_State *L)
 {
     luaL_newmetatable(L, PACKET);

@@ -205,9 +205,8 @@ struct way {
     bool routed; /* route is it */
 };
 
-static int find_way(struct sender *s, struct way *way, const char *interface, struct error *error)
+static int find_way(struct way *way, const char *interface, struct error *error)
 {
-    (void)s;
     if (way->routed)
         return 0;
     int code = way->destination.size ? route_find(&way->route, &way->destination, interface, error)
@@ -236,7 +235,7 @@ static int set_next_hop(struct sender *s, struct sender_lane *l, struct way *way
     if (l->neighbours && way->destination.size && !asks) {
         struct error ignored;
         /* Without a route, on an interface that was named, the destination is taken for a neighbour. */
-        bool routed = !find_way(s, way, l->name, &ignored);
+        bool routed = !find_way(way, l->name, &ignored);
         const struct ip_address *hop = routed ? &way->route.next_hop : &way->destination;
         struct ip_address nobody = { .size = hop->size }, *from = routed ? &way->route.source : &nobody;
         int code = find_neighbour(s, l, from->size == hop->size ? from : &nobody, hop, mac, error);
@@ -248,12 +247,12 @@ static int set_next_hop(struct sender *s, struct sender_lane *l, struct way *way
     return set_bytes(craft, layer, f, mac, sizeof mac, error);
 }
 
-static int set_source(struct sender *s, struct sender_lane *l, struct way *way, struct craft *craft, unsigned layer,
+static int set_source(struct sender_lane *l, struct way *way, struct craft *craft, unsigned layer,
                       const struct field *f, struct error *error)
 {
     if (f->type == FIELD_MAC)
         return set_bytes(craft, layer, f, wire_info(l->wire)->mac, MAC_BYTES, error);
-    int code = find_way(s, way, l->name, error);
+    int code = find_way(way, l->name, error);
     size_t size = f->type == FIELD_IPV4 ? 4 : 16;
     if (code || way->route.source.size != size)
         return code;
@@ -270,7 +269,7 @@ static int fill_in(struct sender *s, struct sender_lane *l, struct way *way, str
             bool source = f->role == ROLE_SOURCE, hop = f->role == ROLE_DESTINATION && f->type == FIELD_MAC;
             if ((!source && !hop) || !craft_is_open(craft, i, f))
                 continue;
-            code = source ? set_source(s, l, way, craft, i, f, error) : set_next_hop(s, l, way, craft, i, f, error);
+            code = source ? set_source(l, way, craft, i, f, error) : set_next_hop(s, l, way, craft, i, f, error);
             if (!code)
                 code = craft_build(craft, &bytes, error);
         }
@@ -290,7 +289,7 @@ int sender_complete(struct sender *s, struct craft *craft, struct sender_lane **
     if (!*name) {
         if (!way.destination.size)
             return error_set(error, ERROR_USAGE, "%s", _("no destination in the packet, and no interface: give -i"));
-        if ((code = find_way(s, &way, NULL, error)))
+        if ((code = find_way(&way, NULL, error)))
             return code;
         name = way.route.interface;
     }
@@ -318,6 +317,14 @@ int sender_lane_for(struct sender *s, uint16_t link_type, struct sender_lane **l
     if (!code)
         code = open_lane(s, s->interface, link_type == LINK_ETHERNET && info.loopback, lane, error);
     return code;
+}
+
+int sender_lane_named(struct sender *s, const char *name, struct sender_lane **lane, struct error *error)
+{
+    name = name ? name : s->interface;
+    if (!*name)
+        return error_set(error, ERROR_USAGE, "%s", _("no interface is named"));
+    return open_lane(s, name, false, lane, error);
 }
 
 int sender_flush(struct sender *s, struct error *error)

@@ -28,6 +28,8 @@ void sender_close(struct sender *sender);
 int sender_complete(struct sender *sender, struct craft *craft, struct sender_lane **lane, struct error *error);
 /* The lane of packets of this link type that are sent as they are. */
 int sender_lane_for(struct sender *sender, uint16_t link_type, struct sender_lane **lane, struct error *error);
+/* By the interface's name; NULL: the one that was named at the beginning. */
+int sender_lane_named(struct sender *sender, const char *name, struct sender_lane **lane, struct error *error);
 /* Sends what waits on all interfaces. */
 int sender_flush(struct sender *sender, struct error *error);
 /* All interfaces' together. */
