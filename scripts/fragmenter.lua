@@ -20,5 +20,5 @@ for _, p in ipairs(pieces) do
     send(p)
 end
 print(("%d fragments"):format(#pieces))
-local reply = expect(ip{src = address} / icmp{type = 0}, {within = 2})
+local reply = expect(ip{src = address, proto = 1}, {within = 2}) -- it may come in fragments, too
 print(reply:line())

@@ -83,21 +83,28 @@ static void dissect_kept(struct run *r, const struct kept *k, uint64_t number, i
     dissect(p);
 }
 
+/* They were told in the order in which they were fetched. */
+static int by_time(const void *a, const void *b)
+{
+    const struct kept *x = a, *y = b;
+    return (x->time > y->time) - (x->time < y->time);
+}
+
 /* What was sent and what came instead of what was expected, on standard error. */
 static void show_kept(struct run *r)
 {
     struct buffer out;
     struct text text;
-    uint64_t from = r->count > KEPT ? r->count - KEPT : 0;
+    size_t n = r->count < KEPT ? (size_t)r->count : KEPT;
+    qsort(r->kept, n, sizeof *r->kept, by_time);
     if (buffer_open(&out, STDERR_FILENO, COLUMNS_MOST))
         return;
     text_open(&text, &r->style, FORMAT_RELATIVE, 6);
-    int64_t first = r->count ? r->kept[from % KEPT].time : 0;
-    for (uint64_t i = from; i < r->count; i++) {
-        const struct kept *k = &r->kept[i % KEPT];
+    for (size_t i = 0; i < n; i++) {
+        const struct kept *k = &r->kept[i];
         if (!k->bytes)
             continue;
-        dissect_kept(r, k, i + 1, first);
+        dissect_kept(r, k, i + 1, r->kept[0].time);
         buffer_text(&out, k->sent ? "sent " : "came ");
         text_write(&text, &out, &r->shown);
     }

@@ -395,6 +395,8 @@ void craft_view(const struct craft *c, struct packet *p)
         self->length = (uint32_t)l->region.length;
         self->end = (uint32_t)l->end;
         p->layer_count = (uint8_t)(i + 1);
+        if (l->protocol)
+            p->subject = (uint8_t)i;
         if (p->network_count == before && l->protocol)
             add_network(p, self, l->protocol);
         self->network = (uint8_t)(p->network_count > before ? p->network_count : before);

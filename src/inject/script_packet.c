@@ -23,6 +23,14 @@ struct script_layer {
 
 int script_fail(lua_State *L, const struct error *error)
 {
+    lua_Debug where;
+    for (int level = 1; lua_getstack(L, level, &where); level++) { /* the script's line, not that of a function of ours */
+        lua_getinfo(L, "Sl", &where);
+        if (where.currentline <= 0)
+            continue;
+        lua_pushfstring(L, "%s:%d: %s", where.short_src, where.currentline, error->text);
+        lua_error(L);
+    }
     luaL_error(L, "%s", error->text);
     abort(); /* not reached */
 }

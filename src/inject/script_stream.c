@@ -567,7 +567,7 @@ static bool has_reached(struct script *script, struct script_wait *w)
 {
     struct stage *g = (struct stage *)w;
     (void)script;
-    return endpoint_state(endpoint_of(g->stream)) == g->state || is_over(g->stream);
+    return endpoint_state(endpoint_of(g->stream)) >= g->state || is_over(g->stream); /* later ones lead no more to it */
 }
 
 static int finish_wait(lua_State *L, struct script_wait *w)
@@ -577,7 +577,7 @@ static int finish_wait(lua_State *L, struct script_wait *w)
     return 1;
 }
 
-/* c:wait("TIME_WAIT", {timeout=...}): whether that state was reached */
+/* c:wait("TIME_WAIT", {timeout=...}): whether that state was reached, and not passed by on another way */
 static int stream_wait(lua_State *L)
 {
     struct stream *s = check_stream(L);

@@ -17,7 +17,7 @@ struct sender {
     struct sender_lane lanes[SENDER_LANES];
     unsigned count;
     struct packet *packet; /* scratch */
-    struct wire *asking;   /* while a neighbour is asked for */
+    struct sender_lane *asker; /* while a neighbour is asked for */
 };
 
 static int64_t steady_now(void)
@@ -55,6 +55,7 @@ void sender_close(struct sender *s)
         return;
     for (unsigned i = 0; i < s->count; i++) {
         neighbours_close(s->lanes[i].neighbours);
+        wire_close(s->lanes[i].asking);
         wire_close(s->lanes[i].wire);
     }
     free(s->packet);
@@ -64,9 +65,9 @@ void sender_close(struct sender *s)
 static void send_question(void *context, struct span frame)
 {
     struct sender *s = context;
-    if (s->asking) {
-        wire_send(s->asking, frame);
-        wire_flush(s->asking, NULL);
+    if (s->asker) {
+        wire_send(s->asker->asking, frame);
+        wire_flush(s->asker->asking, NULL);
     }
 }
 
@@ -154,9 +155,9 @@ static enum neighbour_state wait_for_answer(struct sender *s, struct sender_lane
     enum neighbour_state state;
     while ((state = neighbours_find(l->neighbours, from, hop, mac, steady_now())) == NEIGHBOUR_ASKED) {
         int64_t left = neighbours_deadline(l->neighbours) - steady_now();
-        struct pollfd fd = { .fd = wire_fd(s->asking), .events = POLLIN };
+        struct pollfd fd = { .fd = wire_fd(l->asking), .events = POLLIN };
         poll(&fd, 1, left > 0 ? (int)(left / MILLISECOND + 1) : 0);
-        int n = wire_receive(s->asking, got, NULL);
+        int n = wire_receive(l->asking, got, NULL);
         for (int i = 0; i < n; i++) {
             packet_reset(s->packet, got[i].bytes);
             s->packet->link_type = LINK_ETHERNET;
@@ -171,23 +172,31 @@ static enum neighbour_state wait_for_answer(struct sender *s, struct sender_lane
     return state;
 }
 
-/* The next hop's link address, by a wire that hears only what may be an answer. */
-static int find_neighbour(struct sender *s, struct sender_lane *l, const struct ip_address *from,
-                          const struct ip_address *hop, uint8_t mac[6], struct error *error)
+static int open_asking(struct sender_lane *l, struct error *error)
 {
     struct bpf *bpf = NULL;
     unsigned count;
+    if (l->asking)
+        return 0;
     int code = bpf_open(&bpf, "arp or icmp6", LINK_ETHERNET, error);
     if (!code) {
         const struct wire_instruction *program = bpf_program_of(bpf, &count);
-        code = wire_open(&s->asking, l->name, WIRE_RECEIVE, program, count, error);
+        code = wire_open(&l->asking, l->name, WIRE_RECEIVE, program, count, error);
         bpf_close(bpf);
     }
+    return code;
+}
+
+/* The next hop's link address. */
+static int find_neighbour(struct sender *s, struct sender_lane *l, const struct ip_address *from,
+                          const struct ip_address *hop, uint8_t mac[6], struct error *error)
+{
+    int code = open_asking(l, error);
     if (code)
         return code;
+    s->asker = l;
     enum neighbour_state state = wait_for_answer(s, l, from, hop, mac);
-    wire_close(s->asking);
-    s->asking = NULL;
+    s->asker = NULL;
     if (state == NEIGHBOUR_KNOWN)
         return 0;
     char text[ADDRESS_TEXT];

@@ -14,6 +14,7 @@ struct sender_lane {
     char name[16];
     struct wire *wire;
     struct neighbours *neighbours; /* NULL: it has no link addresses */
+    struct wire *asking;           /* hears only what may be their answers; opened when first needed */
     bool frames;
 };
 
