@@ -351,19 +351,26 @@ static void move_on(struct exchange *x)
 static int give_up(struct exchange *x, struct error *error)
 {
     struct endpoint *e = conversation_endpoint(x->conversation);
-    bool nobody = endpoint_state(e) <= TCP_LISTEN;
+    bool called = endpoint_state(e) > TCP_LISTEN;
     endpoint_abort(e, conversation_now());
     conversation_flush(x->conversation);
-    if (nobody)
-        return error_set(error, ERROR_SYSTEM, "%s", interrupted ? _("interrupted") : _("nobody answered in time"));
     if (!interrupted)
-        return error_set(error, ERROR_SYSTEM, _("not connected after %llu s"), x->timeout);
-    return conversation_verdict(x->conversation, error);
+        return error_set(error, ERROR_SYSTEM,
+                         x->settings.ends.remote.size ? _("not connected after %llu s")
+                                                      : _("nobody called within %llu s"),
+                         x->timeout);
+    return called ? conversation_verdict(x->conversation, error) : error_set(error, ERROR_SYSTEM, _("interrupted"));
 }
 
 static bool too_late(const struct exchange *x)
 {
     return x->timeout && !x->established && conversation_now() >= x->begun + (int64_t)x->timeout * second;
+}
+
+/* Who called gave up before there was a connection; another one may call. */
+static bool went_away(const struct exchange *x)
+{
+    return !x->settings.ends.remote.size && !x->established && !interrupted;
 }
 
 static int exchange_all(struct exchange *x, const sigset_t *waiting, struct error *error)
@@ -374,6 +381,13 @@ static int exchange_all(struct exchange *x, const sigset_t *waiting, struct erro
         move_on(x);
         code = drain(x, error);
         conversation_flush(x->conversation);
+        if (!code && endpoint_end(e) && went_away(x)) {
+            code = conversation_listen_again(x->conversation, error);
+            if (code)
+                return code;
+            e = conversation_endpoint(x->conversation);
+            continue;
+        }
         if (code || (endpoint_end(e) && !endpoint_readable(e).left))
             break;
         if (interrupted && endpoint_state(e) == TCP_TIME_WAIT)

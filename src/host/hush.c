@@ -75,6 +75,11 @@ int hush_open(struct hush **hush, uint8_t protocol, const struct ip_address *add
     char text[ADDRESS_TEXT] = "*";
     if (address->size)
         *write_ip(text, address) = 0;
+    if (why == EPERM || why == EACCES) /* socket filters are for CAP_NET_ADMIN alone on some kernels */
+        return error_set(error, ERROR_PERMISSION,
+                         _("%s: not permitted to keep a port silent: CAP_NET_ADMIN is missing (sudo setcap "
+                           "cap_net_raw,cap_net_admin+ep PATH/TO/peel grants it and CAP_NET_RAW)"),
+                         text);
     return error_set(error, ERROR_SYSTEM, _("%s port %u cannot be held: %s"), text, port, strerror(why));
 }
 

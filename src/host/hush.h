@@ -1,7 +1,8 @@
 /* A port of this host's that is held, so that its own stack says nothing there while peel speaks in its name: a
  * listening TCP socket, or a bound UDP socket, whose socket filter drops everything. The kernel looks the socket up,
- * the filter drops the packet, and neither a reset nor an ICMP error goes out. No firewall rule is touched, no right is
- * needed, and the port is free when the process ends, however it ends. */
+ * the filter drops the packet, and neither a reset nor an ICMP error goes out. No firewall rule is touched,
+ * and the port is free when the process ends, however it ends. Some kernels let only CAP_NET_ADMIN have socket
+ * filters. */
 #pragma once
 #include "base/address.h"
 #include "base/error.h"

@@ -121,8 +121,8 @@ static int refused(struct error *error, const char *interface)
 {
     if (errno == EPERM || errno == EACCES)
         return error_set(error, ERROR_PERMISSION,
-                         _("%s: not permitted to send and receive packets: CAP_NET_RAW is missing (sudo setcap "
-                           "cap_net_raw+ep PATH/TO/peel grants it)"),
+                         _("%s: not permitted to send and receive packets: CAP_NET_RAW or CAP_NET_ADMIN is missing "
+                           "(sudo setcap cap_net_raw,cap_net_admin+ep PATH/TO/peel grants both)"),
                          interface);
     return error_set(error, ERROR_SYSTEM, "%s: %s", interface, strerror(errno));
 }
@@ -157,7 +157,7 @@ static int open_packet_socket(struct wire *w, unsigned flags, const struct wire_
             set(w->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
         struct sock_fprog program = { .len = (unsigned short)count, .filter = (struct sock_filter *)(uintptr_t)filter };
         if (filter && setsockopt(w->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program))
-            return error_set(error, ERROR_SYSTEM, _("%s: filter: %s"), w->info.name, strerror(errno));
+            return refused(error, w->info.name);
     }
     struct sockaddr_ll address = { .sll_family = AF_PACKET,
                                    .sll_protocol = htons(w->receive ? ETH_P_ALL : 0),
@@ -175,7 +175,6 @@ static int open_own_sockets(struct wire *w, struct error *error)
         return refused(error, w->info.name);
     w->own[1] = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW); /* there may be no IPv6 */
     for (unsigned i = 0; i < 2 && w->own[i] >= 0; i++) {
-        setsockopt(w->own[i], SOL_SOCKET, SO_BINDTODEVICE, w->info.name, sizeof w->info.name);
         set_buffer(w->own[i], SO_SNDBUF, SO_SNDBUFFORCE);
     }
     set(w->own[1], IPPROTO_IPV6, IPV6_HDRINCL, 1);
@@ -298,9 +297,11 @@ static void address(struct wire *w, unsigned i)
                                               .sll_ifindex = w->info.index };
         m->msg_namelen = sizeof w->to[i].link;
     } else if (six) {
-        w->to[i].in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_scope_id = (uint32_t)w->info.index };
+        w->to[i].in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6 };
         if (length >= 40)
             memcpy(&w->to[i].in6.sin6_addr, ip + 24, 16);
+        if (IN6_IS_ADDR_LINKLOCAL(&w->to[i].in6.sin6_addr))
+            w->to[i].in6.sin6_scope_id = (uint32_t)w->info.index;
         m->msg_namelen = sizeof w->to[i].in6;
     } else {
         w->to[i].in = (struct sockaddr_in){ .sin_family = AF_INET };

@@ -325,22 +325,38 @@ void conversation_close(struct conversation *c)
 
 /* ---- what comes in */
 
+/* The link address that a frame came from. */
+static bool sender_mac(const struct packet *p, uint8_t mac[6])
+{
+    for (unsigned i = 0; i < p->layer_count; i++) {
+        struct span h = layer_header(p, &p->layers[i]);
+        struct header header = { p->layers[i].protocol, (uint8_t *)(uintptr_t)h.at, h.left };
+        struct value source;
+        if (header_get(&header, "eth.src", &source)) {
+            memcpy(mac, source.bytes.at, 6);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void forget_caller(struct conversation *c)
+{
+    c->ends.local = c->settings.ends.local;
+    c->ends.remote = c->settings.ends.remote;
+    c->listening = true;
+}
+
 /* Somebody calls: what depends on who it is. Answers go to where the call came from. */
 static bool take_call(struct conversation *c, int64_t now)
 {
     if (!c->settings.ends.local.size && !route_is_own(&c->ends.local)) {
-        c->ends.remote.size = c->ends.local.size = 0;
+        forget_caller(c);
         return false;
     }
-    if (c->neighbours) {
-        struct span h = layer_header(&c->packet, &c->packet.layers[1]);
-        struct header eth = { c->packet.layers[1].protocol, (uint8_t *)(uintptr_t)h.at, h.left };
-        struct value source;
-        if (!header_get(&eth, "eth.src", &source)) {
-            c->ends.remote.size = 0;
-            return false;
-        }
-        memcpy(c->macs, source.bytes.at, 6);
+    if (c->neighbours && !sender_mac(&c->packet, c->macs)) {
+        forget_caller(c);
+        return false;
     }
     say_remote(c);
     meet(c, now);
@@ -425,6 +441,17 @@ struct endpoint *conversation_endpoint(struct conversation *c)
 const struct segment_ends *conversation_ends(const struct conversation *c)
 {
     return &c->ends;
+}
+
+int conversation_listen_again(struct conversation *c, struct error *error)
+{
+    endpoint_free(c->endpoint);
+    c->endpoint = NULL;
+    forget_caller(c);
+    int code = open_endpoint(c, error);
+    if (!code)
+        endpoint_listen(c->endpoint);
+    return code;
 }
 
 int conversation_verdict(const struct conversation *c, struct error *error)

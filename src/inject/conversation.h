@@ -45,6 +45,10 @@ int conversation_step(struct conversation *conversation, struct error *error);
 /* Sends what the endpoint has said since the last step. */
 void conversation_flush(struct conversation *conversation);
 
+/* Of a listener whose endpoint has ended: it waits for the next caller, and the port stays held in between. A new
+ * endpoint takes the place of the old one; after an error there is none, and the conversation can only be closed. */
+int conversation_listen_again(struct conversation *conversation, struct error *error);
+
 struct endpoint *conversation_endpoint(struct conversation *conversation);
 const struct segment_ends *conversation_ends(const struct conversation *conversation);
 /* The endpoint's end as a sentence, "10.0.0.2 port 80: connection refused", and the error that belongs to it; 0 if it
