@@ -59,6 +59,15 @@ WHEN_TYPE(is_extended_echo, EXTENDED_ECHO, EXTENDED_ECHO_REPLY);
 WHEN_TYPE(is_extended_request, EXTENDED_ECHO, EXTENDED_ECHO);
 WHEN_TYPE(is_extended_reply, EXTENDED_ECHO_REPLY, EXTENDED_ECHO_REPLY);
 
+static const struct when has_unused[] = {
+    { BITS(0, 8), UNREACHABLE, UNREACHABLE },
+    { BITS(0, 8), TIME_EXCEEDED, TIME_EXCEEDED },
+    { BITS(0, 8), ROUTER_SOLICITATION, ROUTER_SOLICITATION },
+    { BITS(0, 8), NEIGHBOUR_SOLICITATION, NEIGHBOUR_SOLICITATION },
+    { BITS(0, 8), REDIRECT, REDIRECT },
+    { 0 },
+};
+
 static const struct value_name types[] = {
     { UNREACHABLE, "Destination unreachable" },
     { TOO_BIG, "Packet too big" },
@@ -141,7 +150,7 @@ static const struct field option_route[] = {
     { "icmpv6.opt.prefix.length", N_("Prefix Length"), FIELD_UINT, BYTE(2, 1) },
     { "icmpv6.opt.route_info.flag.route_preference", N_("Route Preference"), FIELD_UINT, BITS(27, 2) },
     { "icmpv6.opt.route_lifetime", N_("Route Lifetime"), FIELD_UINT, BYTE(4, 4) },
-    { "icmpv6.opt.prefix", N_("Prefix"), FIELD_IPV6, BYTE(8, 16) },
+    { "icmpv6.opt.prefix", N_("Prefix"), FIELD_IPV6, BYTE(8, 16), .flags = FIELD_ROOM },
     { 0 },
 };
 static const struct field option_servers[] = {
@@ -212,6 +221,7 @@ static const struct field fields[] = {
     { "icmpv6.checksum.status", N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
       .names = checksum_status_names },
     { "icmpv6.mtu", N_("MTU"), FIELD_UINT, BYTE(4, 4), .when = is_too_big },
+    { "icmpv6.reserved", N_("Reserved"), FIELD_BYTES, BYTE(4, 4), .flags = FIELD_HIDDEN, .when = has_unused },
     { "icmpv6.pointer", N_("Pointer"), FIELD_UINT, BYTE(4, 4), .when = is_parameter_problem },
     { "icmpv6.echo.identifier", N_("Identifier"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX, .when = is_echo },
     { "icmpv6.echo.sequence_number", N_("Sequence"), FIELD_UINT, BYTE(6, 2), .when = is_echo },
@@ -225,7 +235,7 @@ static const struct field fields[] = {
     { "icmpv6.mld.maximum_response_delay", N_("Maximum Response Delay"), FIELD_UINT, BYTE(4, 2), .when = is_listener1 },
     { "icmpv6.mld.maximum_response_delay", N_("Maximum Response Delay"), FIELD_UINT, .when = is_query,
       .read = query_delay },
-    { "icmpv6.mld.maximum_response_code", N_("Maximum Response Code"), FIELD_UINT, .when = is_query,
+    { "icmpv6.mld.maximum_response_code", N_("Maximum Response Code"), FIELD_UINT, BYTE(4, 2), .when = is_query,
       .read = query_code },
     { "icmpv6.mld.multicast_address", N_("Multicast Address"), FIELD_IPV6, BYTE(8, 16), .when = is_listener },
     { "icmpv6.mld.flag", N_("Flags"), FIELD_UINT, BYTE(24, 1), .base = BASE_HEX, .flags = FIELD_ROOM,

@@ -61,6 +61,7 @@ static const struct field option_authentication[] = {
 };
 static const struct field option_mptcp[] = {
     { "tcp.options.mptcp.subtype", N_("Subtype"), FIELD_UINT, BITS(16, 4) },
+    { "tcp.options.mptcp.flags", N_("Flags"), FIELD_UINT, BITS(20, 4), .base = BASE_HEX, .flags = FIELD_HIDDEN },
     { "tcp.options.mptcp.data", N_("Data"), FIELD_BYTES, TO_END(3) },
     { 0 },
 };

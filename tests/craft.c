@@ -128,8 +128,8 @@ enum { ROWS_MAX = 128 };
 
 static bool can_be_set(const struct field *f)
 {
-    return !f->note_bit && !f->read && !f->only && !f->measure && f->type != FIELD_TLVS && f->type != FIELD_NONE &&
-           !(f->flags & FIELD_SET);
+    return !f->note_bit && (!f->read || f->bit || f->width) && !f->only && !f->measure && f->type != FIELD_TLVS &&
+           f->type != FIELD_NONE && !(f->flags & FIELD_SET);
 }
 
 static struct craft_value number_value(uint64_t n)
@@ -171,8 +171,10 @@ static bool reads_as(const struct craft *craft, unsigned layer, const struct fie
     for (const struct field *row = place.rows; row->abbrev; row++) {
         struct field plain = *row;
         plain.adjust = NULL;
+        plain.read = NULL;
         struct value value;
-        if (strcmp(row->abbrev, f->abbrev) != 0 || row->read || row->note_bit || !field_read(&plain, &place, 0, &value))
+        if (strcmp(row->abbrev, f->abbrev) != 0 || (row->read && !(row->bit | row->width)) || row->note_bit ||
+            !field_read(&plain, &place, 0, &value))
             continue;
         return is_number(row) ? value.u == number : value.bytes.left >= n && !memcmp(value.bytes.at, bytes, n);
     }
@@ -285,8 +287,34 @@ static void add_row(struct craft_value *list, const struct field *f, const struc
 static void add_rows(struct craft_value *list, const struct place *place, bool roles)
 {
     for (const struct field *f = place->rows; f->abbrev; f++)
-        if (!f->note_bit && !f->only && f->type != FIELD_NONE && f->type != FIELD_TIME && (roles || !f->role))
+        if (!f->note_bit && !f->only && f->type != FIELD_NONE && (roles || !f->role))
             add_row(list, f, place);
+}
+
+/* The bytes that none of an option's rows reads, at its end. */
+static void add_option_rest(struct craft_value *one, const struct tlv_set *set, const struct option *option,
+                            const struct place *place)
+{
+    const struct field *tables[] = { set->common, option->tlv->fields };
+    size_t end = option->tlv->alone ? set->kind_size : (size_t)set->kind_size + set->length_size;
+    for (unsigned t = 0; t < 2; t++)
+        for (const struct field *f = tables[t]; f && f->abbrev; f++) {
+            struct place inside = *place;
+            struct value v;
+            inside.bytes = option->bytes;
+            inside.rows = tables[t];
+            inside.start = 0;
+            for (unsigned turn = 0; field_read(f, &inside, turn, &v); turn++) {
+                if ((v.bit + v.width + 7) / 8 > end)
+                    end = (v.bit + v.width + 7) / 8;
+                if (!f->stride)
+                    break;
+            }
+        }
+    if (end < option->bytes.left) {
+        struct craft_value rest = bytes_value(option->bytes.at + end, option->bytes.left - end);
+        cr_assert(craft_value_add(one, CRAFT_REST, &rest));
+    }
 }
 
 static struct craft_value options_of(const struct field *f, const struct place *place, struct span run)
@@ -308,6 +336,7 @@ static struct craft_value options_of(const struct field *f, const struct place *
             inside.rows = option.tlv->fields;
             if (f->tlvs->common && inside.rows)
                 add_rows(&one, &inside, false);
+            add_option_rest(&one, f->tlvs, &option, place);
         }
         cr_assert(craft_value_add(&list, NULL, &one));
     }
@@ -323,8 +352,11 @@ static void add_row(struct craft_value *list, const struct field *f, const struc
     struct field plain = *f;
     struct value v;
     plain.adjust = NULL;
-    if (f->read || f->measure)
+    if ((f->read && !(f->bit | f->width)) || f->measure)
         return;
+    if (f->read && !field_read(f, place, 0, &v)) /* absent */
+        return;
+    plain.read = NULL;
     struct craft_value all = { .kind = CRAFT_LIST };
     for (unsigned turn = 0; field_read(&plain, place, turn, &v); turn++) {
         struct craft_value one = f->type == FIELD_TLVS ? options_of(f, place, v.bytes) : value_of(f, &v);
@@ -338,38 +370,60 @@ static void add_row(struct craft_value *list, const struct field *f, const struc
         cr_assert(craft_value_add(list, f->abbrev, &all));
 }
 
+static struct craft *make_from(const struct protocol *protocol, const struct craft_value *list, struct span *bytes,
+                               struct error *error)
+{
+    struct craft *craft = craft_new();
+    cr_assert(!craft_add(craft, protocol, error));
+    int code = 0;
+    for (unsigned i = 0; i < list->count && !code; i++)
+        code = craft_set(craft, 0, list->entries[i].name, &list->entries[i].value, error);
+    if (!code && !craft_build(craft, bytes, error))
+        return craft;
+    craft_free(craft);
+    return NULL;
+}
+
 /* Whether the packet of one layer, made of its values, is its header. */
 static bool remade(const struct packet *p, const struct layer *l, char *why, size_t size)
 {
     struct place place = { .packet = p, .layer = l, .rows = l->protocol->fields, .bytes = layer_header(p, l) };
-    struct error error;
+    struct error error = { "" };
     struct span bytes = { 0 };
-    struct craft *craft = craft_new();
     struct craft_value list = { .kind = CRAFT_LIST };
-    cr_assert(!craft_add(craft, l->protocol, &error));
     add_rows(&list, &place, true);
-    int code = 0;
-    for (unsigned i = 0; i < list.count && !code; i++)
-        code = craft_set(craft, 0, list.entries[i].name, &list.entries[i].value, &error);
-    if (!code)
-        code = craft_build(craft, &bytes, &error);
+    struct craft *craft = make_from(l->protocol, &list, &bytes, &error);
+    if (craft && bytes.left < place.bytes.left && !memcmp(bytes.at, place.bytes.at, bytes.left)) {
+        /* what no row is for lies behind */
+        struct craft_value rest = bytes_value(place.bytes.at + bytes.left, place.bytes.left - bytes.left);
+        craft_value_free(&list);
+        add_rows(&list, &place, true);
+        cr_assert(craft_value_add(&list, CRAFT_REST, &rest));
+        craft_free(craft);
+        craft = make_from(l->protocol, &list, &bytes, &error);
+    }
     size_t n = 0;
-    while (n < bytes.left && n < place.bytes.left && bytes.at[n] == place.bytes.at[n])
+    while (craft && n < bytes.left && n < place.bytes.left && bytes.at[n] == place.bytes.at[n])
         n++;
-    bool same = !code && n == bytes.left && n == place.bytes.left;
+    bool same = craft && n == bytes.left && n == place.bytes.left;
     if (!same)
-        snprintf(why, size, "%s: %s, byte %zu of %zu, made %zu", l->protocol->name, code ? error.text : "differs", n,
+        snprintf(why, size, "%s: %s, byte %zu of %zu, made %zu", l->protocol->name, craft ? "differs" : error.text, n,
                  place.bytes.left, bytes.left);
     craft_value_free(&list);
     craft_free(craft);
     return same;
 }
 
-/* Taken apart by code, not by rows alone. */
-static bool has_more_than_rows(const struct protocol *protocol)
+/* Taken apart by code, not by rows alone; or one of several ways to say the same: PPP's compressed protocol, and BSD's
+ * family in the order of another host's bytes. */
+static bool has_more_than_rows(const struct packet *p, const struct layer *l)
 {
-    static const char *const names[] = { "data", "dns",   "mdns",   "llmnr", "dhcp", "ntp",
-                                         "null", "ayiya", "teredo", "ppp",   "llc" };
+    const struct protocol *protocol = l->protocol;
+    if (!strcmp(protocol->name, "ppp") && l->length % 2)
+        return true;
+    if (!strcmp(protocol->name, "null") && !p->buffers[0].at[0])
+        return true;
+    static const char *const names[] = { "data", "dns", "mdns", "llmnr", "ayiya" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(names[i], protocol->name))
             return true;
@@ -392,7 +446,7 @@ static void remake_file(const char *path, unsigned *whole, unsigned *different)
         for (unsigned i = 0; i < p.layer_count; i++) {
             char why[700];
             const struct layer *l = &p.layers[i];
-            if (l->verdict != VERDICT_WHOLE || !l->length || l->flags & LAYER_QUOTED || has_more_than_rows(l->protocol))
+            if (l->verdict != VERDICT_WHOLE || !l->length || l->flags & LAYER_QUOTED || has_more_than_rows(&p, l))
                 continue;
             ++*whole;
             if (remade(&p, l, why, sizeof why))
@@ -413,6 +467,6 @@ Test(craft, whole_headers_of_captures_are_made_again_from_their_values, .timeout
     for (size_t i = 0; i < files.gl_pathc; i++)
         remake_file(files.gl_pathv[i], &whole, &different);
     globfree(&files);
-    cr_expect_leq(different, 7u, "%u of %u", different, whole);
+    cr_expect_eq(different, 0u, "%u of %u", different, whole);
     cr_expect_gt(whole, 500u);
 }

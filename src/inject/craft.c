@@ -198,6 +198,8 @@ static int check_value(const struct protocol *protocol, const char *name, const 
 {
     const struct field *found[MATCHES_MAX];
     unsigned n = craft_match(protocol->fields, protocol->name, name, true, found, MATCHES_MAX);
+    if (!n && !strcmp(name, CRAFT_REST) && (value->kind == CRAFT_BYTES || value->kind == CRAFT_TEXT))
+        return 0;
     if (!n)
         return no_such_field(protocol, name, error);
     uint8_t *scratch = malloc(CRAFT_PACKET_MAX);

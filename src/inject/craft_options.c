@@ -67,6 +67,21 @@ static const struct field *own_rows(const struct tlv_set *set, const struct tlv 
     return tlv->fields ? tlv->fields : set->common;
 }
 
+/* The first option that has fields of all these names. */
+static const struct tlv *with_all(const struct tlv_set *set, const char *protocol, const struct craft_value *fields)
+{
+    for (const struct tlv *t = set->kinds; t->title; t++) {
+        const struct field *found[1];
+        unsigned i = 0;
+        while (i < fields->count && fields->entries[i].name && t->fields &&
+               craft_match(t->fields, protocol, fields->entries[i].name, true, found, 1))
+            i++;
+        if (i == fields->count && i)
+            return t;
+    }
+    return NULL;
+}
+
 /* The option that a list of fields names by its kind, if it does: what rows its other fields are rows of. */
 static const struct tlv *by_fields(const struct tlv_set *set, const char *protocol, const struct craft_value *fields)
 {
@@ -86,7 +101,7 @@ static const struct tlv *by_fields(const struct tlv_set *set, const char *protoc
         if (n && any == set->kinds)
             return any; /* all are of one kind */
     }
-    return set->kinds[1].title ? NULL : set->kinds;
+    return set->kinds[1].title ? with_all(set, protocol, fields) : set->kinds;
 }
 
 static int pad(struct region *r, size_t unit, size_t from, struct error *error)
@@ -128,7 +143,7 @@ static int finish(struct region *r, const struct tlv_set *set, const struct tlv 
 {
     size_t head = (size_t)set->kind_size + set->length_size;
     bool known = tlv[1].title;
-    if (!set->measure && known)
+    if (known && !set->head)
         put_head(r, 0, set->kind_size, tlv->kind);
     if (set->measure) {
         int code = pad(r, unit_of_record(r), 0, error);

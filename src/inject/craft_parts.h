@@ -43,9 +43,10 @@ size_t region_alignment(const struct region *region);
 int options_build(const struct tlv_set *set, const char *protocol, const struct craft_value *list, uint8_t **bytes,
                   size_t *length, struct error *error);
 
-/* A value as a row takes it. Its bytes lie in value or in scratch. Returns 0 or ERROR_USAGE. */
+/* A value as a row takes it. Its bytes lie in value or in scratch, which has CRAFT_PACKET_MAX of them, or 16 for a row
+ * of numbers. Returns 0 or ERROR_USAGE. */
 int craft_convert(const struct field *rows, const struct field *field, const struct craft_value *value,
-                  struct value *out, uint8_t scratch[CRAFT_PACKET_MAX], struct error *error);
+                  struct value *out, uint8_t *scratch, struct error *error);
 /* The name of a field as its layer calls it, without the protocol. */
 const char *craft_short_name(const struct field *field, const char *protocol);
 bool craft_copy_entries(struct craft_entry **copy, const struct craft_entry *entries, unsigned count);

@@ -79,6 +79,15 @@ static int make_room(struct region *r, const struct field *rows, const struct fi
     return end > r->length ? region_resize(r, end, error) : 0;
 }
 
+/* Whether a row's condition reads the row's own bits. */
+static bool hangs_on_itself(const struct field *f)
+{
+    for (const struct when *w = f->when; w && w->width; w++)
+        if (w->bit < f->bit + f->width && f->bit < w->bit + w->width)
+            return true;
+    return false;
+}
+
 static int put_presets(struct region *r, const struct field *rows, struct error *error)
 {
     for (const struct field *f = rows; f && f->abbrev; f++) {
@@ -126,13 +135,15 @@ static int begin(struct region *r, struct error *error)
 }
 
 /* Tells the row that counts a field's bytes or times, unless the user told it. */
-static void tell(struct region *r, const struct field *rows, uint8_t row, uint64_t n)
+static int tell(struct region *r, const struct field *rows, uint8_t row, uint64_t n, struct error *error)
 {
     const struct field *counter = &rows[row - 1];
+    int code = make_room(r, rows, counter, 0, error);
     struct place place = region_place(r, rows);
     uint32_t bit, wide;
-    if (field_locate(counter, &place, 0, &bit, &wide) && !region_is_claimed(r, bit, wide))
+    if (!code && field_locate(counter, &place, 0, &bit, &wide) && !region_is_claimed(r, bit, wide))
         field_put(counter, &place, 0, r->header, &(struct value){ .u = n });
+    return code;
 }
 
 static const char *width_words(const struct field *f, uint32_t wide, char *words, size_t n)
@@ -170,6 +181,37 @@ static int fit_end(struct region *r, const struct field *rows, const struct fiel
     return region_resize(r, bit / 8 + n, error);
 }
 
+/* Puts a value into a row whose condition reads the row itself, and looks whether it is there with it: 0, 1 (it is not,
+ * and nothing was changed) or an error. */
+static int put_itself(struct region *r, const struct field *rows, const struct field *f, const struct value *value,
+                      struct error *error)
+{
+    struct field row = *f;
+    row.when = NULL;
+    struct place place = region_place(r, rows);
+    uint32_t bit, wide;
+    uint8_t before[16];
+    size_t length = r->length;
+    if (!field_locate(&row, &place, 0, &bit, &wide) || wide > 64)
+        return 1;
+    int code = make_room(r, rows, &row, 0, error);
+    if (code)
+        return code;
+    place = region_place(r, rows);
+    size_t from = bit / 8, n = (bit % 8 + wide + 7) / 8;
+    memcpy(before, r->header + from, n);
+    enum put put = field_put(&row, &place, 0, r->header, value);
+    if (put == PUT_LARGE)
+        return too_large(f, wide, value, true, error);
+    if (put == PUT_DONE && field_present(f, &place)) {
+        region_claim(r, bit, wide);
+        return 0;
+    }
+    memcpy(r->header + from, before, n);
+    r->length = length;
+    return 1;
+}
+
 /* Puts one value; 1: the row cannot be there as things are. */
 static int put_value(struct region *r, const struct field *rows, const struct field *f, unsigned turn,
                      const struct value *value, struct error *error)
@@ -177,10 +219,12 @@ static int put_value(struct region *r, const struct field *rows, const struct fi
     uint32_t bit = 0, wide = 0;
     int code = 0;
     struct place place = region_place(r, rows);
+    if (hangs_on_itself(f) && is_number(f))
+        return put_itself(r, rows, f, value, error);
     if (!field_present(f, &place))
         return 1;
     if (f->sized)
-        tell(r, rows, f->sized, value->bytes.left);
+        code = tell(r, rows, f->sized, value->bytes.left, error);
     else if (!f->width && !is_number(f) && f->type != FIELD_NONE)
         code = fit_end(r, rows, f, value->bytes.left, error);
     if (!code)
@@ -229,10 +273,11 @@ static int put_entry(struct region *r, const struct field *rows, const struct fi
 {
     if (f->type == FIELD_TLVS || v->kind != CRAFT_LIST || !(f->stride || f->flags & FIELD_SET))
         return put_one(r, rows, f, 0, v, error);
-    if (f->times)
-        tell(r, rows, f->times, v->count);
+    int code = f->times ? tell(r, rows, f->times, v->count, error) : 0;
+    if (code)
+        return code;
     for (unsigned i = 0; i < v->count; i++) {
-        int code = put_one(r, rows, f, f->stride && !(f->flags & FIELD_SET) ? i : 0, &v->entries[i].value, error);
+        code = put_one(r, rows, f, f->stride && !(f->flags & FIELD_SET) ? i : 0, &v->entries[i].value, error);
         if (code)
             return code;
     }
@@ -244,10 +289,27 @@ struct choice {
     const struct field *rows, *field;
 };
 
-static bool is_there(const struct region *r, const struct choice *c)
+/* With the value in it, where its condition reads that. */
+static bool is_there(struct region *r, const struct choice *c, const struct craft_value *v)
 {
     struct place place = region_place(r, c->rows);
-    return field_present(c->field, &place);
+    struct field row = *c->field;
+    struct value value;
+    uint32_t bit, wide;
+    uint8_t small[16]; /* of a number's texts none is read into it but an address */
+    if (!hangs_on_itself(c->field) || !is_number(c->field))
+        return field_present(c->field, &place);
+    row.when = NULL;
+    if (craft_convert(c->rows, c->field, v, &value, small, NULL) || !field_locate(&row, &place, 0, &bit, &wide) ||
+        wide > 64)
+        return false;
+    uint8_t bytes[72] = { 0 };
+    size_t n = r->length < sizeof bytes ? r->length : sizeof bytes, end = (bit + wide + 7) / 8;
+    if (end > sizeof bytes)
+        return false;
+    memcpy(bytes, r->header, n);
+    place.bytes = (struct span){ bytes, n > end ? n : end };
+    return field_put(&row, &place, 0, bytes, &value) == PUT_DONE && field_present(c->field, &place);
 }
 
 /* Whether a row could take the value at all. */
@@ -265,7 +327,7 @@ static bool takes(const struct choice *c, const struct craft_value *v)
 }
 
 /* The row that is there and takes the value, else the first one that takes it, else the first one. */
-static bool choose(const struct region *r, const struct craft_entry *e, struct choice *chosen)
+static bool choose(struct region *r, const struct craft_entry *e, struct choice *chosen)
 {
     struct choice all[2 * MATCHES_MAX];
     unsigned count = 0;
@@ -279,7 +341,7 @@ static bool choose(const struct region *r, const struct craft_entry *e, struct c
     for (unsigned i = 0; i < count; i++) {
         if (!takes(&all[i], &e->value))
             continue;
-        if (is_there(r, &all[i])) {
+        if (is_there(r, &all[i], &e->value)) {
             *chosen = all[i];
             return true;
         }
@@ -370,6 +432,12 @@ static int make_it_so(struct region *r, const struct choice *c, struct error *er
     return 1;
 }
 
+/* What no row says, at a header's or an option's end: `rest`. */
+static bool is_rest(const struct craft_entry *e)
+{
+    return e->name && !strcmp(e->name, CRAFT_REST) && (e->value.kind == CRAFT_BYTES || e->value.kind == CRAFT_TEXT);
+}
+
 /* One try: 0 all is in, 1 a condition was made true and all is to be put in anew, or an error. */
 static int put_entries(struct region *r, const struct craft_entry *entries, unsigned count, bool *done,
                        struct error *error)
@@ -382,7 +450,7 @@ static int put_entries(struct region *r, const struct craft_entry *entries, unsi
         for (const struct field *f = r->tables[t]; f->abbrev; f++)
             for (unsigned i = 0; i < count; i++) {
                 if (done[i] || !entries[i].name || !choose(r, &entries[i], &choice) || choice.field != f ||
-                    !is_there(r, &choice))
+                    !is_there(r, &choice, &entries[i].value))
                     continue;
                 if ((code = put_entry(r, choice.rows, f, &entries[i].value, error)) < 0)
                     return code;
@@ -394,8 +462,11 @@ static int put_entries(struct region *r, const struct craft_entry *entries, unsi
             continue;
         if (!entries[i].name && !choose_by_place(r, place++, &choice, &turn))
             return error_set(error, ERROR_USAGE, _("%s: more values than fields"), r->protocol);
-        if (entries[i].name && !choose(r, &entries[i], &choice))
+        if (entries[i].name && !choose(r, &entries[i], &choice)) {
+            if (is_rest(&entries[i]))
+                continue;
             return error_set(error, ERROR_NOT_FOUND, _("%s: no such field: %s"), r->protocol, entries[i].name);
+        }
         code = entries[i].name ? put_entry(r, choice.rows, choice.field, &entries[i].value, error)
                                : put_one(r, choice.rows, choice.field, turn, &entries[i].value, error);
         if (code == 1)
@@ -428,6 +499,23 @@ static int grow(struct region *r, struct error *error)
     return 0;
 }
 
+/* Bytes behind the last field. */
+static int put_rest(struct region *r, const struct craft_entry *entries, unsigned count, struct error *error)
+{
+    for (unsigned i = 0; i < count; i++) {
+        const struct craft_value *v = &entries[i].value;
+        size_t at = r->length;
+        if (!is_rest(&entries[i]))
+            continue;
+        int code = region_resize(r, at + v->length, error);
+        if (code)
+            return code;
+        memcpy(r->header + at, v->bytes, v->length);
+        region_claim(r, (uint32_t)at * 8, (uint32_t)v->length * 8);
+    }
+    return 0;
+}
+
 int region_fill(struct region *r, const struct craft_entry *entries, unsigned count, struct error *error)
 {
     bool *done = calloc(count + 1, sizeof *done);
@@ -438,16 +526,9 @@ int region_fill(struct region *r, const struct craft_entry *entries, unsigned co
             code = put_entries(r, entries, count, done, error);
     }
     free(done);
-    return code || r->base ? code : grow(r, error);
-}
-
-/* Whether a row's condition reads the row's own bits. */
-static bool hangs_on_itself(const struct field *f)
-{
-    for (const struct when *w = f->when; w && w->width; w++)
-        if (w->bit < f->bit + f->width && f->bit < w->bit + w->width)
-            return true;
-    return false;
+    if (!code && !r->base)
+        code = grow(r, error);
+    return code ? code : put_rest(r, entries, count, error);
 }
 
 bool region_compute(struct region *r, const struct field *rows, const struct field *f, uint64_t number, bool *fits)

@@ -137,7 +137,7 @@ unsigned craft_likeness(const struct field *f, const char *protocol, const char 
 
 static bool has_place(const struct field *f)
 {
-    return !f->note_bit && !f->read && !f->only && f->type != FIELD_TIME && f->type != FIELD_DURATION;
+    return !f->note_bit && (!f->read || f->bit || f->width) && !f->only && f->type != FIELD_DURATION;
 }
 
 unsigned craft_match(const struct field *rows, const char *protocol, const char *name, bool in_header,
@@ -338,7 +338,7 @@ static int to_address(const struct field *f, const struct craft_value *v, struct
 }
 
 int craft_convert(const struct field *rows, const struct field *f, const struct craft_value *v, struct value *out,
-                  uint8_t scratch[CRAFT_PACKET_MAX], struct error *error)
+                  uint8_t *scratch, struct error *error)
 {
     *out = (struct value){ 0 };
     switch (f->type) {
@@ -351,6 +351,7 @@ int craft_convert(const struct field *rows, const struct field *f, const struct 
             return not_for(f, v, _("a text"), error);
         out->bytes = (struct span){ (const uint8_t *)v->bytes, v->length };
         return 0;
+    case FIELD_TIME: /* as it stands on the wire */
     case FIELD_BYTES:
         out->bytes = (struct span){ (const uint8_t *)v->bytes, v->length };
         if (v->kind == CRAFT_BYTES)

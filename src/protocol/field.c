@@ -170,7 +170,7 @@ bool field_present(const struct field *f, const struct place *place)
 
 bool field_locate(const struct field *f, const struct place *place, unsigned turn, uint32_t *bit, uint32_t *wide)
 {
-    if (f->note_bit || (f->read && !f->measure))
+    if (f->note_bit || (f->read && !f->measure && !(f->bit | f->width)))
         return false;
     locate(f, place, bit, wide);
     *bit += turn * f->stride * 8u;
@@ -219,7 +219,7 @@ enum put field_put(const struct field *f, const struct place *place, unsigned tu
                    const struct value *value)
 {
     uint32_t bit, width;
-    if (!field_locate(f, place, turn, &bit, &width) || f->type == FIELD_TIME || f->type == FIELD_DURATION)
+    if (!field_locate(f, place, turn, &bit, &width) || f->type == FIELD_DURATION)
         return PUT_COMPUTED;
     if (!present(f, place))
         return PUT_ABSENT;

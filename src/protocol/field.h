@@ -110,7 +110,8 @@ struct field {
     const char *also;           /* a second name, shared with other rows: ip.addr, tcp.port */
     /* Not from bytes: from the note that the tracker wrote (offset into struct note and the bit that says it is
      * there), or computed when asked for; read returns false where the field is absent. Text that it made lies in
-     * scratch of the dissector's, good until the next one is made. */
+     * scratch of the dissector's, good until the next one is made. A row with read and a bit or width lies where it says:
+     * read tells what the bytes there mean, and crafting writes them. */
     uint16_t note;
     uint8_t note_bit; /* enum note_bit + 1 */
     char letter;      /* of a bit: what stands for it in a text of letters, as S in "SA" */
@@ -143,8 +144,8 @@ enum put {
 };
 
 /* Writes one field where field_read finds it. place->bytes is the header at its full length, and header the same bytes,
- * for writing. Of *value: bytes for FIELD_MAC, IPV6, BYTES, TEXT and TLVS (shorter ones are filled up with 0), u for
- * all others; u is what field_read answers without an adjust. A FIELD_SET sets the bit u. */
+ * for writing. Of *value: bytes for FIELD_MAC, IPV6, BYTES, TEXT, TIME and TLVS (shorter ones are filled up with 0), u
+ * for all others; u is what field_read answers without an adjust. A FIELD_SET sets the bit u. */
 enum put field_put(const struct field *field, const struct place *place, unsigned turn, uint8_t *header,
                    const struct value *value);
 /* Whether a row's condition is met, however long the header is. */
