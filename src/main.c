@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = { &dump_command,   &fields_command,  &follow_command,
-                                                  &ladder_command, &netstat_command, NULL };
+static const struct command *const commands[] = {
+    &dump_command, &explain_command, &fields_command, &follow_command, &ladder_command, &netstat_command, NULL
+};
 
 static int print_help(void)
 {
