@@ -22,7 +22,8 @@ struct command {
 };
 
 extern const struct command dump_command, capture_command, netstat_command, ladder_command, follow_command,
-    stats_command, send_command, connect_command, listen_command, run_command, ifaces_command, fields_command;
+    explain_command, stats_command, send_command, connect_command, listen_command, run_command, ifaces_command,
+    fields_command;
 
 /* "peel", "peel FILE", "peel -r FILE": argv[0] is the program's name. -1: what stands there is none of these. */
 int screen_run(int argc, char **argv);
