@@ -352,7 +352,7 @@ static size_t header_kind(struct span line, size_t *kind)
     size_t n = header_name(line);
     const struct tlv *tlv = headers;
     for (; tlv->fields != other_header; tlv++)
-        if ((tlv->title[0] ^ line.at[0]) % 32 == 0 && begins(line, tlv->title) && !tlv->title[n])
+        if ((tlv->title[0] ^ line.at[0]) % 32 == 0 && strlen(tlv->title) == n && begins(line, tlv->title))
             break;
     *kind = tlv->kind;
     return 0;
