@@ -89,7 +89,7 @@ static int run(const struct command *command, int argc, char **argv)
     int code = tell_all(&c, &error);
     status = terminal_finish(&c.out, code, &error);
     conversation_more(&c.talk);
-    conversation_close(&c.talk);
+    conversation_leave(&c.talk);
     explain_close(&c.explain);
     buffer_free(&c.out);
     return status;

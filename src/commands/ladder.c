@@ -84,7 +84,7 @@ static int draw_all(struct command_ladder *c, struct error *error)
     if (code)
         return code;
     if (c->talk.companions)
-        conversation_ends(&c->talk, &c->ladder.ends);
+        conversation_addresses(&c->talk, &c->ladder.ends);
     while ((code = conversation_next(&c->talk, error)) > 0 && !c->out.failed)
         ladder_take(&c->ladder, &c->out, &c->talk.source.packet, c->talk.layer);
     ladder_finish(&c->ladder, &c->out);
@@ -137,7 +137,7 @@ static int run(const struct command *command, int argc, char **argv)
     code = draw_all(&c, &error);
     status = finish(&c, code, &error);
     conversation_more(&c.talk);
-    conversation_close(&c.talk);
+    conversation_leave(&c.talk);
     ladder_close(&c.ladder);
     ladder_svg_close(&c.svg);
     buffer_free(&c.out);

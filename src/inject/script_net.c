@@ -267,7 +267,11 @@ static struct hunt *new_hunt(lua_State *L)
 
 static bool wanted(struct script *s, struct hunt *h, const struct arrived *a)
 {
-    struct record r = { { a->bytes, a->length }, a->wire_length, 0, a->time, true, a->link_type, 0, { 0 } };
+    struct record r = { .bytes = { a->bytes, a->length },
+                        .wire_length = a->wire_length,
+                        .time = a->time,
+                        .timed = true,
+                        .link_type = a->link_type };
     if (h->bpf && !bpf_passes(h->bpf, &r))
         return false;
     if (!h->asked && !h->pattern)
