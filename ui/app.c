@@ -509,6 +509,8 @@ static int open_app(struct app *app, const struct app_options *options, struct e
     app->mouse = true;
     app->screens[SCREEN_PACKETS] = &packets_screen;
     app->screens[SCREEN_SOCKETS] = &sockets_screen;
+    app->screens[SCREEN_CONVERSATION] = &conversation_screen;
+    app->screens[SCREEN_STATISTICS] = &statistics_screen;
     keys_open(&app->keys);
     struct error why;
     if (command_read_keys(&app->keys, &why))
