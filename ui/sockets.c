@@ -488,7 +488,7 @@ static void draw_headings(const struct socket_screen *s, struct columns c, struc
     int x = area.x + 2, y = area.y;
     const char *up = draw_sign("↑", "out"), *down = draw_sign("↓", "in");
     char text[32];
-    x = heading(y, x, 4, _("Prot"), false) - 1;
+    x = heading(y, x, 3, _("Pro"), false);
     x = heading(y, x, c.end, s->host_view ? _("Local") : _("Client"), false);
     x = heading(y, x, c.end, s->host_view ? _("Foreign") : _("Server"), false);
     x = heading(y, x, c.state, s->host_view ? _("State") : _("Client state"), false);
