@@ -83,7 +83,7 @@ void dissect_layers(struct packet *p)
 {
     uint32_t end = wire_end(p);
     if (end)
-        run_layers(p, registry_find((struct key){ KEY_LINK, p->link_type, 0 }), p->buffers[0], 0, end, 0, 0);
+        run_layers(p, registry_find((struct key){ KEY_LINK, p->link_type, 0 }), p->buffers[0], 0, end, 0, 0, 0);
 }
 
 /* --- the stack of everyday --- */
@@ -134,11 +134,6 @@ static inline void copy_everyday(struct packet *p, const uint8_t *h, uint32_t pa
 static inline bool dissect_everyday(struct packet *p)
 {
     struct span in = p->buffers[0];
-<<<<<<< HEAD
-    uint32_t end = p->wire_length > in.left ? p->wire_length : (uint32_t)in.left;
-    if (end)
-        run_layers(p, registry_find((struct key){ KEY_LINK, p->link_type, 0 }), in, 0, end, 0, 0, 0);
-=======
     const uint8_t *h = span_peek(&in, EVERYDAY);
     if (!h || load_be16(h + 12) != TYPE_IPV4 || h[IP_AT] != PLAIN_IPV4 || load_be16(h + 20) & FRAGMENTED ||
         h[23] != IP_TCP)
@@ -154,10 +149,13 @@ static inline bool dissect_everyday(struct packet *p)
     p->subject = 2;
     if (at == end || p->stop == KEY_TCP_PORT)
         return true;
-    const struct protocol *next = registry_lookup(KEY_TCP_PORT, p->tcp_dstport, p->tcp_srcport);
     uint32_t left = (uint32_t)(in.left < end ? in.left : end) - at;
+    struct span payload = span_part(in, at, left);
+    struct key key = { KEY_TCP_PORT, p->tcp_dstport, p->tcp_srcport };
+    uint32_t offset = at;
+    const struct protocol *next = find_next(p, key, &payload, &offset);
     if (next) {
-        run_layers(p, next, span_part(in, at, left), at, end, 0, 1);
+        run_layers(p, next, payload, offset, end, 0, 1, 0);
         return true;
     }
     note_layer(p, 3, &data_protocol, at, left, end, 1);
@@ -170,7 +168,6 @@ void dissect(struct packet *p)
 {
     if (p->link_type != LINK_ETHERNET || p->stop == KEY_ETHERTYPE || p->stop == KEY_IP || !dissect_everyday(p))
         dissect_layers(p);
->>>>>>> main
 }
 
 void dissect_buffer(struct packet *p, struct span bytes, struct key key, uint8_t network)
