@@ -352,7 +352,7 @@ static size_t header_kind(struct span line, size_t *kind)
     size_t n = header_name(line);
     const struct tlv *tlv = headers;
     for (; tlv->fields != other_header; tlv++)
-        if ((tlv->title[0] ^ line.at[0]) % 32 == 0 && begins(line, tlv->title) && !tlv->title[n])
+        if ((tlv->title[0] ^ line.at[0]) % 32 == 0 && strlen(tlv->title) == n && begins(line, tlv->title))
             break;
     *kind = tlv->kind;
     return 0;
@@ -420,11 +420,9 @@ enum {
     NO_BODY = 4,
     SIZED = 8, /* a Content-Length */
     CHUNKED = 16,
-    TYPED = 32, /* a Content-Type */
-    KEPT_ALIVE = 64,
-    SWITCHES = 128, /* 101, or a tunnel that was asked for */
-    BODY = 256,     /* the headers are over */
-    LAST_CHUNK = 512,
+    SWITCHES = 32, /* 101, or a tunnel that was asked for */
+    BODY = 64,     /* the headers are over */
+    LAST_CHUNK = 128,
 };
 /* message.memory: the last request */
 enum { ASKED_HEAD = 1, ASKED_TUNNEL = 2 };
@@ -449,19 +447,17 @@ static void take_first_line(struct message *m, struct span line)
 
 static void take_header(struct message *m, struct span line)
 {
-    struct span value = header_value(line);
-    if (begins(line, "Content-Length:") && value.left && isdigit(*value.at) && !(m->state & SIZED)) {
+    if ((line.at[0] | 32) != 'c' && (line.at[0] | 32) != 't')
+        return;
+    if (begins(line, "Content-Length:") && !(m->state & SIZED)) {
+        struct span value = header_value(line);
         uint64_t n = 0;
         for (size_t i = 0; i < value.left && isdigit(value.at[i]) && n < UINT32_MAX; i++)
             n = n * 10 + value.at[i] - '0';
         m->size = n;
-        m->state |= SIZED;
-    } else if (begins(line, "Transfer-Encoding:") && begins(value, "chunked")) {
+        m->state |= value.left && isdigit(*value.at) ? SIZED : 0;
+    } else if (begins(line, "Transfer-Encoding:") && begins(header_value(line), "chunked")) {
         m->state |= CHUNKED;
-    } else if (begins(line, "Content-Type:")) {
-        m->state |= TYPED;
-    } else if (begins(line, "Connection:") && begins(value, "keep-alive")) {
-        m->state |= KEPT_ALIVE;
     }
 }
 

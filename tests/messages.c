@@ -246,6 +246,22 @@ Test(messages, one_that_never_comes_whole_ends_with_its_conversation)
     cr_assert_eq(messages_bytes(s->tracker.messages), 0);
 }
 
+Test(messages, what_is_kept_in_all_has_an_end)
+{
+    static uint8_t part[1400];
+    enum { TALKS = 700, PARTS = MESSAGE_KEPT / sizeof part + 2 };
+    for (unsigned i = 0; i < TALKS; i++) {
+        s->port[A] = (uint16_t)(1000 + i);
+        next_number[B] = ITS;
+        say(B, "HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n");
+        for (unsigned k = 0; k < PARTS; k++)
+            send(B, part, sizeof part);
+        cr_assert_leq(messages_bytes(s->tracker.messages), MESSAGES_BYTES);
+    }
+    cr_assert_gt(messages_lost(s->tracker.messages), 100);
+    LAYERS(say(A, "GET / HTTP/1.1\r\n\r\n"), "http");
+}
+
 /* --- bodies --- */
 
 static void body(const char *head, uint64_t n)

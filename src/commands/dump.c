@@ -9,6 +9,7 @@
 #include "output/json.h"
 #include "output/text.h"
 #include "output/tree.h"
+#include "track/messages.h"
 #include <errno.h>
 #include <langinfo.h>
 #include <poll.h>
@@ -285,6 +286,10 @@ static int finish(struct dump *d, int code, struct error *error)
     int status = report(code, error);
     if (written && code >= 0)
         status = report(written, &write_error);
+    const struct messages *messages = d->source.tracker.messages;
+    if (messages && messages_lost(messages))
+        fprintf(stderr, _("peel: dump: too much would have had to be kept: %llu messages over TCP are not shown\n"),
+                (unsigned long long)messages_lost(messages));
     if (d->out.failed && d->out.failed != EPIPE) {
         error_set(error, ERROR_SYSTEM, _("standard output: %s"), strerror(d->out.failed));
         status = report(ERROR_SYSTEM, error);

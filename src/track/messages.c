@@ -52,7 +52,7 @@ struct messages {
     struct conversation *conversations; /* owned; [0] is never used */
     uint32_t count, room, free;
     size_t held;
-    bool out_of_memory;
+    uint64_t lost;
     struct assembly *done; /* owned: whose bytes the packet at hand shows */
     uint8_t window[CARRY + SEGMENT_MOST];
 };
@@ -83,9 +83,9 @@ size_t messages_bytes(const struct messages *m)
     return m->held;
 }
 
-bool messages_out_of_memory(const struct messages *m)
+uint64_t messages_lost(const struct messages *m)
 {
-    return m->out_of_memory;
+    return m->lost;
 }
 
 /* --- assemblies --- */
@@ -182,7 +182,7 @@ static void open_assembly(struct taking *t, const struct message *message, enum 
     }
     struct assembly *a = m->held + sizeof *a <= MESSAGES_BYTES ? calloc(1, sizeof *a) : NULL;
     if (!a) {
-        m->out_of_memory = true;
+        m->lost++;
         return;
     }
     m->held += sizeof *a;
@@ -192,7 +192,7 @@ static void open_assembly(struct taking *t, const struct message *message, enum 
     a->any = !a->to_end && message->length <= bytes.left;
     a->wanted = a->to_end ? FAR : a->any ? bytes.left + 1 : message->length;
     if (!store(m, a, 0, bytes)) {
-        m->out_of_memory = true;
+        m->lost++;
         free_assembly(m, a);
         return;
     }
@@ -306,7 +306,7 @@ static size_t go_on(struct taking *t, struct assembly *a, uint32_t seq, struct s
         n = (size_t)(a->wanted - at);
     bytes.left = n;
     if (!store(t->all, a, at, bytes)) {
-        t->all->out_of_memory = true;
+        t->all->lost++;
         take_out(t->from, a);
         free_assembly(t->all, a);
         return n;
@@ -482,7 +482,7 @@ static struct conversation *find(struct messages *m, uint32_t flow, const struct
                                  struct span payload)
 {
     if (!make_place(m, flow)) {
-        m->out_of_memory = true;
+        m->lost++;
         return NULL;
     }
     uint32_t place = m->places[flow];
@@ -499,7 +499,7 @@ static struct conversation *find(struct messages *m, uint32_t flow, const struct
     if (!protocol)
         return NULL;
     if (!c && !(c = add_conversation(m, flow, protocol)))
-        m->out_of_memory = true;
+        m->lost++;
     else
         c->protocol = protocol;
     return c;

@@ -36,6 +36,7 @@ void messages_take(struct messages *messages, struct packet *packet, const struc
 /* The conversation is about to be forgotten. */
 void messages_drop(struct messages *messages, uint32_t flow);
 
-/* Bytes kept, and whether something was not shown for want of memory. */
+/* Bytes kept. */
 size_t messages_bytes(const struct messages *messages);
-bool messages_out_of_memory(const struct messages *messages);
+/* How many messages were given up because too much of them, or too many pieces, would have had to be kept. */
+uint64_t messages_lost(const struct messages *messages);
