@@ -3,17 +3,19 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "commands/netstat_kernel.h"
 #include "commands/source.h"
 #include "host/interface.h"
 #include "protocol/protocol.h"
 #include <errno.h>
 #include <getopt.h>
 #include <langinfo.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { AT = 256, TIME, STYLE, DIFF, MOST, BOTH, OUTPUT_BYTES = 256 << 10 };
+enum { AT = 256, TIME, STYLE, DIFF, MOST, BOTH, MERGE, OWNERS_EVERY_MS = 1000, OUTPUT_BYTES = 256 << 10 };
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_ZEEK };
 
 static const struct option_row rows[] = {
@@ -28,6 +30,7 @@ static const struct option_row rows[] = {
     { 'e', "extend", NULL, N_("the long form: repetitions, segment sizes, windows, goodput") },
     { 'c', "continuous", "SECONDS", N_("with -i: the table again every so many seconds; otherwise once, at the end") },
     { BOTH, "both", NULL, N_("with -i: both ends of all connections, not the sockets of this host") },
+    { MERGE, "merge", NULL, N_("with -i: also what the kernel has and no packet showed, and where the two differ") },
     { AT, "at", "ADDRESS", N_("the table that netstat on this host would have printed") },
     { TIME, "time", "TIME", N_("as of then: epoch seconds, RFC 3339, +SECONDS, HH:MM[:SS]") },
     { STYLE, "style", "linux|windows|macos", N_("columns and words of that system's netstat") },
@@ -58,7 +61,7 @@ struct netstat {
     const struct netstat_style *netstat_style;
     struct sockets_query query;
     struct instant at, diff[2];
-    bool all, only_listeners, owners, long_form, at_host, this_host, both;
+    bool all, only_listeners, owners, long_form, at_host, this_host, both, merge;
     unsigned long long most, every; /* seconds, 0: once */
     /* at work */
     struct style style;
@@ -73,6 +76,10 @@ struct netstat {
     bool begun, failed;
     struct interfaces interfaces; /* of this host, on an interface */
     int64_t next_table;           /* on the monotonic clock */
+    int64_t next_question;        /* to the kernel */
+    int64_t asked_at;             /* nanoseconds since 1970 */
+    bool asked, due;              /* a question is under way; a table waits for its answer */
+    struct kernel_table kernel;
 };
 
 /* --- instants --- */
@@ -265,6 +272,9 @@ static int parse_option(struct netstat *n, int letter, const char *argument, cha
     case BOTH:
         n->both = true;
         return 0;
+    case MERGE:
+        n->merge = true;
+        return 0;
     case AT:
         return take_host(n, argument);
     case TIME:
@@ -307,12 +317,14 @@ static int parse(struct netstat *n, const struct command *command, int argc, cha
     n->query.listeners = n->all || n->only_listeners;
     if (n->format == FORMAT_ZEEK && (n->at_host || n->netstat_style || n->diff[0].text))
         return usage_error("%s", _("netstat: -T zeek shows connections: not with --at, --style or --diff"));
-    if (!source_is_live(&n->source) && (n->every || n->both))
-        return usage_error("%s", _("netstat: -c and --both need -i"));
+    if (!source_is_live(&n->source) && (n->every || n->both || n->merge))
+        return usage_error("%s", _("netstat: -c, --both and --merge need -i"));
     if (source_is_live(&n->source) && (n->at.text || n->diff[0].text))
         return usage_error("%s", _("netstat: --time and --diff look back: not with -i"));
     if (source_is_live(&n->source) && !n->both && !n->at_host && n->format != FORMAT_ZEEK)
         n->at_host = n->this_host = true;
+    if (n->merge && !n->this_host)
+        return usage_error("%s", _("netstat: --merge is of this host's sockets: not with --at, --both or -T zeek"));
     if (n->at_host && !n->netstat_style)
         n->netstat_style = netstat_style("linux");
     if (!n->most)
@@ -399,6 +411,18 @@ static void keep_socket(void *context, const struct socket *socket)
     n->found[n->found_count++] = *socket;
 }
 
+static int by_ends(const struct socket *x, const struct socket *y)
+{
+    if (x->size != y->size)
+        return x->size - y->size;
+    if (x->local_port != y->local_port)
+        return x->local_port - y->local_port;
+    if (x->foreign_port != y->foreign_port)
+        return x->foreign_port - y->foreign_port;
+    int order = memcmp(x->local, y->local, x->size);
+    return order ? order : memcmp(x->foreign, y->foreign, x->size);
+}
+
 /* Listeners and UDP sockets that answer anybody first by port, and each only once; connections in order of appearance.
  */
 static int by_place(const void *a, const void *b)
@@ -407,6 +431,8 @@ static int by_place(const void *a, const void *b)
     int kind_x = x->protocol != 6 ? 2 + !x->bound : !x->bound, kind_y = y->protocol != 6 ? 2 + !y->bound : !y->bound;
     if (kind_x != kind_y)
         return kind_x - kind_y;
+    if (!x->bound && (!x->flow || !y->flow)) /* what no packet showed comes last */
+        return x->flow ? -1 : y->flow ? 1 : by_ends(x, y);
     if (!x->bound) /* of one protocol: streams count up */
         return x->flow->stream != y->flow->stream ? x->flow->stream < y->flow->stream ? -1 : 1
                                                   : (int)x->end - (int)y->end;
@@ -417,23 +443,46 @@ static int by_place(const void *a, const void *b)
     return memcmp(x->local, y->local, x->size);
 }
 
+static bool asks_kernel(const struct netstat *n)
+{
+    return n->this_host && (n->merge || n->owners);
+}
+
+/* As netstat does: what waits for others is shown with -a or -l. */
+static void keep_unseen(void *context, const struct socket *socket)
+{
+    struct netstat *n = context;
+    bool wanted = socket->protocol == 6 ? n->query.tcp : n->query.udp;
+    if (wanted && (n->query.listeners || !socket->bound))
+        keep_socket(n, socket);
+}
+
 static void print_sockets(struct netstat *n)
 {
     n->query.time = as_of(n);
     n->found_count = 0;
     sockets_list(&n->sockets, &n->query, keep_socket, n);
+    for (size_t i = 0, seen = n->found_count; n->merge && i < seen; i++)
+        kernel_table_facts(&n->kernel, &n->found[i]); /* which are then not among the rest */
+    if (n->merge)
+        kernel_table_rest(&n->kernel, keep_unseen, n);
     if (n->found_count)
         qsort(n->found, n->found_count, sizeof *n->found, by_place);
+    unsigned columns = (n->owners ? NETSTAT_OWNERS : 0) | (n->merge ? NETSTAT_KERNEL : 0);
     if (n->format == FORMAT_TEXT)
-        n->netstat_style->header(&n->out, n->query.listeners, n->owners);
+        n->netstat_style->header(&n->out, n->query.listeners, columns);
     for (size_t i = 0; i < n->found_count; i++) {
         const struct socket *s = &n->found[i];
         if (i && s->bound && s[-1].bound && !by_place(s - 1, s))
             continue;
+        struct netstat_facts facts = { 0 };
+        bool known = asks_kernel(n);
+        if (known)
+            facts = kernel_table_facts(&n->kernel, s);
         if (n->format == FORMAT_JSON)
-            netstat_socket_json(&n->out, s);
+            netstat_socket_json(&n->out, s, known ? &facts : NULL);
         else
-            n->netstat_style->row(&n->out, s, n->owners);
+            n->netstat_style->row(&n->out, s, columns, known ? &facts : NULL);
     }
 }
 
@@ -453,7 +502,7 @@ static void print_listener(void *context, const struct socket *socket)
 {
     struct netstat *n = context;
     if (socket->state == TCP_LISTEN && n->format == FORMAT_JSON)
-        netstat_socket_json(&n->out, socket);
+        netstat_socket_json(&n->out, socket, NULL);
     else if (socket->state == TCP_LISTEN)
         netstat_listener(&n->out, socket);
 }
@@ -505,23 +554,82 @@ static bool is_this_host(void *context, const uint8_t *address, unsigned size)
     return interfaces_owner(&n->interfaces, address, size) != NULL;
 }
 
-/* On an interface, several times a second. */
-static bool tick(void *context)
+static int64_t clock_ns(clockid_t clock)
 {
-    struct netstat *n = context;
-    struct timespec clock;
-    clock_gettime(CLOCK_MONOTONIC, &clock);
-    int64_t now = (int64_t)clock.tv_sec * 1000000000 + clock.tv_nsec, step = (int64_t)n->every * 1000000000;
-    if (!n->next_table)
-        n->next_table = now + step;
-    if (!n->every || now < n->next_table)
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* The kernel's table is asked for a helper process, which takes its time: meanwhile packets go on. */
+static void ask_kernel(struct netstat *n, int64_t now)
+{
+    if (n->asked)
+        return;
+    source_ask_sockets(&n->source);
+    n->asked_at = clock_ns(CLOCK_REALTIME);
+    n->asked = true;
+    n->next_question = now + OWNERS_EVERY_MS * INT64_C(1000000);
+}
+
+static void take_answer(struct netstat *n)
+{
+    struct helper_answer answer;
+    if (!source_sockets(&n->source, &answer))
+        n->failed |= kernel_table_take(&n->kernel, &answer.bytes, n->asked_at) != 0;
+    buffer_free(&answer.bytes);
+    n->asked = false;
+}
+
+static bool print_again(struct netstat *n)
+{
+    n->due = false;
+    interfaces_free(&n->interfaces);
+    if (interfaces_read(&n->interfaces, NULL)) /* addresses come and go */
         return true;
-    n->next_table += step * ((now - n->next_table) / step + 1);
     print_table(n);
     if (n->format == FORMAT_TEXT)
         buffer_char(&n->out, '\n');
     buffer_flush(&n->out);
     return !n->out.failed;
+}
+
+/* On an interface, several times a second. */
+static bool tick(void *context)
+{
+    struct netstat *n = context;
+    struct pollfd reader = { .fd = STDOUT_FILENO };
+    int64_t now = clock_ns(CLOCK_MONOTONIC), step = (int64_t)n->every * 1000000000;
+    if (n->asked && source_sockets_there(&n->source)) {
+        take_answer(n);
+        if (n->due)
+            return print_again(n);
+    }
+    /* Whose a socket is has to be asked while it is somebody's. */
+    if (n->owners && asks_kernel(n) && now >= n->next_question)
+        ask_kernel(n, now);
+    if (!n->next_table)
+        n->next_table = now + step;
+    if (n->every && now >= n->next_table) {
+        n->next_table += step * ((now - n->next_table) / step + 1);
+        n->due = true;
+        if (!asks_kernel(n))
+            return print_again(n);
+        ask_kernel(n, now);
+    }
+    return !(poll(&reader, 1, 0) > 0 && reader.revents & POLLERR);
+}
+
+/* The last table: with the kernel's word of now. */
+static void print_last(struct netstat *n)
+{
+    if (asks_kernel(n) && n->source.confined) {
+        if (n->asked)
+            take_answer(n);
+        ask_kernel(n, 0);
+        take_answer(n);
+    }
+    print_table(n);
 }
 
 static bool concerns(const struct netstat *n, const struct flow *f, unsigned end)
@@ -590,7 +698,7 @@ static int open_all(struct netstat *n, struct error *error)
     n->source.wanted = wanted;
     n->source.context = n;
     n->source.tick = tick;
-    n->source.wants = SOURCE_CONFINED;
+    n->source.wants = SOURCE_CONFINED | (n->owners ? SOURCE_OWNERS : 0u);
     int code = source_begin(&n->source, error);
     if (!code && n->this_host) {
         n->query.is_local = is_this_host;
@@ -635,10 +743,11 @@ static int run(const struct command *command, int argc, char **argv)
     if (begun)
         code = read_all(&n, &error);
     if (begun && code != ERROR_USAGE && code != ERROR_MEMORY) /* what came before the damage is good */
-        print_table(&n);
+        print_last(&n);
     status = finish(&n, code, &error);
     sockets_close(&n.sockets);
     interfaces_free(&n.interfaces);
+    kernel_table_free(&n.kernel);
     source_close(&n.source);
     buffer_free(&n.out);
     free(n.changes);

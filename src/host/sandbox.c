@@ -161,6 +161,9 @@ static int filter_calls(const struct sandbox *s, struct error *error)
 int sandbox_enter(const struct sandbox *s, struct error *error)
 {
     const char *wish = getenv("PEEL_SANDBOX");
+#ifdef __SANITIZE_ADDRESS__ /* its leak check forks, traces and reads /proc at the end */
+    wish = "off";
+#endif
     if (wish && !strcmp(wish, "off"))
         return 0;
     tzset();
@@ -169,10 +172,5 @@ int sandbox_enter(const struct sandbox *s, struct error *error)
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return error_set(error, ERROR_SYSTEM, _("sandbox: no_new_privs: %s"), strerror(errno));
     int code = close_files(s, error);
-#ifndef __SANITIZE_ADDRESS__ /* which at the end does what is forbidden here */
-    if (!code)
-        code = filter_calls(s, error);
-#endif
-    (void)filter_calls;
-    return code;
+    return code ? code : filter_calls(s, error);
 }

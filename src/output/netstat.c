@@ -1,6 +1,7 @@
 #include "output/netstat.h"
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "track/tally.h"
 
 enum { IP_TCP = 6, END_TEXT = 64 };
@@ -76,25 +77,79 @@ static void linux_ends(const struct socket *s, struct ends_text *t)
     *write_decimal(at, s->foreign_port) = 0;
 }
 
-static void linux_header(struct buffer *out, bool listeners, bool owners)
+static void linux_header(struct buffer *out, bool listeners, unsigned columns)
 {
     buffer_text(out, "Active Internet connections ");
     buffer_text(out, listeners ? "(servers and established)\n" : "(w/o servers)\n");
     buffer_text(out, "Proto Recv-Q Send-Q Local Address           Foreign Address         State      ");
-    buffer_text(out, owners ? " PID/Program name\n" : "\n");
+    buffer_text(out, columns & NETSTAT_KERNEL ? " Kernel        " : "");
+    buffer_text(out, columns & NETSTAT_OWNERS ? " PID/Program name\n" : "\n");
+}
+
+/* What the kernel has for a state, beside the wire's. */
+static void put_kernel(struct buffer *out, const struct netstat_facts *facts)
+{
+    static const char *const signs[] = { "=", "≠ ", "~ ", "" };
+    size_t mark = buffer_used(out), more = 0;
+    if (!facts || !facts->there) {
+        buffer_char(out, '?');
+    } else {
+        buffer_text(out, signs[facts->agreement]);
+        more = facts->agreement == NETSTAT_DIFFERENT ? 2 : 0; /* bytes that are no columns */
+        if (facts->agreement != NETSTAT_SAME)
+            buffer_text(out, !facts->in_kernel              ? _("none")
+                             : facts->kernel == TCP_UNKNOWN ? "-"
+                                                            : tcp_state_name(facts->kernel));
+    }
+    buffer_pad(out, mark, 14 + more);
+}
+
+/* Why nobody is known to have it. */
+static const char *why_nobody(const struct netstat_facts *facts)
+{
+    static const char *const words[] = { "-", N_("- (gone)"), N_("- (elsewhere)"), N_("- (not permitted)"), "-" };
+    return facts && facts->there ? _(words[facts->why]) : "-";
+}
+
+static void put_owner(struct buffer *out, const struct netstat_facts *facts, bool program)
+{
+    if (!facts || !facts->pid) {
+        buffer_text(out, why_nobody(facts));
+        return;
+    }
+    buffer_decimal(out, (uint64_t)facts->pid);
+    if (program) {
+        buffer_char(out, '/');
+        buffer_escaped(out, (const uint8_t *)facts->program, strlen(facts->program));
+    }
+}
+
+static void put_last_columns(struct buffer *out, unsigned columns, const struct netstat_facts *facts, bool program)
+{
+    if (columns & NETSTAT_KERNEL) {
+        buffer_char(out, ' ');
+        put_kernel(out, facts);
+    }
+    if (columns & NETSTAT_OWNERS) {
+        buffer_char(out, ' ');
+        put_owner(out, facts, program);
+    }
+    buffer_char(out, '\n');
 }
 
 /* What a host received and its process has not read yet is on no wire: "-". */
-static void put_queues(struct buffer *out, const struct socket *s)
+static void put_queues(struct buffer *out, const struct socket *s, const struct netstat_facts *facts)
 {
-    char text[24];
-    put_right(out, s->protocol == IP_TCP && s->state == TCP_LISTEN ? "0" : "-", 6);
+    char text[24] = "-";
+    if (facts && facts->in_kernel)
+        *write_decimal(text, facts->recv_q) = 0;
+    put_right(out, s->protocol == IP_TCP && s->state == TCP_LISTEN ? "0" : text, 6);
     buffer_char(out, ' ');
     *write_decimal(text, s->send_q) = 0;
     put_right(out, text, 6);
 }
 
-static void linux_row(struct buffer *out, const struct socket *s, bool owners)
+static void linux_row(struct buffer *out, const struct socket *s, unsigned columns, const struct netstat_facts *facts)
 {
     static const char *const states[TCP_STATES] = {
         "",          "CLOSE",     "LISTEN",     "SYN_SENT", "SYN_RECV", "ESTABLISHED",
@@ -108,24 +163,29 @@ static void linux_row(struct buffer *out, const struct socket *s, bool owners)
         memcpy(protocol, "udp", 3);
     put_word(out, protocol, 4);
     buffer_put(out, "  ", 2);
-    put_queues(out, s);
+    put_queues(out, s, facts);
     buffer_char(out, ' ');
     put_word(out, t.local, 23);
     buffer_char(out, ' ');
     put_word(out, t.foreign, 23);
     buffer_char(out, ' ');
-    put_word(out, s->protocol != IP_TCP && !s->bound ? "ESTABLISHED" : states[s->state], 11);
-    buffer_text(out, owners ? " -\n" : "\n");
+    if (!s->flow && s->state != TCP_LISTEN)
+        put_word(out, "-", 11);
+    else
+        put_word(out, s->protocol != IP_TCP && !s->bound ? "ESTABLISHED" : states[s->state], 11);
+    put_last_columns(out, columns, facts, true);
 }
 
-static void windows_header(struct buffer *out, bool listeners, bool owners)
+static void windows_header(struct buffer *out, bool listeners, unsigned columns)
 {
     (void)listeners;
     buffer_text(out, "\nActive Connections\n\n  Proto  Local Address          Foreign Address        State");
-    buffer_text(out, owners ? "           PID\n" : "\n");
+    buffer_text(out, columns ? "          " : "");
+    buffer_text(out, columns & NETSTAT_KERNEL ? " Kernel        " : "");
+    buffer_text(out, columns & NETSTAT_OWNERS ? " PID\n" : "\n");
 }
 
-static void windows_row(struct buffer *out, const struct socket *s, bool owners)
+static void windows_row(struct buffer *out, const struct socket *s, unsigned columns, const struct netstat_facts *facts)
 {
     char local[END_TEXT], foreign[END_TEXT];
     *netstat_end(local, s->local, s->size, s->local_port) = 0;
@@ -142,16 +202,19 @@ static void windows_row(struct buffer *out, const struct socket *s, bool owners)
     put_word(out, other, 22);
     buffer_char(out, ' ');
     const char *state = !tcp ? "" : s->state == TCP_LISTEN ? "LISTENING" : tcp_state_name(s->state);
-    put_word(out, state, owners ? 15 : 0);
-    buffer_text(out, owners ? " -\n" : "\n");
+    if (tcp && !s->flow && s->state != TCP_LISTEN)
+        state = "-";
+    put_word(out, state, columns ? 15 : 0);
+    put_last_columns(out, columns, facts, false);
 }
 
-static void macos_header(struct buffer *out, bool listeners, bool owners)
+static void macos_header(struct buffer *out, bool listeners, unsigned columns)
 {
     buffer_text(out, "Active Internet connections");
     buffer_text(out, listeners ? " (including servers)\n" : "\n");
     buffer_text(out, "Proto Recv-Q Send-Q  Local Address          Foreign Address        (state)    ");
-    buffer_text(out, owners ? "    pid\n" : "\n");
+    buffer_text(out, columns & NETSTAT_KERNEL ? " Kernel        " : "");
+    buffer_text(out, columns & NETSTAT_OWNERS ? "    pid\n" : "\n");
 }
 
 static void macos_end(char *at, const uint8_t *address, unsigned size, uint16_t port)
@@ -161,7 +224,7 @@ static void macos_end(char *at, const uint8_t *address, unsigned size, uint16_t 
     *write_decimal(at, port) = 0;
 }
 
-static void macos_row(struct buffer *out, const struct socket *s, bool owners)
+static void macos_row(struct buffer *out, const struct socket *s, unsigned columns, const struct netstat_facts *facts)
 {
     static const char *const states[TCP_STATES] = {
         "",           "CLOSED",     "LISTEN",     "SYN_SENT", "SYN_RCVD", "ESTABLISHED",
@@ -173,14 +236,15 @@ static void macos_row(struct buffer *out, const struct socket *s, bool owners)
         macos_end(foreign, s->foreign, s->size, s->foreign_port);
     buffer_text(out, protocol_name(s->protocol));
     buffer_text(out, s->size == 4 ? "4  " : "6  ");
-    put_queues(out, s);
+    put_queues(out, s, facts);
     buffer_put(out, "  ", 2);
     put_word(out, local, 22);
     buffer_char(out, ' ');
     put_word(out, foreign, 22);
     buffer_char(out, ' ');
-    put_word(out, states[s->state], 11);
-    buffer_text(out, owners ? "      -\n" : "\n");
+    put_word(out, s->protocol == IP_TCP && !s->flow && s->state != TCP_LISTEN ? "-" : states[s->state], 11);
+    buffer_text(out, columns & NETSTAT_OWNERS && !(columns & NETSTAT_KERNEL) ? "     " : "");
+    put_last_columns(out, columns, facts, false);
 }
 
 static const struct netstat_style styles[] = {
@@ -211,7 +275,28 @@ static void json_end(struct buffer *out, const char *who, const uint8_t *address
     buffer_format(out, "\"%s_addr\":\"%s\",\"%s_port\":%u", who, text, who, port);
 }
 
-void netstat_socket_json(struct buffer *out, const struct socket *s)
+/* What was asked of the kernel, behind the rest. */
+static void json_facts(struct buffer *out, const struct netstat_facts *facts)
+{
+    static const char *const words[] = { "known", "gone", "elsewhere", "not permitted", "unknown" };
+    static const char *const agreements[] = { "same", "different", "moving", "unseen" };
+    if (!facts->in_kernel)
+        buffer_text(out, ",\"kernel_state\":null");
+    else if (facts->kernel == TCP_UNKNOWN)
+        buffer_text(out, ",\"kernel_state\":\"\"");
+    else
+        buffer_format(out, ",\"kernel_state\":\"%s\"", tcp_state_name(facts->kernel));
+    buffer_format(out, ",\"kernel_is\":\"%s\"", agreements[facts->agreement]);
+    if (!facts->pid) {
+        buffer_format(out, ",\"pid\":null,\"program\":null,\"owner\":\"%s\"", words[facts->why]);
+        return;
+    }
+    buffer_format(out, ",\"pid\":%d,\"program\":\"", facts->pid);
+    buffer_json_escaped(out, (const uint8_t *)facts->program, strlen(facts->program));
+    buffer_format(out, "\",\"owner\":\"%s\"", words[facts->why]);
+}
+
+void netstat_socket_json(struct buffer *out, const struct socket *s, const struct netstat_facts *facts)
 {
     buffer_char(out, '{');
     json_text(out, "proto", protocol_name(s->protocol));
@@ -223,14 +308,21 @@ void netstat_socket_json(struct buffer *out, const struct socket *s)
     else
         json_end(out, "foreign", s->foreign, s->size, s->foreign_port);
     buffer_char(out, ',');
-    if (s->protocol == IP_TCP)
+    if (s->protocol == IP_TCP && s->state != TCP_UNKNOWN)
         json_text(out, "state", tcp_state_name(s->state));
     else
         buffer_text(out, "\"state\":null");
-    if (s->protocol == IP_TCP && s->state != TCP_LISTEN)
-        buffer_format(out, ",\"recv_q\":null,\"send_q\":%u}\n", s->send_q);
+    if (facts && facts->in_kernel)
+        buffer_format(out, ",\"recv_q\":%u", facts->recv_q);
     else
-        buffer_text(out, ",\"recv_q\":null,\"send_q\":null}\n");
+        buffer_text(out, ",\"recv_q\":null");
+    if (s->protocol == IP_TCP && s->state != TCP_LISTEN)
+        buffer_format(out, ",\"send_q\":%u", s->send_q);
+    else
+        buffer_text(out, ",\"send_q\":null");
+    if (facts && facts->there)
+        json_facts(out, facts);
+    buffer_text(out, "}\n");
 }
 
 /* --- both ends --- */

@@ -5,17 +5,41 @@
 #include "output/style.h"
 #include "track/sockets.h"
 
-/* The columns and words of a system's netstat. */
+enum netstat_columns {
+    NETSTAT_OWNERS = 1,
+    NETSTAT_KERNEL = 2, /* what the kernel says of the state */
+};
+
+enum netstat_agreement {
+    NETSTAT_SAME,
+    NETSTAT_DIFFERENT,
+    NETSTAT_MOVING, /* different, but packets came just now */
+    NETSTAT_UNSEEN, /* the kernel has the socket, and no packet showed it */
+};
+
+/* What the kernel of this host knows of a socket. */
+struct netstat_facts {
+    bool there;     /* the kernel was asked */
+    bool in_kernel; /* and has it */
+    uint8_t why;    /* there is no owner: enum owner_why */
+    enum netstat_agreement agreement;
+    enum tcp_state kernel;
+    uint32_t recv_q;
+    int32_t pid;         /* 0: not known */
+    const char *program; /* any bytes */
+};
+
+/* The columns and words of a system's netstat. columns: of enum netstat_columns. facts: NULL, nobody was asked. */
 struct netstat_style {
     const char *name;
-    void (*header)(struct buffer *out, bool listeners, bool owners);
-    void (*row)(struct buffer *out, const struct socket *socket, bool owners);
+    void (*header)(struct buffer *out, bool listeners, unsigned columns);
+    void (*row)(struct buffer *out, const struct socket *socket, unsigned columns, const struct netstat_facts *facts);
 };
 
 /* linux, windows, macos; NULL: no such. */
 const struct netstat_style *netstat_style(const char *name);
 
-void netstat_socket_json(struct buffer *out, const struct socket *socket);
+void netstat_socket_json(struct buffer *out, const struct socket *socket, const struct netstat_facts *facts);
 
 /* A connection's row, `now` being the instant that it is shown as of (nanoseconds since 1970). */
 struct connection_view {
