@@ -149,17 +149,14 @@ static inline bool dissect_everyday(struct packet *p)
     p->subject = 2;
     if (at == end || p->stop == KEY_TCP_PORT)
         return true;
-    uint32_t left = (uint32_t)(in.left < end ? in.left : end) - at;
-    struct span payload = span_part(in, at, left);
-    struct key key = { KEY_TCP_PORT, p->tcp_dstport, p->tcp_srcport };
-    uint32_t offset = at;
-    const struct protocol *next = find_next(p, key, &payload, &offset);
+    in = span_part(in, at, end - at);
+    const struct protocol *next = find_next(p, (struct key){ KEY_TCP_PORT, p->tcp_dstport, p->tcp_srcport }, &in, &at);
     if (next) {
-        run_layers(p, next, payload, offset, end, 0, 1, 0);
+        run_layers(p, next, in, at, end, 0, 1, 0);
         return true;
     }
-    note_layer(p, 3, &data_protocol, at, left, end, 1);
-    p->layers[3].verdict = left < end - at ? VERDICT_CUT : VERDICT_WHOLE;
+    note_layer(p, 3, &data_protocol, at, (uint32_t)in.left, end, 1);
+    p->layers[3].verdict = in.left < end - at ? VERDICT_CUT : VERDICT_WHOLE;
     p->layer_count = 4;
     return true;
 }

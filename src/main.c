@@ -7,9 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = { &dump_command,   &capture_command, &netstat_command,
-                                                  &ladder_command, &follow_command,  &stats_command,
-                                                  &ifaces_command, &fields_command,  NULL };
+static const struct command *const commands[] = {
+    &dump_command,    &capture_command,
+    &netstat_command, &ladder_command,
+    &follow_command,  &explain_command,
+    &stats_command,   &send_command,
+    &connect_command, &listen_command,
+    &run_command,     &ifaces_command,
+    &fields_command,  NULL,
+};
 
 static int print_help(void)
 {

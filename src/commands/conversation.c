@@ -543,7 +543,7 @@ int conversation_next(struct conversation *c, struct error *error)
     return nothing_found(c, error);
 }
 
-void conversation_close(struct conversation *c)
+void conversation_leave(struct conversation *c)
 {
     source_close(&c->source);
 }
@@ -574,7 +574,7 @@ int conversation_with(struct conversation *c, const char *words)
     return 0;
 }
 
-void conversation_ends(const struct conversation *c, struct ends *ends)
+void conversation_addresses(const struct conversation *c, struct ends *ends)
 {
     if (c->known && c->ends == 2)
         ends_set(ends, c->protocol == IP_TCP, c->end[0].size, c->end[c->server_first].address,

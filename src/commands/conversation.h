@@ -65,12 +65,12 @@ int conversation_begin(struct conversation *conversation, struct error *error);
 /* The next packet, in source.packet, with `layer`. Returns 1, 0 behind the last one, or a negative error;
  * ERROR_NOT_FOUND behind the last one if there was none at all. */
 int conversation_next(struct conversation *conversation, struct error *error);
-void conversation_close(struct conversation *conversation);
+void conversation_leave(struct conversation *conversation);
 
 /* What --with says: companions, by name. Returns 0 or EXIT_USAGE, and said so. */
 int conversation_with(struct conversation *conversation, const char *words);
 /* Both ends, the client first, where they were found before the reading; else nothing is done. */
-void conversation_ends(const struct conversation *conversation, struct ends *ends);
+void conversation_addresses(const struct conversation *conversation, struct ends *ends);
 /* Says on standard error that there were more conversations on the same ports, if it was named by its
  * ends and there were. */
 void conversation_more(const struct conversation *conversation);

@@ -128,7 +128,7 @@ static int run_one(struct command_follow *c)
                                   (unsigned long long)missing),
                         &error);
     conversation_more(&c->talk);
-    conversation_close(&c->talk);
+    conversation_leave(&c->talk);
     buffer_free(&c->out);
     return status;
 }

@@ -229,8 +229,10 @@ static void draw_transfer(struct ladder *l, struct buffer *out)
     step->facts.next = l->transfer_next;
     label_transfer(l, step);
     for (unsigned i = 1; i < l->kept; i++)
-        if (l->steps[i].remark[0] && !step->remark[0])
+        if (l->steps[i].remark[0] && !step->remark[0]) {
             memcpy(step->remark, l->steps[i].remark, sizeof step->remark);
+            step->payload = l->steps[i].payload;
+        }
     draw(l, out, step);
 }
 
@@ -427,6 +429,20 @@ static void put_remarks(struct ladder *l, struct ladder_step *step, const struct
     add_line(l, mark, step->remark, sizeof step->remark);
 }
 
+/* How many bytes of printable text something begins with, about QUOTE_MOST at most. */
+static size_t text_length(struct span bytes)
+{
+    size_t n = 0;
+    while (n < bytes.left && n < QUOTE_MOST) {
+        uint32_t code;
+        unsigned length = utf8_length(bytes.at + n, bytes.left - n, &code);
+        if (!length || code < 0x20 || (code >= 0x7f && code < 0xa0))
+            break;
+        n += length;
+    }
+    return n;
+}
+
 /* The first line of a payload that is text, in quotes; or what a dissector says of it. */
 static void put_payload(struct ladder *l, struct ladder_step *step, const struct packet *p, const struct layer *layer)
 {
@@ -440,10 +456,8 @@ static void put_payload(struct ladder *l, struct ladder_step *step, const struct
             return;
         }
     struct span bytes = layer_payload(p, layer);
-    size_t n = 0;
-    while (n < bytes.left && n < QUOTE_MOST && bytes.at[n] >= 0x20 && bytes.at[n] < 0x7f)
-        n++;
-    bool whole = n == bytes.left || (n < QUOTE_MOST && (bytes.at[n] == '\r' || bytes.at[n] == '\n'));
+    size_t n = text_length(bytes);
+    bool whole = n == bytes.left || bytes.at[n] == '\r' || bytes.at[n] == '\n';
     if (n < QUOTE_LEAST || (!whole && n < QUOTE_MOST))
         return;
     buffer_char(&l->scratch, '"');
@@ -562,8 +576,11 @@ static void speak(struct ladder *l, struct ladder_step *step, const struct packe
 {
     if (!step->data)
         return;
+    size_t mark = strlen(step->remark);
     if (!(step->facts.notes & AGAIN) && (!l->spoken || l->speaker != step->from))
         put_payload(l, step, p, layer);
+    if (step->remark[mark])
+        step->payload = (uint16_t)(mark + 1);
     l->speaker = step->from;
     l->spoken = true;
 }
@@ -626,6 +643,16 @@ static void take_segment(struct ladder *l, struct buffer *out, const struct pack
 
 /* --- anything else --- */
 
+static void put_summary(struct ladder *l, struct ladder_step *step, const struct packet *p, const struct layer *subject)
+{
+    size_t mark = buffer_used(&l->scratch);
+    if (subject->protocol->summary)
+        subject->protocol->summary(p, subject, &l->scratch);
+    else
+        buffer_text(&l->scratch, _(subject->protocol->title));
+    add_line(l, mark, step->summary, sizeof step->summary);
+}
+
 /* A packet that says so of itself: protocol and summary. */
 static void take_other(struct ladder *l, struct buffer *out, const struct packet *p, const struct layer *layer,
                        struct ladder_step *step)
@@ -634,18 +661,15 @@ static void take_other(struct ladder *l, struct buffer *out, const struct packet
     if (!subject)
         return;
     put_part(l, step, 0, subject->protocol->label);
-    size_t mark = buffer_used(&l->scratch);
-    if (subject->protocol->summary)
-        subject->protocol->summary(p, subject, &l->scratch);
-    else
-        buffer_text(&l->scratch, _(subject->protocol->title));
-    add_line(l, mark, step->summary, sizeof step->summary);
-    if (layer) {
+    if (layer)
         step->data = layer_payload_length(layer);
-        step->foldable = l->fold && layer == subject && step->data;
-    }
-    if (layer && layer == subject)
+    if (layer == subject) { /* no more is known of it than its bytes */
+        step->foldable = l->fold && step->data;
+        put_number(l, step, 1, "len", step->data);
         speak(l, step, p, layer);
+    } else {
+        put_summary(l, step, p, subject);
+    }
     l->heading = true;
     pass_on(l, out, step);
 }

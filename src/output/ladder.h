@@ -63,6 +63,7 @@ struct ladder_step {
     uint8_t state[2]; /* enum tcp_state, left and right */
     uint32_t data;    /* bytes of payload on the wire */
     bool timed, foldable;
+    uint16_t payload; /* where in remark stands what its payload is or begins with, + 1; 0: nowhere */
     struct ladder_facts facts;
     /* Parts, each with the digit of its rank in front and a newline behind: where there is no room for all of them,
      * those of the highest rank are left out first. */
