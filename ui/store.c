@@ -3,13 +3,15 @@
 #include "capture/spool.h"
 #include "dissectors/dissect.h"
 #include "output/remarks.h"
+#include "track/messages.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SLICE = 256, TRACK_FIRST = 1024, PASS_BLOCK = 1 << 20 };
+/* All of it is to stay small, whatever the capture holds. */
+enum { SLICE = 256, TRACK_FIRST = 1024, PASS_BLOCK = 1 << 20, MESSAGES_MOST = 24 << 20 };
 
 enum { LEVELS = TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_ANALYSIS | TRACK_STATES | TRACK_MESSAGES };
 
@@ -91,6 +93,7 @@ static int open_rest(struct store *s, struct error *error)
         return code;
     s->tracker_open = true;
     s->tracker.max_connections = most_connections();
+    messages_limit(s->tracker.messages, MESSAGES_MOST);
     sockets_open(&s->sockets, &s->tracker);
     s->sockets_open = true;
     int words = spool_make_file(), details = words < 0 ? -1 : spool_make_file();
