@@ -2,10 +2,10 @@
  * picks the port; then each segment is three bytes (who sends it and how, where it begins relative to what its sender
  * said before, how long it is) and so many bytes. All layers are walked and said in a line; memory stays within its
  * bounds, and what conversations held is free when they are forgotten. */
+#include "track/messages.h"
 #include "dissectors/dissect.h"
 #include "dissectors/registry.h"
 #include "output/value.h"
-#include "track/messages.h"
 #include "track/tracker.h"
 #include <stdlib.h>
 

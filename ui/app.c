@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "ui/command.h"
 #include "ui/help.h"
+#include "ui/start.h"
 #include <curses.h>
 #include <errno.h>
 #include <langinfo.h>
@@ -18,6 +19,7 @@ enum {
     REDRAW_NS = 100000000,     /* how often what only grows is drawn */
     LOOK_AGAIN_NS = 500000000, /* whether the file has grown */
     READ_BLOCK = 128 << 10,
+    TICK_NS = 999999999, /* what an interface is asked */
     DOUBLE_CLICK_NS = 400000000,
     BYE = 1,
 };
@@ -224,6 +226,8 @@ static void write_state(const struct app *app, char *text, size_t size)
     enum store_state state = store_state(app->store);
     int n = snprintf(text, size, _("%s packets · %s"), draw_number(count, store_count(app->store)),
                      draw_bytes(bytes, store_bytes(app->store)));
+    if (app->live)
+        n += snprintf(text + n, size - (size_t)n, _(" · %s dropped"), draw_number(count, live_drops(app->live)));
     size_t left = size - (size_t)n;
     char *to = text + n;
     int percent = (int)(store_progress(app->store) * 100);
@@ -236,7 +240,7 @@ static void write_state(const struct app *app, char *text, size_t size)
     else if (state == STORE_TRACKING)
         snprintf(to, left, _(" · tracking %d %%"), percent);
     else if (state == STORE_WAITING)
-        snprintf(to, left, "%s", app->paused ? _(" · paused") : _(" · reading"));
+        snprintf(to, left, "%s", app->paused ? _(" · paused") : app->live ? _(" · live") : _(" · reading"));
     for (char *dot = text; app->style.ascii && (dot = strstr(dot, "·"));) {
         *dot = '-';
         memmove(dot + 1, dot + 2, strlen(dot + 2) + 1);
@@ -443,7 +447,7 @@ static int64_t patience(const struct app *app, bool more, int64_t drawn)
         return 0;
     if (app->stale)
         return drawn + REDRAW_NS > monotonic() ? drawn + REDRAW_NS - monotonic() : 0;
-    return store_feed(app->store) < 0 ? LOOK_AGAIN_NS : -1;
+    return app->live ? TICK_NS : store_feed(app->store) < 0 ? LOOK_AGAIN_NS : -1;
 }
 
 static void wait_for_something(struct app *app, struct terminal *t, int64_t most)
@@ -475,6 +479,18 @@ static void tell_trouble(struct app *app)
     app->troubled = trouble;
 }
 
+static void ask_interface(struct app *app)
+{
+    static int64_t asked;
+    if (!app->live || monotonic() - asked < TICK_NS)
+        return;
+    asked = monotonic();
+    const char *event = live_tick(app->live);
+    if (event)
+        app_say(app, PAINT_WARN, "%s: %s", live_name(app->live), event);
+    app->stale = true;
+}
+
 static void loop(struct app *app, struct terminal *t)
 {
     int64_t drawn = 0;
@@ -483,6 +499,7 @@ static void loop(struct app *app, struct terminal *t)
         bool more = work(app);
         go_with_tail(app);
         tell_trouble(app);
+        ask_interface(app);
         int64_t now = monotonic();
         app->stale |= more;
         if (app->dirty || (app->stale && now - drawn > REDRAW_NS) || (worked && !more)) {
@@ -496,24 +513,48 @@ static void loop(struct app *app, struct terminal *t)
     }
 }
 
-static int open_app(struct app *app, const struct app_options *options, struct error *error)
+static int open_store(struct app *app, const struct app_options *options, struct error *error)
 {
-    int code = store_open(&app->store, options->file, error);
+    int code;
+    if (options->file) {
+        code = store_open(&app->store, options->file, error);
+        if (!code && strcmp(options->file, "-"))
+            start_remember(options->file);
+    } else {
+        code = live_open(&app->live, &options->live, error);
+        if (!code)
+            code = store_open_live(&app->store, live_capture(app->live), live_name(app->live), error);
+        app->tail = true;
+    }
     if (!code)
         code = view_open(&app->view, app->store, error);
-    if (!code)
-        code = store_reader_open(&app->reader, app->store, READ_BLOCK, error);
-    if (code)
-        return code;
+    return code ? code : store_reader_open(&app->reader, app->store, READ_BLOCK, error);
+}
+
+static void open_app(struct app *app)
+{
     app->style.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
     app->mouse = true;
     app->screens[SCREEN_PACKETS] = &packets_screen;
     app->screens[SCREEN_SOCKETS] = &sockets_screen;
+    app->screens[SCREEN_CONVERSATION] = &conversation_screen;
+    app->screens[SCREEN_STATISTICS] = &statistics_screen;
     keys_open(&app->keys);
     struct error why;
     if (command_read_keys(&app->keys, &why))
         app_say(app, PAINT_BAD, "%s", why.text);
-    return 0;
+}
+
+static void close_store(struct app *app)
+{
+    store_reader_close(app->reader);
+    view_close(app->view);
+    store_close(app->store);
+    live_close(app->live);
+    app->reader = NULL;
+    app->view = NULL;
+    app->store = NULL;
+    app->live = NULL;
 }
 
 static void close_app(struct app *app)
@@ -522,9 +563,7 @@ static void close_app(struct app *app)
         if (app->opened[i] && app->screens[i]->close)
             app->screens[i]->close(app->states[i]);
     command_close(app);
-    store_reader_close(app->reader);
-    view_close(app->view);
-    store_close(app->store);
+    close_store(app);
     prompt_history_free(&app->filters);
     prompt_history_free(&app->finds);
     prompt_history_free(&app->commands);
@@ -532,17 +571,58 @@ static void close_app(struct app *app)
     free(app->marks);
 }
 
+static struct terminal terminal;
+
+/* A key, 0 after so many milliseconds without one, -1: the end. */
+static int32_t wait_for_key(int ms)
+{
+    struct pollfd fd = { .fd = terminal.keys ? fileno(terminal.keys) : STDIN_FILENO, .events = POLLIN };
+    struct timespec time = { ms / 1000, ms % 1000 * 1000000L };
+    wint_t key;
+    int kind = get_wch(&key);
+    if (kind == ERR) {
+        if (ppoll(&fd, 1, &time, &terminal.waiting) > 0 && fd.revents & (POLLHUP | POLLERR | POLLNVAL))
+            return -1;
+        kind = get_wch(&key);
+    }
+    if (leaving)
+        return -1;
+    return kind == ERR ? 0 : kind == KEY_CODE_YES ? (int32_t)key | KEY_NAMED : (int32_t)key;
+}
+
+/* The user chooses, until what was chosen can be opened. False: nothing was. */
+static bool choose(struct app *app)
+{
+    static struct start_choice choice;
+    struct error error;
+    const char *say = app->message[0] ? app->message : NULL;
+    while (start_run(app, &choice, say, wait_for_key)) {
+        struct app_options options = { .file = choice.interface ? NULL : choice.name,
+                                       .live = { .interface = choice.name } };
+        if (!open_store(app, &options, &error))
+            return true;
+        close_store(app);
+        say = error.text;
+    }
+    return false;
+}
+
 int app_run(const struct app_options *options, struct error *error)
 {
     static struct app app;
-    static struct terminal terminal;
-    int code = open_app(&app, options, error);
+    bool chosen = options->file || options->live.interface;
+    open_app(&app);
+    int code = chosen ? open_store(&app, options, error) : 0;
     if (!code)
         code = begin_curses(&terminal, error);
     if (!code) {
         begin_terminal(&app, &terminal);
-        app_show(&app, SCREEN_PACKETS);
-        loop(&app, &terminal);
+        if (chosen || choose(&app)) {
+            app_show(&app, SCREEN_PACKETS);
+            if (options->filter)
+                app_filter(&app, options->filter);
+            loop(&app, &terminal);
+        }
         end_terminal(&terminal);
     }
     close_app(&app);

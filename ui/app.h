@@ -3,6 +3,7 @@
 #include "output/text.h"
 #include "ui/draw.h"
 #include "ui/keys.h"
+#include "ui/live.h"
 #include "ui/prompt.h"
 #include "ui/store.h"
 #include "ui/view.h"
@@ -33,6 +34,7 @@ enum { SCREENS = 4, SCREEN_PACKETS = 0, SCREEN_SOCKETS, SCREEN_CONVERSATION, SCR
 extern const struct screen packets_screen, sockets_screen, conversation_screen, statistics_screen;
 
 struct app {
+    struct live *live; /* NULL: a file */
     struct store *store;
     struct view *view; /* what Packets shows */
     struct store_reader *reader;
@@ -86,7 +88,9 @@ void app_copy(struct app *app, const char *text, size_t n, const char *what);
 const struct packet *app_packet(struct app *app, uint64_t number);
 
 struct app_options {
-    const char *file; /* "-": standard input */
+    const char *file; /* "-": standard input; NULL: an interface, or, if that is NULL, too, the user chooses */
+    struct live_request live;
+    const char *filter; /* display filter to begin with, NULL: none */
 };
 
 /* Shows it all until the user quits. Returns the exit status's error: 0 or negative, with a sentence. */

@@ -450,19 +450,20 @@ static void draw_words(struct app *app, struct socket_screen *s, struct area are
 
 /* Widths; 0: not shown. */
 struct columns {
-    int end, state, state2, queue, rate, spark, bytes, packets, rtt, again;
+    int end, state, state2, queue, rate, spark, bytes, packets, rtt, again, program;
 };
 
-static struct columns choose_columns(const struct socket_screen *s, int width)
+static struct columns choose_columns(const struct socket_screen *s, int width, bool live)
 {
     struct columns c = { .state = 12, .state2 = s->host_view ? 0 : 12 };
     int left = width - 2 - 4 - c.state - 1 - (c.state2 ? c.state2 + 1 : 0) - 2; /* proto, two gaps behind the ends */
     c.end = left < 42 ? left / 2 : 21;
     left -= 2 * c.end;
-    int *wish[] = { &c.rate, s->host_view ? &c.queue : &c.packets, &c.bytes, &c.rtt, &c.again, &c.spark };
-    static const int size[] = { 8, 8, 8, 8, 5, 2 * RATE_SECONDS + 1 };
+    int *wish[] = { &c.program, &c.rate, s->host_view ? &c.queue : &c.packets, &c.bytes, &c.rtt, &c.again, &c.spark };
+    const int size[] = { live ? 16 : 0, 8, 8, 8, 8, 5, 2 * RATE_SECONDS + 1 };
     for (unsigned i = 0; i < sizeof size / sizeof *size; i++) {
-        int both = wish[i] == &c.rate || wish[i] == &c.bytes ? 2 : 1;
+        bool twice = wish[i] == &c.rate || wish[i] == &c.bytes || wish[i] == &c.queue;
+        int both = twice ? 2 : 1;
         if (both * (size[i] + 1) > left)
             continue;
         *wish[i] = size[i];
@@ -488,11 +489,12 @@ static void draw_headings(const struct socket_screen *s, struct columns c, struc
     int x = area.x + 2, y = area.y;
     const char *up = draw_sign("↑", "out"), *down = draw_sign("↓", "in");
     char text[32];
-    x = heading(y, x, 4, _("Prot"), false) - 1;
+    x = heading(y, x, 3, _("Pro"), false);
     x = heading(y, x, c.end, s->host_view ? _("Local") : _("Client"), false);
     x = heading(y, x, c.end, s->host_view ? _("Foreign") : _("Server"), false);
     x = heading(y, x, c.state, s->host_view ? _("State") : _("Client state"), false);
     x = heading(y, x, c.state2, _("Server state"), false);
+    x = heading(y, x, c.queue, _("Recv-Q"), true);
     x = heading(y, x, c.queue, _("Send-Q"), true);
     x = heading(y, x, c.packets, _("Packets"), true);
     for (unsigned i = 0; i < 2 && c.bytes; i++) {
@@ -505,6 +507,7 @@ static void draw_headings(const struct socket_screen *s, struct columns c, struc
     }
     x = heading(y, x, c.rtt, _("RTT"), true);
     x = heading(y, x, c.again, _("Again"), true);
+    x = heading(y, x, c.program, _("Program"), false);
     heading(y, x, c.spark, _("last seconds"), false);
 }
 
@@ -580,6 +583,26 @@ static enum paint state_paint(enum tcp_state state)
                                                                                            : PAINT_PLAIN;
 }
 
+/* What the kernel of this host says of an end, if it is one of its own; nothing of the past. */
+static const struct kernel_socket *kernel_of(struct app *app, const struct socket_screen *s,
+                                             const struct flow_table *flows, const struct flow *f, unsigned end)
+{
+    uint8_t here[4], there[4];
+    if (!app->live || s->in_past)
+        return NULL;
+    return live_socket(app->live, f->protocol, f->flags & FLOW_IPV6 ? 16 : 4, flow_address(flows, f, end, here),
+                       f->port[end], flow_address(flows, f, !end, there), f->port[!end]);
+}
+
+static void write_owner(const struct kernel_socket *kernel, char text[80])
+{
+    text[0] = 0;
+    if (kernel && kernel->pid)
+        snprintf(text, 80, "%.16s %d", kernel->program, kernel->pid);
+    else if (kernel)
+        snprintf(text, 80, "%s", kernel->why == OWNER_FORBIDDEN ? _("not ours to see") : "-");
+}
+
 static void draw_connection(struct app *app, struct socket_screen *s, uint32_t index, struct columns c, int y,
                             struct area area, bool cursor, int64_t now)
 {
@@ -610,8 +633,11 @@ static void draw_connection(struct app *app, struct socket_screen *s, uint32_t i
     x = cell(y, x, c.state, tcp ? tcp_state_name(here) : "-", false, cursor ? paint : state_paint(here));
     if (c.state2)
         x = cell(y, x, c.state2, tcp ? tcp_state_name(there) : "-", false, cursor ? paint : state_paint(there));
-    if (c.queue) {
-        snprintf(small, sizeof small, "%u", tcp ? tcp_unacknowledged(f, a) : 0);
+    const struct kernel_socket *kernel = kernel_of(app, s, flows, f, a);
+    if (c.queue) { /* packets do not tell what a process has not read yet */
+        snprintf(small, sizeof small, "%u", kernel ? kernel->recv_q : 0);
+        x = cell(y, x, c.queue, kernel ? small : "-", true, paint);
+        snprintf(small, sizeof small, "%u", kernel ? kernel->send_q : tcp ? tcp_unacknowledged(f, a) : 0);
         x = cell(y, x, c.queue, small, true, paint);
     }
     if (c.packets) {
@@ -633,6 +659,10 @@ static void draw_connection(struct app *app, struct socket_screen *s, uint32_t i
     if (c.again) {
         snprintf(small, sizeof small, "%u", f->retransmits[0] + f->retransmits[1]);
         x = cell(y, x, c.again, again ? small : "", true, cursor ? paint : PAINT_WARN);
+    }
+    if (c.program) {
+        write_owner(kernel ? kernel : kernel_of(app, s, flows, f, z), text);
+        x = cell(y, x, c.program, text, false, paint);
     }
     if (!c.spark || !fast)
         return;
@@ -667,7 +697,7 @@ static void draw(struct app *app, void *state, struct area area)
         draw_fill(area.y + i, area.x, area.width, PAINT_PLAIN);
     draw_slider(app, s, area);
     draw_words(app, s, (struct area){ area.y + 1, area.x, 1, area.width });
-    struct columns c = choose_columns(s, area.width);
+    struct columns c = choose_columns(s, area.width, app->live);
     draw_headings(s, c, (struct area){ area.y + 2, area.x, 1, area.width });
     s->body = (struct area){ area.y + 3, area.x, area.height - 3, area.width };
     uint32_t height = s->body.height > 0 ? (uint32_t)s->body.height : 0, count = row_count(s);

@@ -3,13 +3,15 @@
 #include "capture/spool.h"
 #include "dissectors/dissect.h"
 #include "output/remarks.h"
+#include "track/messages.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SLICE = 256, TRACK_FIRST = 1024, PASS_BLOCK = 1 << 20 };
+/* All of it is to stay small, whatever the capture holds. */
+enum { SLICE = 256, TRACK_FIRST = 1024, PASS_BLOCK = 1 << 20, MESSAGES_MOST = 24 << 20 };
 
 enum { LEVELS = TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_ANALYSIS | TRACK_STATES | TRACK_MESSAGES };
 
@@ -17,6 +19,7 @@ struct store {
     char *name;
     int fd;               /* of a file that is read in place; -1: the spool's */
     struct capture *feed; /* what goes into the spool; NULL: nothing does */
+    bool feed_is_theirs;
     struct spool *spool;
     bool feeding;                /* it has not ended */
     bool regular;                /* it never makes wait: a file that is compressed */
@@ -90,6 +93,7 @@ static int open_rest(struct store *s, struct error *error)
         return code;
     s->tracker_open = true;
     s->tracker.max_connections = most_connections();
+    messages_limit(s->tracker.messages, MESSAGES_MOST);
     sockets_open(&s->sockets, &s->tracker);
     s->sockets_open = true;
     int words = spool_make_file(), details = words < 0 ? -1 : spool_make_file();
@@ -108,16 +112,20 @@ static int begin(struct store *s, struct error *error)
     return code ? code : open_rest(s, error);
 }
 
-int store_open(struct store **store, const char *path, struct error *error)
+static struct store *new_store(const char *name)
 {
     struct store *s = calloc(1, sizeof *s);
-    *store = NULL;
-    if (!s || !(s->name = strdup(strcmp(path, "-") ? path : _("standard input")))) {
+    if (!s || !(s->name = strdup(name))) {
         free(s);
-        return error_set(error, ERROR_MEMORY, "%s: %s", path, strerror(ENOMEM));
+        return NULL;
     }
     s->fd = -1;
-    int code = open_file(s, path, error);
+    return s;
+}
+
+/* Ends an opening: the store goes to the caller, or all that was made of it away. */
+static int hand_over(struct store **store, struct store *s, int code, struct error *error)
+{
     if (!code && s->spool && (code = spool_take(s->spool, error)) >= 0)
         code = 0;
     if (!code)
@@ -127,6 +135,26 @@ int store_open(struct store **store, const char *path, struct error *error)
     else
         *store = s;
     return code;
+}
+
+int store_open(struct store **store, const char *path, struct error *error)
+{
+    struct store *s = new_store(strcmp(path, "-") ? path : _("standard input"));
+    *store = NULL;
+    if (!s)
+        return error_set(error, ERROR_MEMORY, "%s: %s", path, strerror(ENOMEM));
+    return hand_over(store, s, open_file(s, path, error), error);
+}
+
+int store_open_live(struct store **store, struct capture *capture, const char *name, struct error *error)
+{
+    struct store *s = new_store(name);
+    *store = NULL;
+    if (!s)
+        return error_set(error, ERROR_MEMORY, "%s: %s", name, strerror(ENOMEM));
+    s->feed = capture;
+    s->feed_is_theirs = s->feeding = true;
+    return hand_over(store, s, spool_open(&s->spool, capture, error), error);
 }
 
 void store_close(struct store *s)
@@ -141,7 +169,8 @@ void store_close(struct store *s)
     index_reader_close(s->reader);
     index_close(s->index);
     spool_close(s->spool);
-    capture_close(s->feed);
+    if (!s->feed_is_theirs)
+        capture_close(s->feed);
     if (s->fd >= 0)
         close(s->fd);
     free(s->name);

@@ -17,6 +17,8 @@ enum store_state {
 
 /* path "-": standard input. Returns 0 or a negative error. */
 int store_open(struct store **store, const char *path, struct error *error);
+/* What an interface brings, which stays the caller's and must stay as long. */
+int store_open_live(struct store **store, struct capture *capture, const char *name, struct error *error);
 void store_close(struct store *store);
 
 /* Works until `deadline` (nanoseconds of CLOCK_MONOTONIC) or until there is nothing to do; true: there is more. */

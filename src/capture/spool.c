@@ -1,13 +1,14 @@
 #include "capture/spool.h"
 #include "base/text.h"
 #include "capture/file.h"
+#include "capture/live.h"
 #include "capture/writer.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { RECORDS_AT_ONCE = 256 };
+enum { RECORDS_AT_ONCE = 1024 };
 
 struct spool {
     struct capture *capture; /* the caller's */
@@ -47,7 +48,7 @@ int spool_open(struct spool **spool, struct capture *capture, struct error *erro
     int code = 0;
     if (s->fd < 0)
         code = error_set(error, ERROR_SYSTEM, _("a file to keep packets in: %s"), strerror(errno));
-    else if (capture->format == &capture_libpcap) {
+    else if (capture->format == &capture_libpcap || capture_is_live(capture)) {
         int copy = dup(s->fd);
         code = writer_open_descriptor(&s->writer, copy, _("the file that keeps packets"), error);
         if (code && copy >= 0)
@@ -79,7 +80,7 @@ int spool_file(const struct spool *s)
 
 int spool_feed(const struct spool *s)
 {
-    return s->capture->fd;
+    return capture_is_live(s->capture) ? capture_fd(s->capture) : s->capture->fd;
 }
 
 static int write_piece(struct spool *s, struct span piece, struct error *error)
@@ -107,7 +108,7 @@ static int take_records(struct spool *s, struct error *error)
 {
     struct record record;
     int code = 1, written = 0;
-    for (unsigned i = 0; i < RECORDS_AT_ONCE && (code = capture_next(s->capture, &record, error)) > 0; i++)
+    for (unsigned i = 0; i < RECORDS_AT_ONCE && (code = capture_next(s->capture, &record, error)) == 1; i++)
         if ((written = writer_put(s->writer, &record, error)))
             return written;
     written = writer_flush(s->writer, code < 0 ? NULL : error);

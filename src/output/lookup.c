@@ -121,3 +121,12 @@ void lookup_read(const struct field_ref *ref, const struct packet *packet, const
     else
         read_row(ref->field, &place, found, context);
 }
+
+uint64_t lookup_notes(const struct field_ref *ref)
+{
+    const struct field *field = ref->field;
+    uint64_t notes = ref->protocol->frame ? UINT64_C(1) << NOTE_MESSAGES : 0;
+    if (field->note_bit || field->flags & FIELD_TRACKED)
+        notes |= UINT64_C(1) << (field->note_bit ? field->note_bit - 1 : NOTE_SEQ);
+    return notes;
+}

@@ -24,3 +24,5 @@ void lookup_each(bool (*each)(void *context, const struct field_ref *ref), void 
 /* Calls back for each occurrence of what ref stands for in one layer of ref->protocol. */
 void lookup_read(const struct field_ref *ref, const struct packet *packet, const struct layer *layer,
                  void (*found)(void *context, const struct field *field, const struct value *value), void *context);
+/* What the tracker has to do so that ref can be read: bits 1 << enum note_bit, for tracker_levels(). */
+uint64_t lookup_notes(const struct field_ref *ref);

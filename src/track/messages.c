@@ -53,6 +53,7 @@ struct messages {
     uint32_t count, room, free;
     size_t held;
     uint64_t lost;
+    size_t most; /* that may be held */
     struct assembly *done; /* owned: whose bytes the packet at hand shows */
     uint8_t window[CARRY + SEGMENT_MOST];
 };
@@ -75,7 +76,15 @@ struct taking {
 
 struct messages *messages_open(void)
 {
-    return calloc(1, sizeof(struct messages));
+    struct messages *m = calloc(1, sizeof *m);
+    if (m)
+        m->most = MESSAGES_BYTES;
+    return m;
+}
+
+void messages_limit(struct messages *m, size_t most)
+{
+    m->most = most;
 }
 
 size_t messages_bytes(const struct messages *m)
@@ -124,7 +133,7 @@ static bool make_room(struct messages *m, struct assembly *a, uint64_t n)
         size *= 2;
     if (size > a->wanted && a->wanted >= n)
         size = (uint32_t)a->wanted;
-    uint8_t *bytes = m->held + size - a->size <= MESSAGES_BYTES ? realloc(a->bytes, size) : NULL;
+    uint8_t *bytes = m->held + size - a->size <= m->most ? realloc(a->bytes, size) : NULL;
     if (!bytes)
         return false;
     m->held += size - a->size;
@@ -180,7 +189,7 @@ static void open_assembly(struct taking *t, const struct message *message, enum 
         else
             at = &(*at)->next;
     }
-    struct assembly *a = m->held + sizeof *a <= MESSAGES_BYTES ? calloc(1, sizeof *a) : NULL;
+    struct assembly *a = m->held + sizeof *a <= m->most ? calloc(1, sizeof *a) : NULL;
     if (!a) {
         m->lost++;
         return;

@@ -26,6 +26,8 @@ struct messages;
 /* NULL: no memory. */
 struct messages *messages_open(void);
 void messages_close(struct messages *messages);
+/* Holds at most so many bytes, in place of MESSAGES_BYTES. */
+void messages_limit(struct messages *messages, size_t most);
 
 /* Before the first segment of a packet: what was handed on with the last packet may go. */
 void messages_begin(struct messages *messages);
