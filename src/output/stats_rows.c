@@ -311,18 +311,8 @@ void stats_party_json(struct buffer *out, const char *who, const struct party *p
     buffer_char(out, '"');
     if (party->has_port)
         buffer_format(out, ",\"%s%sport\":%u", who, *who ? "_" : "", party->port);
-    const char *name = names && party->size != 6 ? names_address(names, party->address, party->size) : NULL;
-    const char *service = names && party->has_port ? names_service(names, protocol, party->port) : NULL;
-    if (name) {
-        buffer_format(out, ",\"%s%sname\":\"", who, *who ? "_" : "");
-        buffer_json_escaped(out, (const uint8_t *)name, strlen(name));
-        buffer_char(out, '"');
-    }
-    if (service) {
-        buffer_format(out, ",\"%s%sservice\":\"", who, *who ? "_" : "");
-        buffer_json_escaped(out, (const uint8_t *)service, strlen(service));
-        buffer_char(out, '"');
-    }
+    if (party->size != 6)
+        names_write_json(out, names, who, party->address, party->size, party->port, party->has_port ? protocol : 0);
 }
 
 static void json_time(struct buffer *out, const char *key, int64_t ns)
