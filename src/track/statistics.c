@@ -730,29 +730,71 @@ static bool belongs(const struct flow *f, enum statistics_kind kind)
     return f->protocol == kept_as[kind];
 }
 
-/* The row of a flow's end, made if need be. NULL: no memory. */
-static struct tally_row *find_row(struct tally_table *t, const struct flow *f, unsigned end, uint32_t *room)
+/* Endpoints are found by a hash of address and port; a slot holds it in its upper half, and the row's number from 1 on.
+ */
+static uint32_t hash_end(const struct tally_table *t, const struct flow *f, unsigned end)
 {
     uint8_t bytes[4];
-    struct flow_key key;
     const uint8_t *address = flow_address(t->flows, f, end, bytes);
-    flow_key_set(&key, address, address, f->flags & FLOW_IPV6 ? 16 : 4, f->port[end], f->port[end], f->protocol);
-    uint32_t index = flow_find(&t->own, &key);
-    if (index != FLOW_NONE)
-        return &t->rows[index];
-    index = flow_add(&t->own, &key);
-    if (index == *room && index != FLOW_NONE) {
-        struct tally_row *more = realloc(t->rows, sizeof *more * *room * 2);
-        if (!more)
-            return NULL;
-        t->rows = more;
-        *room *= 2;
+    uint64_t h = t->flows->seed[0] ^ f->port[end];
+    for (unsigned i = 0; i < (f->flags & FLOW_IPV6 ? 16 : 4); i += 4)
+        h = (h ^ load_le32(address + i)) * UINT64_C(0xff51afd7ed558ccd), h ^= h >> 29;
+    return (uint32_t)(h * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
+
+static bool is_end(const struct tally_table *t, const struct tally_row *row, const struct flow *f, unsigned end)
+{
+    const struct flow *g = flow_at(t->flows, row->flow);
+    if (f->port[end] != g->port[row->flip] || f->protocol != g->protocol || (f->flags ^ g->flags) & FLOW_IPV6)
+        return false;
+    uint8_t bytes[2][4];
+    if (!(f->flags & FLOW_IPV6))
+        return f->address[end] == g->address[row->flip];
+    return !memcmp(flow_address(t->flows, f, end, bytes[0]), flow_address(t->flows, g, row->flip, bytes[1]), 16);
+}
+
+/* Room for another row, and slots at most half full. */
+static bool more_rows(struct tally_table *t)
+{
+    enum { BITS_FEW = 8 };
+    if (t->count < 1u << t->bits >> 1 && t->bits)
+        return true;
+    unsigned bits = t->bits ? t->bits + 1 : BITS_FEW;
+    uint64_t *slots = bits < 32 ? calloc((size_t)1 << bits, sizeof *slots) : NULL;
+    struct tally_row *rows = slots ? realloc(t->rows, ((size_t)1 << bits) / 2 * sizeof *rows) : NULL;
+    if (!rows) {
+        free(slots);
+        return false;
     }
-    if (index == FLOW_NONE)
+    for (uint32_t i = 0; t->bits && i < 1u << t->bits; i++) {
+        uint32_t at = (uint32_t)(t->slots[i] >> 32) >> (32 - bits);
+        while (t->slots[i] && slots[at])
+            at = (at + 1) & ((1u << bits) - 1);
+        if (t->slots[i])
+            slots[at] = t->slots[i];
+    }
+    free(t->slots);
+    t->slots = slots;
+    t->rows = rows;
+    t->bits = bits;
+    return true;
+}
+
+/* The row of a flow's end, made if need be. NULL: no memory. */
+static struct tally_row *find_row(struct tally_table *t, uint32_t flow, unsigned end)
+{
+    const struct flow *f = flow_at(t->flows, flow);
+    if (!more_rows(t))
         return NULL;
-    t->rows[index] = (struct tally_row){ .flow = index, .protocol = key.protocol };
-    t->count = index + 1;
-    return &t->rows[index];
+    uint32_t hash = hash_end(t, f, end), at = hash >> (32 - t->bits);
+    for (; t->slots[at]; at = (at + 1) & ((1u << t->bits) - 1)) {
+        struct tally_row *row = &t->rows[(uint32_t)t->slots[at] - 1];
+        if (t->slots[at] >> 32 == hash && is_end(t, row, f, end))
+            return row;
+    }
+    t->slots[at] = (uint64_t)hash << 32 | ++t->count;
+    t->rows[t->count - 1] = (struct tally_row){ .flow = flow, .protocol = f->protocol, .flip = end };
+    return &t->rows[t->count - 1];
 }
 
 /* Adds what `end` of a flow sent (and the other one sent back) to a row. */
@@ -788,16 +830,14 @@ static void add_received(struct tally_row *row, const struct flow *f, unsigned e
 
 static bool add_ends(struct tally_table *t, const struct statistics *s)
 {
-    uint32_t room = 64;
-    t->rows = malloc(room * sizeof *t->rows);
-    for (uint32_t i = 0; t->rows && i < s->flows.count; i++) {
+    for (uint32_t i = 0; i < s->flows.count; i++) {
         const struct flow *f = flow_at(&s->flows, i);
         if (!belongs(f, t->kind))
             continue;
         bool both = !speaks_to_itself(t->flows, f);
         for (unsigned turn = 0; turn <= both; turn++) {
             unsigned end = flow_client(f) ^ turn;
-            struct tally_row *row = find_row(t, f, end, &room);
+            struct tally_row *row = find_row(t, i, end);
             if (!row)
                 return false;
             add_to_row(row, f, end);
@@ -805,8 +845,7 @@ static bool add_ends(struct tally_table *t, const struct statistics *s)
                 add_received(row, f, end);
         }
     }
-    t->flows = &t->own;
-    return t->rows;
+    return true;
 }
 
 static bool copy_flows(struct tally_table *t, const struct statistics *s)
@@ -826,17 +865,15 @@ static bool copy_flows(struct tally_table *t, const struct statistics *s)
 int tally_table_open(struct tally_table *t, const struct statistics *s, enum statistics_kind kind, bool endpoints)
 {
     *t = (struct tally_table){ .kind = kind, .endpoints = endpoints, .flows = &s->flows };
-    if (!endpoints)
-        return copy_flows(t, s) ? 0 : ERROR_MEMORY;
-    int code = flow_table_open(&t->own, false);
-    return code ? code : add_ends(t, s) ? 0 : ERROR_MEMORY;
+    return (endpoints ? add_ends(t, s) : copy_flows(t, s)) ? 0 : ERROR_MEMORY;
 }
 
 void tally_table_close(struct tally_table *t)
 {
-    flow_table_close(&t->own);
     free(t->rows);
+    free(t->slots);
     t->rows = NULL;
+    t->slots = NULL;
     t->count = 0;
 }
 
