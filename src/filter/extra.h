@@ -6,3 +6,5 @@
 unsigned extra_field(const char *name, struct field_ref *refs, unsigned most);
 /* Calls back for each name. */
 void extra_each(void (*each)(void *context, const char *name), void *context);
+/* The tracker's notes that such a field reads: 1 << enum note_bit. */
+uint64_t extra_notes(const struct field *field);

@@ -4,6 +4,7 @@
 #include "filter/filter.h"
 #include "base/text.h"
 #include "filter/evaluate.h"
+#include "filter/extra.h"
 #include <stdlib.h>
 
 enum { PASS = -1, FAIL = -2, CLAUSES_MAX = 64, COPIES_MAX = 2 };
@@ -313,7 +314,7 @@ uint64_t filter_notes(const struct filter *f)
             if (field->note_bit)
                 notes |= UINT64_C(1) << (field->note_bit - 1);
             else if (field->flags & FIELD_TRACKED)
-                notes |= UINT64_C(1) << NOTE_SEQ;
+                notes |= UINT64_C(1) << NOTE_SEQ | extra_notes(field);
         }
     }
     return notes;

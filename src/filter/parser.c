@@ -259,7 +259,7 @@ static struct node *parse_literal(struct parser *p)
     const char *word = p->lexer.expression + t->column;
     bool is_word = t->type == TOKEN_WORD;
     /* ":ff" and ".tcp" say what they are. */
-    n->forced = is_word && t->length > 1 && ((*word == ':' && word[1] != ':') || *word == '.');
+    n->forced = is_word && t->length > 1 && ((*word == ':' && word[1] != ':') || (*word == '.' && (word[1] < '0' || word[1] > '9')));
     size_t skip = n->forced && *word == ':';
     n->text_length = is_word ? t->length - skip : p->lexer.text_length;
     n->text = malloc(n->text_length + 1);
