@@ -1,8 +1,8 @@
 /* Expressions on packets: the first byte says how long the expression is, two pick the link type, then come the
  * expression and the packet. */
+#include "filter/filter.h"
 #include "dissectors/dissect.h"
 #include "dissectors/registry.h"
-#include "filter/filter.h"
 #include "track/tracker.h"
 #include <stdlib.h>
 

@@ -50,15 +50,44 @@ static void expect_all(const char *const *expressions, bool wanted)
 Test(filter, comparisons_that_hold)
 {
     static const char *const all[] = {
-        "tcp.port == 80", "tcp.port eq 40000", "tcp.srcport > tcp.dstport", "ip.ttl <= 64", "ip.ttl ge 0x40",
-        "ip.ttl == 0100", "ip.ttl == 0b1000000", "ip.ttl == '@'", "tcp.port != 443", "tcp.port !== 80",
-        "tcp.port any_ne 80", "any tcp.port != 80", "all tcp.port > 79", "tcp.dstport === 80", "1 < ip.ttl < 65",
-        "ip.src == 10.0.0.0/8", "ip.addr == 192.168.0.80", "ip.src < 10.1.2.4", "eth.src == 66:77:88:99:aa:bb",
-        "eth.src == 66-77-88-99-aa-bb", "eth.dst == 0011.2233.4455", "tcp.flags.push == True", "tcp.flags.syn == 0",
-        "tcp.flags.push == \"Set\"", "tcp.flags == 0x018", "tcp.flags & 0x10", "ip.proto == TCP", "ip.proto == \"tcp\"",
-        "frame.time == \"2020-09-13 12:26:40.5Z\"", "frame.time_relative == 1.5", "frame.time_relative > .5",
-        "frame.number == 7 && frame.len == 58", "ip.src & 255.0.0.0 == 10.0.0.0", "tcp.srcport == tcp.dstport * 500",
-        "tcp.srcport == {tcp.dstport + 20} * 400", "tcp.dstport - 81 == -1", "tcp.dstport % 3 == 2", NULL,
+        "tcp.port == 80",
+        "tcp.port eq 40000",
+        "tcp.srcport > tcp.dstport",
+        "ip.ttl <= 64",
+        "ip.ttl ge 0x40",
+        "ip.ttl == 0100",
+        "ip.ttl == 0b1000000",
+        "ip.ttl == '@'",
+        "tcp.port != 443",
+        "tcp.port !== 80",
+        "tcp.port any_ne 80",
+        "any tcp.port != 80",
+        "all tcp.port > 79",
+        "tcp.dstport === 80",
+        "1 < ip.ttl < 65",
+        "ip.src == 10.0.0.0/8",
+        "ip.addr == 192.168.0.80",
+        "ip.src < 10.1.2.4",
+        "eth.src == 66:77:88:99:aa:bb",
+        "eth.src == 66-77-88-99-aa-bb",
+        "eth.dst == 0011.2233.4455",
+        "tcp.flags.push == True",
+        "tcp.flags.syn == 0",
+        "tcp.flags.push == \"Set\"",
+        "tcp.flags == 0x018",
+        "tcp.flags & 0x10",
+        "ip.proto == TCP",
+        "ip.proto == \"tcp\"",
+        "frame.time == \"2020-09-13 12:26:40.5Z\"",
+        "frame.time_relative == 1.5",
+        "frame.time_relative > .5",
+        "frame.number == 7 && frame.len == 58",
+        "ip.src & 255.0.0.0 == 10.0.0.0",
+        "tcp.srcport == tcp.dstport * 500",
+        "tcp.srcport == {tcp.dstport + 20} * 400",
+        "tcp.dstport - 81 == -1",
+        "tcp.dstport % 3 == 2",
+        NULL,
     };
     expect_all(all, true);
 }
@@ -66,10 +95,27 @@ Test(filter, comparisons_that_hold)
 Test(filter, comparisons_that_do_not)
 {
     static const char *const all[] = {
-        "tcp.port == 81", "tcp.port != 80", "tcp.port === 80", "tcp.port all_ne 80", "all tcp.port > 80",
-        "ip.src == 10.1.2.4", "ip.src == 11.0.0.0/8", "udp.port != 80", "udp.port == 80", "udp", "ipv6.addr == ::/0",
-        "tcp.flags.syn", "!tcp", "tcp.flags & 0x02", "tcp.dstport / 0 == 0", "frame.time < \"2020-01-01\"",
-        "ip.ttl in {65..100, 3}", "tcp.port not in {80}", "count(udp.port) == 0", "tcp.options.mss_val > 0", NULL,
+        "tcp.port == 81",
+        "tcp.port != 80",
+        "tcp.port === 80",
+        "tcp.port all_ne 80",
+        "all tcp.port > 80",
+        "ip.src == 10.1.2.4",
+        "ip.src == 11.0.0.0/8",
+        "udp.port != 80",
+        "udp.port == 80",
+        "udp",
+        "ipv6.addr == ::/0",
+        "tcp.flags.syn",
+        "!tcp",
+        "tcp.flags & 0x02",
+        "tcp.dstport / 0 == 0",
+        "frame.time < \"2020-01-01\"",
+        "ip.ttl in {65..100, 3}",
+        "tcp.port not in {80}",
+        "count(udp.port) == 0",
+        "tcp.options.mss_val > 0",
+        NULL,
     };
     /* a bit that is 0 is there all the same */
     cr_expect(passes("tcp.flags.syn", request()));
@@ -84,16 +130,45 @@ Test(filter, comparisons_that_do_not)
 Test(filter, searches_slices_sets_and_functions)
 {
     static const char *const all[] = {
-        "tcp contains \"GET\"", "frame contains 47:45:54", "frame contains 0x47", "tcp.payload contains \"T/\"",
-        "tcp matches \"get/$\"", "tcp ~ r\"g\\x45t\"", "not tcp matches \"(?-i)get\"", "eth.src[0:3] == 66:77:88",
-        "eth.src[1-2] == 77:88", "eth.src[-1] == bb", "eth.src[:2,4] == 66:77:aa", "eth.src[4:] == aa:bb",
-        "tcp[0:2] == 9c:40", "tcp[13] & 0x18", "tcp.payload[0:3] == \"GET\"", "not tcp[20:3]", "tcp[20:3] != \"GET\"",
-        "ip.src[0] == 0a", "tcp.port in {22, 79..81}", "ip.addr in {10.0.0.0/8}", "ip.src in {10.0.0.0 .. 10.2.0.0}",
-        "not tcp.port in {22, 443}", "len(tcp) == 20", "len(eth.src) == 6", "count(tcp.port) == 2",
-        "max(tcp.srcport, tcp.dstport) == 40000", "min(tcp.srcport, tcp.dstport) == 80",
-        "string(ip.src) matches \"^10[.]\"", "string(tcp.dstport) == \"80\"", "string(eth.src) contains \"aa:bb\"",
-        "abs(tcp.dstport - 100) == 20", "ip.src#1 == 10.1.2.3", "not ip#2", "ip.addr#[1-3] == 10.1.2.3",
-        "ip.addr#[-1] == 10.1.2.3", ".tcp.port == 80", "tcp.payload contains \"\\x47\\105T\"", NULL,
+        "tcp contains \"GET\"",
+        "frame contains 47:45:54",
+        "frame contains 0x47",
+        "tcp.payload contains \"T/\"",
+        "tcp matches \"get/$\"",
+        "tcp ~ r\"g\\x45t\"",
+        "not tcp matches \"(?-i)get\"",
+        "eth.src[0:3] == 66:77:88",
+        "eth.src[1-2] == 77:88",
+        "eth.src[-1] == bb",
+        "eth.src[:2,4] == 66:77:aa",
+        "eth.src[4:] == aa:bb",
+        "tcp[0:2] == 9c:40",
+        "tcp[13] & 0x18",
+        "tcp.payload[0:3] == \"GET\"",
+        "tcp[20:3] == \"GET\"",
+        "not ip[20:3]",
+        "ip[20:3] != \"GET\"",
+        "ip.src[0] == 0a",
+        "tcp.port in {22, 79..81}",
+        "ip.addr in {10.0.0.0/8}",
+        "ip.src in {10.0.0.0 .. 10.2.0.0}",
+        "not tcp.port in {22, 443}",
+        "len(tcp) == 24",
+        "len(eth.src) == 6",
+        "count(tcp.port) == 2",
+        "max(tcp.srcport, tcp.dstport) == 40000",
+        "min(tcp.srcport, tcp.dstport) == 80",
+        "string(ip.src) matches \"^10[.]\"",
+        "string(tcp.dstport) == \"80\"",
+        "string(eth.src) contains \"aa:bb\"",
+        "abs(tcp.dstport - 100) == 20",
+        "ip.src#1 == 10.1.2.3",
+        "not ip#2",
+        "ip.addr#[1-3] == 10.1.2.3",
+        "ip.addr#[-1] == 10.1.2.3",
+        ".tcp.port == 80",
+        "tcp.payload contains \"\\x47\\105T\"",
+        NULL,
     };
     expect_all(all, true);
 }
@@ -101,8 +176,15 @@ Test(filter, searches_slices_sets_and_functions)
 Test(filter, and_binds_more_than_or_and_not_most)
 {
     static const char *const all[] = {
-        "tcp or udp and arp", "!udp && tcp", "not udp or arp", "(tcp || udp) && ip", "!(udp) and !(arp || icmp)",
-        "tcp && !udp && !arp", "not not tcp", "ip.src==10.1.2.3&&tcp.dstport==80", NULL,
+        "tcp or udp and arp",
+        "!udp && tcp",
+        "not udp or arp",
+        "(tcp || udp) && ip",
+        "!(udp) and !(arp || icmp)",
+        "tcp && !udp && !arp",
+        "not not tcp",
+        "ip.src==10.1.2.3&&tcp.dstport==80",
+        NULL,
     };
     expect_all(all, true);
     cr_expect(!passes("(tcp or udp) and arp", request()));
@@ -195,7 +277,8 @@ Test(filter, states_of_both_ends_can_be_asked_for)
     struct filter *filter;
     struct error error;
     struct scene *s = scene_open(TRACK_STREAMS | TRACK_STATES);
-    cr_assert_eq(filter_open(&filter, "tcp.state.client == \"SYN_SENT\" && tcp.state.sender == \"SYN_SENT\"", &error), 0);
+    cr_assert_eq(filter_open(&filter, "tcp.state.client == \"SYN_SENT\" && tcp.state.sender == \"SYN_SENT\"", &error),
+                 0);
     cr_expect_eq(tracker_levels(filter_notes(filter)), (unsigned)(TRACK_STREAMS | TRACK_STATES));
     cr_expect(filter_passes(filter, sent(s, A, SYN, 100, 0, 0)));
     cr_expect(!filter_passes(filter, sent(s, B, SYN | ACK, 500, 101, 0)));
@@ -238,12 +321,39 @@ static uint32_t dice(uint32_t sides)
 }
 
 static const char *const both_ways[] = {
-    "eth", "ip", "ipv6", "tcp", "udp", "tcp.srcport", "tcp.port == 80", "tcp.port != 80", "tcp.port === 80",
-    "tcp.port !== 80", "udp.port in {53, 67..68, 5353}", "all udp.port > 100", "ip.addr == 10.0.0.0/8",
-    "ip.addr != 10.0.0.0/8", "ip.src > 10.0.0.0/9", "ip.src <= 10.0.0.1", "ip.ttl < 64", "ip.ttl >= 64", "ip.len > 60",
-    "tcp.flags.syn == 1", "tcp.flags.syn != 1", "tcp.flags.syn", "tcp.flags.ack == 0", "tcp.flags.res == 1",
-    "tcp.flags == 0x12", "ip.proto == 17", "ip.id", "tcp.window_size_value > 1000", "tcp.seq_raw >= 0x80000000",
-    "tcp.ack_raw < 5", "udp.length in {8..20}", "not ip.src in {10.0.0.1 .. 10.0.0.9}", "ip.ttl in {9..3}",
+    "eth",
+    "ip",
+    "ipv6",
+    "tcp",
+    "udp",
+    "tcp.srcport",
+    "tcp.port == 80",
+    "tcp.port != 80",
+    "tcp.port === 80",
+    "tcp.port !== 80",
+    "udp.port in {53, 67..68, 5353}",
+    "all udp.port > 100",
+    "ip.addr == 10.0.0.0/8",
+    "ip.addr != 10.0.0.0/8",
+    "ip.src > 10.0.0.0/9",
+    "ip.src <= 10.0.0.1",
+    "ip.ttl < 64",
+    "ip.ttl >= 64",
+    "ip.len > 60",
+    "tcp.flags.syn == 1",
+    "tcp.flags.syn != 1",
+    "tcp.flags.syn",
+    "tcp.flags.ack == 0",
+    "tcp.flags.res == 1",
+    "tcp.flags == 0x12",
+    "ip.proto == 17",
+    "ip.id",
+    "tcp.window_size_value > 1000",
+    "tcp.seq_raw >= 0x80000000",
+    "tcp.ack_raw < 5",
+    "udp.length in {8..20}",
+    "not ip.src in {10.0.0.1 .. 10.0.0.9}",
+    "ip.ttl in {9..3}",
 };
 enum { WAYS = sizeof both_ways / sizeof *both_ways };
 

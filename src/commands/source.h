@@ -48,9 +48,7 @@ struct source {
 #define SOURCE_ROWS                                                                                                    \
     { 'r', "read", "FILE",                                                                                             \
       N_("read a capture (pcap, pcapng, gzip, zstd); - is standard input; again: one after another") },                \
-    {                                                                                                                  \
-        's', "snaplen", "N", N_("keep N bytes of each packet")                                                         \
-    },                                                                                                                 \
+        { 's', "snaplen", "N", N_("keep N bytes of each packet") },                                                    \
     {                                                                                                                  \
         'Y', "display-filter", "FILTER", N_("only packets that match, in Wireshark's language: see peel-filter(5)")    \
     }

@@ -15,9 +15,10 @@ enum { REFS_MAX = 64 };
 
 static const char *kind_name(enum kind kind)
 {
-    static const char *const names[] = { N_("a literal"), N_("a number"), N_("true or false"), N_("an IPv4 address"),
-                                         N_("a time"), N_("a duration"), N_("bytes"), N_("a MAC address"),
-                                         N_("an IPv6 address"), N_("text") };
+    static const char *const names[] = {
+        N_("a literal"),  N_("a number"), N_("true or false"), N_("an IPv4 address"), N_("a time"),
+        N_("a duration"), N_("bytes"),    N_("a MAC address"), N_("an IPv6 address"), N_("text")
+    };
     return _(names[kind]);
 }
 
@@ -78,6 +79,16 @@ static int unknown(const struct node *n, struct error *error)
     return syntax_wrong(error, n->column, _("no field '%.64s'; 'peel fields' lists them"), name);
 }
 
+/* Wireshark counts what these carry as theirs; of the others the header. */
+static bool spans_payload(const struct protocol *protocol)
+{
+    static const char *const names[] = { "tcp", "icmp", "icmpv6" };
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(protocol->name, names[i]))
+            return true;
+    return false;
+}
+
 /* Makes a field of a literal whose text is a name. 1: it is one now, 0: it is none, or a negative error. */
 static int resolve(struct node *n, struct error *error)
 {
@@ -100,6 +111,7 @@ static int resolve(struct node *n, struct error *error)
         return error_set(error, ERROR_MEMORY, "%s", _("filter: no memory"));
     n->type = NODE_FIELD;
     n->protocol = protocol;
+    n->whole = protocol && spans_payload(protocol);
     n->kind = protocol ? KIND_BYTES : (uint8_t)field_kind(refs[0].field);
     for (unsigned i = 0; i < count; i++) /* a name may stand for rows of several types: those like the first count */
         if (field_kind(refs[i].field) == (enum kind)n->kind)
@@ -312,8 +324,8 @@ static int compile_pattern(struct node *b, struct error *error)
         return syntax_wrong(error, b->column, "%s", _("'matches' needs a regular expression in double quotes"));
     if (b->text_length > PATTERN_MAX)
         return syntax_wrong(error, b->column, "%s", _("the regular expression is too long"));
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR)b->text, b->text_length, PCRE2_CASELESS | PCRE2_NEVER_UTF, &number,
-                                     &at, NULL);
+    pcre2_code *code =
+        pcre2_compile((PCRE2_SPTR)b->text, b->text_length, PCRE2_CASELESS | PCRE2_NEVER_UTF, &number, &at, NULL);
     if (!code) {
         PCRE2_UCHAR why[128];
         pcre2_get_error_message(number, why, sizeof why);
@@ -332,7 +344,7 @@ static int check_search(struct node *n, struct error *error)
         return code;
     if (a->type == NODE_LITERAL)
         return unknown(a, error);
-    a->whole = a->type == NODE_FIELD && a->protocol;
+    a->whole |= a->type == NODE_FIELD && a->protocol;
     if (!is_bytes(a->kind) && a->kind != KIND_TEXT)
         return syntax_wrong(error, a->column,
                             n->op == CONTAINS ? _("%s contains nothing; string() makes text of it")
@@ -372,7 +384,8 @@ static int check_present(struct node *n, struct error *error)
     if (a->type == NODE_LITERAL || is_negative_literal(a))
         return unknown(a->type == NODE_LITERAL ? a : a->a, error);
     if (a->type == NODE_FUNCTION)
-        return syntax_wrong(error, a->column, "%s", _("a function's value is there or not as its field is: compare it"));
+        return syntax_wrong(error, a->column, "%s",
+                            _("a function's value is there or not as its field is: compare it"));
     return 0;
 }
 

@@ -128,7 +128,10 @@ static bool in_layers(const struct node *n, int32_t turn, int32_t all)
     for (unsigned i = 0; i < n->part_count; i++) {
         const struct part *part = &n->parts[i];
         int32_t from = part->from < 0 ? part->from + all + 1 : part->from;
-        int32_t to = part->open ? all : part->counted ? from + part->to - 1 : part->to < 0 ? part->to + all + 1 : part->to;
+        int32_t to = part->open      ? all
+                     : part->counted ? from + part->to - 1
+                     : part->to < 0  ? part->to + all + 1
+                                     : part->to;
         if (turn >= from && turn <= to)
             return true;
     }

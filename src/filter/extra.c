@@ -27,7 +27,8 @@ static bool remarkable(const struct place *place, struct value *value)
     return note && note->have & REMARKABLE;
 }
 
-/* The states of both ends after a segment, by RFC 9293's names; an end's state that the packets do not tell is absent. */
+/* The states of both ends after a segment, by RFC 9293's names; an end's state that the packets do not tell is absent.
+ */
 static bool state(const struct place *place, struct value *value, bool of_sender)
 {
     const struct note *note = layer_note(place->packet, place->layer);

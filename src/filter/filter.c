@@ -1,6 +1,6 @@
-/* The tree of an expression becomes a list of steps, each of which goes on at one step or another: true or false are two
- * places behind its end. Steps about fields that have a hot copy are answered from it, without a walk; all others ask
- * the tree. */
+/* The tree of an expression becomes a list of steps, each of which goes on at one step or another: true or false are
+ * two places behind its end. Steps about fields that have a hot copy are answered from it, without a walk; all others
+ * ask the tree. */
 #include "filter/filter.h"
 #include "base/text.h"
 #include "filter/evaluate.h"
@@ -24,7 +24,7 @@ struct step {
     uint8_t type; /* enum step_type */
     uint8_t bit;  /* enum hot_bit: the copies are there, and the only occurrence, by packet.have and again */
     uint8_t shift, copies;
-    bool not;   /* true outside the ranges */
+    bool not ;  /* true outside the ranges */
     bool every; /* of all copies; else of any */
     int32_t yes, no;
     uint16_t at[COPIES_MAX]; /* in struct packet */
@@ -84,7 +84,9 @@ static bool find_copy(const struct field_ref *ref, struct copy *copy)
             continue;
         unsigned shift = whole == f ? 0 : (unsigned)(whole->bit + whole->width - f->bit - f->width);
         *copy = (struct copy){ .at = whole->hot,
-                               .size = whole->width <= 8 ? 1 : whole->width <= 16 ? 2 : 4,
+                               .size = whole->width <= 8    ? 1
+                                       : whole->width <= 16 ? 2
+                                                            : 4,
                                .shift = (uint8_t)shift,
                                .bit = ref->protocol->hot,
                                .mask = f->width == 32 ? UINT32_MAX : (UINT32_C(1) << f->width) - 1 };
@@ -345,7 +347,7 @@ static bool in_ranges(const struct step *s, uint32_t value)
 static bool run_hot(const struct step *s, const struct packet *p)
 {
     for (unsigned i = 0; i < s->copies; i++)
-        if ((in_ranges(s, load_copy(s, p, i)) != s->not) != s->every)
+        if ((in_ranges(s, load_copy(s, p, i)) != s->not ) != s->every)
             return !s->every;
     return s->every;
 }
@@ -361,7 +363,7 @@ static bool run(struct filter *f, int32_t at, const struct packet *p)
         else if (!(s->bit & once))
             result = evaluate(&f->evaluation, s->node, p);
         else if (s->type == STEP_RANGE)
-            result = in_range(s->range, load_copy(s, p, 0)) != s->not;
+            result = in_range(s->range, load_copy(s, p, 0)) != s->not ;
         else
             result = s->type == STEP_LAYER || run_hot(s, p);
         at = result ? s->yes : s->no;

@@ -232,7 +232,10 @@ static int ipv6(struct node *n, struct error *error)
 
 static int hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 /* Groups of hex digits between colons, points or minuses: one digit is a byte, else two each. In place. */
@@ -270,7 +273,8 @@ static int bytes(struct node *n, enum kind kind, struct error *error)
             memmove(n->text, n->text + 2, strlen(n->text + 2) + 1);
         if (!read_bytes(n->text, &count))
             return syntax_wrong(error, n->column,
-                                _("'%.64s' are no bytes; bytes are like 47:45:54, text stands in double quotes"), n->text);
+                                _("'%.64s' are no bytes; bytes are like 47:45:54, text stands in double quotes"),
+                                n->text);
     }
     if (kind == KIND_MAC && count > 6)
         return syntax_wrong(error, n->column, "%s", _("that is no MAC address: it has 6 bytes"));

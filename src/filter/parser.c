@@ -16,8 +16,9 @@ struct parser {
     int code; /* the first failure; all functions return NULL then */
 };
 
-static const char *const function_names[FUNCTIONS] = { "len",    "count", "upper", "lower",
-                                                       "string", "min",   "max",   "abs" };
+static const char *const function_names[FUNCTIONS] = {
+    "len", "count", "upper", "lower", "string", "min", "max", "abs"
+};
 
 int syntax_wrong(struct error *error, uint32_t column, const char *format, ...)
 {
@@ -182,7 +183,8 @@ static bool read_parts(struct parser *p, struct node *n)
             return fail(p, t->column, _("too many parts in a bracket"));
         if (!read_part(&at, &n->parts[n->part_count++]) || (*at != ',' && at != last) ||
             (n->parts[n->part_count - 1].counted && n->parts[n->part_count - 1].to <= 0)) {
-            fail(p, (uint32_t)(at - p->lexer.expression), _("a bracket holds [i], [i:length], [i-j], [:length] or [i:]"));
+            fail(p, (uint32_t)(at - p->lexer.expression),
+                 _("a bracket holds [i], [i:length], [i-j], [:length] or [i:]"));
             return false;
         }
         if (at == last)
@@ -259,7 +261,8 @@ static struct node *parse_literal(struct parser *p)
     const char *word = p->lexer.expression + t->column;
     bool is_word = t->type == TOKEN_WORD;
     /* ":ff" and ".tcp" say what they are. */
-    n->forced = is_word && t->length > 1 && ((*word == ':' && word[1] != ':') || (*word == '.' && (word[1] < '0' || word[1] > '9')));
+    n->forced = is_word && t->length > 1 &&
+                ((*word == ':' && word[1] != ':') || (*word == '.' && (word[1] < '0' || word[1] > '9')));
     size_t skip = n->forced && *word == ':';
     n->text_length = is_word ? t->length - skip : p->lexer.text_length;
     n->text = malloc(n->text_length + 1);
@@ -372,7 +375,7 @@ static struct node *parse_set(struct parser *p, struct node *a, bool not, bool e
     if (!expect(p, TOKEN_BRACE_END))
         return NULL;
     end_node(p, n);
-    struct node *outer = not? new_node(p, NODE_NOT, a->column) : NULL;
+    struct node *outer = not ? new_node(p, NODE_NOT, a->column) : NULL;
     if (!outer)
         return p->code ? NULL : n;
     outer->a = n;
@@ -410,11 +413,11 @@ static struct node *parse_test(struct parser *p)
     if (is_next(p, TOKEN_COMPARISON))
         return parse_comparisons(p, a, quantifier);
     bool not = is_next(p, TOKEN_NOT) && p->lexer.token.length == 3;
-    if (not&&!next(p))
+    if (not &&!next(p))
         return NULL;
     if (is_next(p, TOKEN_IN))
         return parse_set(p, a, not, quantifier > 1);
-    if (not)
+    if (not )
         return unexpected(p);
     if (quantifier)
         return fail(p, column, _("'any' and 'all' stand before a comparison"));

@@ -38,8 +38,17 @@ enum node_type {
 
 enum comparison { SAME, OTHER, LESS, LESS_SAME, MORE, MORE_SAME, CONTAINS, MATCHES };
 enum math { MATH_AND, MATH_PLUS, MATH_MINUS, MATH_TIMES, MATH_OVER, MATH_MODULO, MATH_NEGATIVE };
-enum function { FUNCTION_LEN, FUNCTION_COUNT, FUNCTION_UPPER, FUNCTION_LOWER, FUNCTION_STRING, FUNCTION_MIN,
-                FUNCTION_MAX, FUNCTION_ABS, FUNCTIONS };
+enum function {
+    FUNCTION_LEN,
+    FUNCTION_COUNT,
+    FUNCTION_UPPER,
+    FUNCTION_LOWER,
+    FUNCTION_STRING,
+    FUNCTION_MIN,
+    FUNCTION_MAX,
+    FUNCTION_ABS,
+    FUNCTIONS
+};
 
 /* What a value is; decides how two are compared. */
 enum kind {
@@ -74,16 +83,16 @@ struct part {
 };
 
 struct node {
-    uint8_t type;     /* enum node_type */
-    uint8_t op;       /* enum comparison, math or function */
-    uint8_t kind;     /* enum kind, of values */
-    bool every;       /* comparison: all values must fulfil it; else any one */
-    bool quoted;      /* literal: a string in quotes */
-    bool forced;      /* literal or name, written so that it can be nothing else (:ff, .tcp) */
-    bool character;   /* literal: '\n' */
-    bool whole;       /* a protocol's value is all of it, not its header alone: where it is searched */
-    uint32_t column;  /* from 0, in the expression */
-    uint32_t length;  /* of what it was written as, bytes */
+    uint8_t type;    /* enum node_type */
+    uint8_t op;      /* enum comparison, math or function */
+    uint8_t kind;    /* enum kind, of values */
+    bool every;      /* comparison: all values must fulfil it; else any one */
+    bool quoted;     /* literal: a string in quotes */
+    bool forced;     /* literal or name, written so that it can be nothing else (:ff, .tcp) */
+    bool character;  /* literal: '\n' */
+    bool whole;      /* a protocol: its value is all of it, with what it carries, not the header alone */
+    uint32_t column; /* from 0, in the expression */
+    uint32_t length; /* of what it was written as, bytes */
     struct node *a, *b;
     struct node **items; /* arguments, members of a set */
     unsigned item_count;
