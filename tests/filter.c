@@ -87,6 +87,8 @@ Test(filter, comparisons_that_hold)
         "tcp.srcport == {tcp.dstport + 20} * 400",
         "tcp.dstport - 81 == -1",
         "tcp.dstport % 3 == 2",
+        "tcp.dstport == 4 * {15 + 5}",
+        "frame.time_relative == 1 + .5",
         NULL,
     };
     expect_all(all, true);
@@ -220,6 +222,8 @@ Test(filter, what_is_wrong_is_named_with_its_column)
         { "tcp.port in 80", "column 13: " },
         { "tcp.port in {}", "column 14: " },
         { "1 == 1", "column 1: " },
+        { "1 + 2 == 3", "column 1: " },
+        { "ip.src == 1 + 2", "column 11: " },
         { "", "column 1: " },
         { "eth.src[7", "column 8: " },
         { "eth.src[a] == 1", "column 9: " },
@@ -287,10 +291,11 @@ Test(filter, states_of_both_ends_can_be_asked_for)
     cr_expect(passes("tcp.state.server == ESTABLISHED && tcp.stream == 0", sent(s, B, ACK, 501, 101, 10)));
 }
 
-static char *explained(const char *expression, const struct packet *p)
+static const char *explained(const char *expression, const struct packet *p)
 {
     struct filter *filter;
     struct error error;
+    static char text[256];
     struct buffer out;
     cr_assert_eq(filter_open(&filter, expression, &error), 0, "%s", error.text);
     cr_assert_eq(buffer_open(&out, -1, 256), 0);
@@ -298,7 +303,9 @@ static char *explained(const char *expression, const struct packet *p)
     filter_explain(filter, &out);
     buffer_char(&out, 0);
     filter_close(filter);
-    return out.start;
+    snprintf(text, sizeof text, "%s", out.start);
+    buffer_free(&out);
+    return text;
 }
 
 Test(filter, the_clause_that_alone_matched_nothing_is_named)

@@ -123,7 +123,6 @@ static int resolve(struct node *n, struct error *error)
 /* --- values --- */
 
 static int check_value(struct node *n, struct error *error);
-static int check_pair(struct node *a, struct node *b, struct error *error);
 
 static bool is_bytes(enum kind kind)
 {
@@ -150,34 +149,61 @@ static const struct node *named(const struct node *n)
     return n->type == NODE_FIELD && !n->protocol ? n : NULL;
 }
 
-/* The literal becomes a value of the other side's kind. */
-static int settle(struct node *literal, const struct node *other, struct error *error)
+/* A literal, or a calculation with nothing but such: its kind comes from the other side. */
+static bool is_literal(const struct node *n)
 {
-    return literal_read(literal, other->kind, named(other), error);
+    return n->type == NODE_LITERAL || (n->type == NODE_MATH && n->kind == KIND_UNKNOWN);
 }
 
-/* Both sides of an operator, one of which at least must be more than a literal. */
-static int check_sides(struct node *a, struct node *b, struct error *error)
+static int settle(struct node *n, const struct node *other, struct error *error)
 {
-    int code = check_value(a, error);
-    if (code || (code = check_value(b, error)))
-        return code;
-    bool named_kind = a->type == NODE_FIELD && !a->protocol && b->type == NODE_FIELD && b->protocol;
-    if (named_kind && !fits(a->kind, b->kind) && b->text && !b->forced) {
+    if (n->type == NODE_LITERAL)
+        return literal_read(n, other->kind, named(other), error);
+    enum kind kind = other->kind == KIND_BOOL ? KIND_NUMBER : other->kind;
+    bool adds = n->op == MATH_PLUS || n->op == MATH_MINUS || n->op == MATH_NEGATIVE;
+    if (kind != KIND_NUMBER && !((kind == KIND_DURATION || kind == KIND_TIME) && adds))
+        return syntax_wrong(error, n->column, _("%s cannot be calculated with like this"), kind_name(kind));
+    int code = settle(n->a, other, error);
+    if (!code && n->b)
+        code = settle(n->b, other, error);
+    n->kind = (uint8_t)kind;
+    return code;
+}
+
+static int no_field(const struct node *n, struct error *error)
+{
+    while (n->type != NODE_LITERAL)
+        n = n->a;
+    return unknown(n, error);
+}
+
+/* Both sides of an operator, checked already; one of them must be more than a literal. */
+static int join(struct node *a, struct node *b, struct error *error)
+{
+    bool clash = a->type == NODE_FIELD && !a->protocol && b->type == NODE_FIELD && b->protocol && !b->part_count;
+    if (clash && !fits(a->kind, b->kind) && !b->forced) {
         /* A value's name that a protocol has, too: ip.proto == tcp */
         b->type = NODE_LITERAL;
         b->kind = KIND_UNKNOWN;
     }
-    if (a->type == NODE_LITERAL && b->type == NODE_LITERAL)
-        return unknown(a, error);
-    if (b->type == NODE_LITERAL)
+    if (is_literal(a) && is_literal(b))
+        return no_field(a, error);
+    if (is_literal(b))
         return settle(b, a, error);
-    if (a->type == NODE_LITERAL)
+    if (is_literal(a))
         return settle(a, b, error);
     if (!fits(a->kind, b->kind))
         return syntax_wrong(error, b->column, _("%s cannot be compared with %s"), kind_name(a->kind),
                             kind_name(b->kind));
     return 0;
+}
+
+static int check_pair(struct node *a, struct node *b, struct error *error)
+{
+    int code = check_value(a, error);
+    if (!code)
+        code = check_value(b, error);
+    return code ? code : join(a, b, error);
 }
 
 static int check_slice(struct node *n, struct error *error)
@@ -186,8 +212,8 @@ static int check_slice(struct node *n, struct error *error)
     if (code)
         return code;
     enum kind kind = n->a->kind;
-    if (n->a->type == NODE_LITERAL)
-        return unknown(n->a, error);
+    if (is_literal(n->a))
+        return no_field(n->a, error);
     if (!is_bytes(kind) && kind != KIND_TEXT && kind != KIND_IPV4)
         return syntax_wrong(error, n->column, _("%s has no bytes to take a slice of"), kind_name(kind));
     n->kind = KIND_BYTES;
@@ -197,20 +223,17 @@ static int check_slice(struct node *n, struct error *error)
 static int check_math(struct node *n, struct error *error)
 {
     bool scales = n->op == MATH_TIMES || n->op == MATH_OVER || n->op == MATH_MODULO;
-    int code;
-    if (n->op == MATH_NEGATIVE) {
-        if ((code = check_value(n->a, error)))
-            return code;
-        if (n->a->type == NODE_LITERAL) { /* its kind comes from the other side */
-            n->kind = KIND_UNKNOWN;
-            return 0;
-        }
-        n->kind = n->a->kind;
-    } else {
-        if ((code = check_pair(n->a, n->b, error)))
-            return code;
-        n->kind = n->a->kind;
-    }
+    int code = check_value(n->a, error);
+    if (!code && n->b)
+        code = check_value(n->b, error);
+    if (code)
+        return code;
+    n->kind = KIND_UNKNOWN;
+    if (is_literal(n->a) && (!n->b || is_literal(n->b)))
+        return 0;
+    if (n->b && (code = join(n->a, n->b, error)))
+        return code;
+    n->kind = n->a->kind;
     enum kind kind = n->kind;
     if (kind == KIND_BOOL)
         n->kind = kind = KIND_NUMBER;
@@ -231,9 +254,9 @@ static int check_function(struct node *n, struct error *error)
         int code = check_value(item, error);
         if (code)
             return code;
-        if (item->type == NODE_LITERAL && (i == 0 || (n->op != FUNCTION_MIN && n->op != FUNCTION_MAX)))
-            return unknown(item, error);
-        if (item->type == NODE_LITERAL && (code = settle(item, n->items[0], error)))
+        if (is_literal(item) && (i == 0 || (n->op != FUNCTION_MIN && n->op != FUNCTION_MAX)))
+            return no_field(item, error);
+        if (is_literal(item) && (code = settle(item, n->items[0], error)))
             return code;
         if (!fits(n->items[0]->kind, item->kind))
             return syntax_wrong(error, item->column, _("%s does not fit %s"), kind_name(item->kind),
@@ -290,31 +313,6 @@ static int check_value(struct node *n, struct error *error)
 
 /* --- tests --- */
 
-/* "-5" is parsed as a calculation: where its kind is not known from within, it is a literal. */
-static int settle_negative(struct node *n, const struct node *other, struct error *error)
-{
-    int code = literal_read(n->a, other->kind, named(other), error);
-    n->kind = n->a->kind;
-    if (!code && n->kind != KIND_NUMBER && n->kind != KIND_DURATION && n->kind != KIND_TIME)
-        return syntax_wrong(error, n->column, _("%s cannot be calculated with like this"), kind_name(n->kind));
-    return code;
-}
-
-static bool is_negative_literal(const struct node *n)
-{
-    return n->type == NODE_MATH && n->op == MATH_NEGATIVE && n->kind == KIND_UNKNOWN && n->a->type == NODE_LITERAL;
-}
-
-static int check_pair(struct node *a, struct node *b, struct error *error)
-{
-    int code = check_value(b, error);
-    if (code)
-        return code;
-    if (is_negative_literal(b) && !(code = check_value(a, error)) && a->type != NODE_LITERAL)
-        return settle_negative(b, a, error);
-    return code ? code : check_sides(a, b, error);
-}
-
 static int compile_pattern(struct node *b, struct error *error)
 {
     enum { PATTERN_MAX = 8192 };
@@ -342,8 +340,8 @@ static int check_search(struct node *n, struct error *error)
     int code = check_value(a, error);
     if (code)
         return code;
-    if (a->type == NODE_LITERAL)
-        return unknown(a, error);
+    if (is_literal(a))
+        return no_field(a, error);
     a->whole |= a->type == NODE_FIELD && a->protocol;
     if (!is_bytes(a->kind) && a->kind != KIND_TEXT)
         return syntax_wrong(error, a->column,
@@ -367,8 +365,8 @@ static int check_search(struct node *n, struct error *error)
 static int check_set(struct node *n, struct error *error)
 {
     int code = check_value(n->a, error);
-    if (!code && n->a->type == NODE_LITERAL)
-        code = unknown(n->a, error);
+    if (!code && is_literal(n->a))
+        code = no_field(n->a, error);
     for (unsigned i = 0; i < n->item_count && !code; i++)
         if (n->items[i])
             code = check_pair(n->a, n->items[i], error);
@@ -381,8 +379,8 @@ static int check_present(struct node *n, struct error *error)
     int code = check_value(a, error);
     if (code)
         return code;
-    if (a->type == NODE_LITERAL || is_negative_literal(a))
-        return unknown(a->type == NODE_LITERAL ? a : a->a, error);
+    if (is_literal(a))
+        return no_field(a, error);
     if (a->type == NODE_FUNCTION)
         return syntax_wrong(error, a->column, "%s",
                             _("a function's value is there or not as its field is: compare it"));
