@@ -183,7 +183,8 @@ static const struct tlv_set option_set = {
 static const struct field fields[] = {
     { "dhcp.type", N_("Message type"), FIELD_UINT, BYTE(0, 1), .names = operations },
     { "dhcp.hw.type", N_("Hardware type"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX },
-    { "dhcp.hw.len", N_("Hardware address length"), FIELD_UINT, BYTE(2, 1), .role = ROLE_LENGTH },
+    { "dhcp.hw.len", N_("Hardware address length"), FIELD_UINT, BYTE(2, 1), .role = ROLE_LENGTH,
+      .counts = COUNTS_VALUES, .preset = 6 },
     { "dhcp.hops", N_("Hops"), FIELD_UINT, BYTE(3, 1) },
     { "dhcp.id", N_("Transaction ID"), FIELD_UINT, BYTE(4, 4), .base = BASE_HEX },
     { "dhcp.secs", N_("Seconds elapsed"), FIELD_UINT, BYTE(8, 2) },

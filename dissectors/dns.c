@@ -376,7 +376,8 @@ static const struct field record_fields[] = {
     { "dns.resp.class", N_("Class"), FIELD_UINT, .base = BASE_HEX, .read = record_class, .names = classes },
     { "dns.resp.cache_flush", N_("Cache flush"), FIELD_BOOL, .read = record_flush },
     { "dns.resp.ttl", N_("Time to live"), FIELD_UINT, .read = record_ttl },
-    { "dns.resp.len", N_("Data length"), FIELD_UINT, BYTE(8, 2), .after = ROW_NAME, .role = ROLE_LENGTH },
+    { "dns.resp.len", N_("Data length"), FIELD_UINT, BYTE(8, 2), .after = ROW_NAME, .role = ROLE_LENGTH,
+      .counts = COUNTS_VALUES },
     { 0 },
 };
 static const struct field a_fields[] = {
@@ -409,9 +410,10 @@ static const struct field ptr_fields[] = {
 };
 enum { ROW_CPU_LENGTH = 1, ROW_CPU, ROW_OS_LENGTH };
 static const struct field hinfo_fields[] = {
-    { "dns.hinfo.cpu_length", N_("CPU length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH },
+    { "dns.hinfo.cpu_length", N_("CPU length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH, .counts = COUNTS_VALUES },
     { "dns.hinfo.cpu", N_("CPU"), FIELD_TEXT, .after = ROW_CPU_LENGTH, .sized = ROW_CPU_LENGTH },
-    { "dns.hinfo.os_length", N_("OS length"), FIELD_UINT, BYTE(0, 1), .after = ROW_CPU, .role = ROLE_LENGTH },
+    { "dns.hinfo.os_length", N_("OS length"), FIELD_UINT, BYTE(0, 1), .after = ROW_CPU, .role = ROLE_LENGTH,
+      .counts = COUNTS_VALUES },
     { "dns.hinfo.os", N_("OS"), FIELD_TEXT, .after = ROW_OS_LENGTH, .sized = ROW_OS_LENGTH },
     { 0 },
 };
@@ -423,12 +425,12 @@ static const struct field mx_fields[] = {
 
 /* Strings with their lengths in front: RFC 1035, 3.3 */
 static const struct field txt_string_fields[] = {
-    { "dns.txt.length", N_("Length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH },
+    { "dns.txt.length", N_("Length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH, .counts = COUNTS_VALUES },
     { "dns.txt", N_("Text"), FIELD_TEXT, .read = string },
     { 0 },
 };
 static const struct field spf_string_fields[] = {
-    { "dns.spf.length", N_("Length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH },
+    { "dns.spf.length", N_("Length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH, .counts = COUNTS_VALUES },
     { "dns.spf", N_("Text"), FIELD_TEXT, .read = string },
     { 0 },
 };
@@ -470,7 +472,7 @@ static const struct field dname_fields[] = {
 /* EDNS (RFC 6891, 6.1): counts from the class on. */
 static const struct field edns_common[] = {
     { "dns.opt.code", N_("Code"), FIELD_UINT, BYTE(0, 2) },
-    { "dns.opt.len", N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH },
+    { "dns.opt.len", N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH, .counts = COUNTS_VALUES },
     { "dns.opt.data", N_("Data"), FIELD_BYTES, TO_END(4) },
     { 0 },
 };
@@ -548,9 +550,11 @@ static const struct field nsec3_fields[] = {
     { "dns.nsec3.algo", N_("Hash algorithm"), FIELD_UINT, BYTE(0, 1) },
     { "dns.nsec3.flags", N_("Flags"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX },
     { "dns.nsec3.iterations", N_("Iterations"), FIELD_UINT, BYTE(2, 2) },
-    { "dns.nsec3.salt_length", N_("Salt length"), FIELD_UINT, BYTE(4, 1), .role = ROLE_LENGTH },
+    { "dns.nsec3.salt_length", N_("Salt length"), FIELD_UINT, BYTE(4, 1), .role = ROLE_LENGTH,
+      .counts = COUNTS_VALUES },
     { "dns.nsec3.salt_value", N_("Salt"), FIELD_BYTES, .after = ROW_SALT_LENGTH, .sized = ROW_SALT_LENGTH },
-    { "dns.nsec3.hash_length", N_("Hash length"), FIELD_UINT, BYTE(0, 1), .after = ROW_SALT, .role = ROLE_LENGTH },
+    { "dns.nsec3.hash_length", N_("Hash length"), FIELD_UINT, BYTE(0, 1), .after = ROW_SALT, .role = ROLE_LENGTH,
+      .counts = COUNTS_VALUES },
     { "dns.nsec3.hash_value", N_("Next hashed owner name"), FIELD_BYTES, .after = ROW_HASH_LENGTH,
       .sized = ROW_HASH_LENGTH },
     { "dns.nsec.types", N_("Types"), FIELD_TLVS, .after = ROW_HASH, .tlvs = &window_set },
@@ -578,7 +582,7 @@ static const struct field svcb_fields[] = {
 enum { ROW_TAG_LENGTH = 2, ROW_TAG };
 static const struct field caa_fields[] = {
     { "dns.caa.flags", N_("Flags"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX },
-    { "dns.caa.tag_length", N_("Tag length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
+    { "dns.caa.tag_length", N_("Tag length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH, .counts = COUNTS_VALUES },
     { "dns.caa.tag", N_("Tag"), FIELD_TEXT, .after = ROW_TAG_LENGTH, .sized = ROW_TAG_LENGTH },
     { "dns.caa.value", N_("Value"), FIELD_TEXT, .after = ROW_TAG },
     { 0 },

@@ -2,6 +2,7 @@
  */
 #pragma once
 #include "base/error.h"
+#include <stdbool.h>
 
 struct option_row {
     int letter;           /* 'r'; from 256 on: only a long name. 0 ends the table. */
@@ -15,11 +16,12 @@ struct command {
     const char *summary; /* N_(): one line of peel --help */
     const char *usage;   /* what follows "peel NAME" */
     const struct option_row *options;
+    bool passes_on; /* options end with the first operand: what follows is for others */
     /* argv[0] is the command's name. Returns the exit status. */
     int (*run)(const struct command *command, int argc, char **argv);
 };
 
 extern const struct command connect_command, dump_command, fields_command, follow_command, ladder_command,
-    listen_command, netstat_command;
+    listen_command, netstat_command, run_command, send_command;
 
 enum { EXIT_DONE = 0, EXIT_INPUT = 1, EXIT_USAGE = 2 };

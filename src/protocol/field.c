@@ -163,6 +163,11 @@ bool field_read(const struct field *f, const struct place *place, unsigned turn,
     return true;
 }
 
+bool field_present(const struct field *f, const struct place *place)
+{
+    return present(f, place);
+}
+
 bool field_locate(const struct field *f, const struct place *place, unsigned turn, uint32_t *bit, uint32_t *wide)
 {
     if (f->note_bit || (f->read && !f->measure))

@@ -45,7 +45,8 @@ enum field_counts {
     COUNTS_ALL,     /* the header and all that it carries */
     COUNTS_HEADER,  /* the header alone */
     COUNTS_PAYLOAD, /* what it carries alone */
-    COUNTS_PSEUDO,  /* the pseudo-header (RFC 9293, 3.1) and all: checksums only */
+    COUNTS_PSEUDO,  /* the pseudo-header (RFC 9293, 3.1) and all: checksums only; one of 0 is written as the preset */
+    COUNTS_VALUES,  /* the bytes or the times of the rows that it is the length of; if none is set it is the preset */
 };
 
 enum field_flag {
@@ -146,6 +147,8 @@ enum put {
  * all others; u is what field_read answers without an adjust. A FIELD_SET sets the bit u. */
 enum put field_put(const struct field *field, const struct place *place, unsigned turn, uint8_t *header,
                    const struct value *value);
+/* Whether a row's condition is met, however long the header is. */
+bool field_present(const struct field *field, const struct place *place);
 /* Where a field lies, in bits from the header's start, whether or not the header is long enough for it; 0 width where
  * it is absent. *wide of one that reaches to the header's end: what is left of it. False: it has no place. */
 bool field_locate(const struct field *field, const struct place *place, unsigned turn, uint32_t *bit, uint32_t *wide);
