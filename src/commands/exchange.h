@@ -18,7 +18,6 @@ enum {
 #define EXCHANGE_ROWS                                                                                                  \
     { 'i', "interface", "IFACE", N_("the interface to speak on; else the one the route leads to") },                   \
         { 'p', "local-port", "PORT", N_("speak from this port; else from any that is free") },                         \
-        { '4', NULL, NULL, N_("IPv4 only") }, { '6', NULL, NULL, N_("IPv6 only") },                                    \
         { EXCHANGE_SEND, "send", "TEXT",                                                                               \
           N_("send TEXT instead of standard input; \\r \\n \\t \\0 \\xHH and \\\\ mean what they mean in C") },        \
         { EXCHANGE_LINGER, "linger", "SECONDS",                                                                        \
