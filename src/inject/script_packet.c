@@ -24,7 +24,8 @@ struct script_layer {
 int script_fail(lua_State *L, const struct error *error)
 {
     lua_Debug where;
-    for (int level = 1; lua_getstack(L, level, &where); level++) { /* the script's line, not that of a function of ours */
+    for (int level = 1; lua_getstack(L, level, &where);
+         level++) { /* the script's line, not that of a function of ours */
         lua_getinfo(L, "Sl", &where);
         if (where.currentline <= 0)
             continue;

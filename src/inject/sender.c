@@ -16,7 +16,7 @@ struct sender {
     unsigned flags;
     struct sender_lane lanes[SENDER_LANES];
     unsigned count;
-    struct packet *packet; /* scratch */
+    struct packet *packet;     /* scratch */
     struct sender_lane *asker; /* while a neighbour is asked for */
 };
 
