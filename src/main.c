@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = { &connect_command, &dump_command, &fields_command, &listen_command,
-                                                  &netstat_command, &run_command,  &send_command,   NULL };
+static const struct command *const commands[] = {
+    &connect_command, &dump_command,    &fields_command, &follow_command, &ladder_command,
+    &listen_command,  &netstat_command, &run_command,    &send_command,   NULL
+};
 
 static int print_help(void)
 {

@@ -21,7 +21,7 @@ struct command {
     int (*run)(const struct command *command, int argc, char **argv);
 };
 
-extern const struct command connect_command, dump_command, fields_command, listen_command, netstat_command, run_command,
-    send_command;
+extern const struct command connect_command, dump_command, fields_command, follow_command, ladder_command,
+    listen_command, netstat_command, run_command, send_command;
 
 enum { EXIT_DONE = 0, EXIT_INPUT = 1, EXIT_USAGE = 2 };
