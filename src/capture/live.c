@@ -16,6 +16,7 @@ enum {
     LINKTYPE_ETHERNET = 1,
     SNAP_MAX = 262144,
     PATIENCE_MS = 100,
+    BATCH = 64,                      /* packets */
     LAST_WAIT_MS = 3 * RING_WAIT_MS, /* a block that is not full is handed over by then */
     LOOK_EVERY = 1024,               /* packets of libpcap between two looks at the clock */
 };
@@ -36,6 +37,7 @@ struct live {
     enum ring_state known;   /* what capture_live_event last told */
     uint64_t dropped_before; /* by the interface, when it was opened */
     char name[64];
+    struct ring_packet batch[BATCH];
 };
 
 static int64_t clock_ns(clockid_t clock)
@@ -249,6 +251,47 @@ static int next_ring(struct capture *c, struct record *record, struct error *err
     ring_wait(l->ring, l->stopping ? LAST_WAIT_MS : l->patience);
     if (ring_next(l->ring, &packet))
         return fill(c, record, &packet);
+    return l->stopping ? capture_end(c) : nothing(l);
+}
+
+bool capture_has_batches(const struct capture *c)
+{
+    return c->live && c->live->ring;
+}
+
+/* Packets that came after the end was asked for do not count. */
+static int fill_batch(struct capture *c, struct live_batch *batch, unsigned count)
+{
+    struct live *l = c->live;
+    l->waited = false;
+    if (l->stopping)
+        while (count && l->batch[count - 1].time > l->last)
+            count--;
+    *batch = (struct live_batch){ l->batch, count };
+    c->packets += count;
+    return count ? 1 : capture_end(c);
+}
+
+int capture_batch(struct capture *c, struct live_batch *batch, struct error *error)
+{
+    struct live *l = c->live;
+    if (c->next != next_ring) /* it has ended */
+        return capture_next(c, NULL, error);
+    if (ring_at_edge(l->ring)) {
+        if (l->give_back)
+            l->give_back(l->context);
+        if (!l->waited && l->patience && clock_ns(CLOCK_MONOTONIC) >= l->next_nothing)
+            return nothing(l);
+    }
+    unsigned count = ring_batch(l->ring, l->batch, BATCH);
+    if (count)
+        return fill_batch(c, batch, count);
+    if (!l->waited && !l->stopping)
+        return nothing(l);
+    ring_wait(l->ring, l->stopping ? LAST_WAIT_MS : l->patience);
+    count = ring_batch(l->ring, l->batch, BATCH);
+    if (count)
+        return fill_batch(c, batch, count);
     return l->stopping ? capture_end(c) : nothing(l);
 }
 

@@ -3,6 +3,7 @@
  * by libpcap, which knows what is neither. */
 #pragma once
 #include "capture/capture.h"
+#include "host/ring.h"
 
 enum { LIVE_RING_BYTES = 8 << 20 };
 
@@ -31,6 +32,14 @@ bool capture_is_live(const struct capture *capture);
 void capture_patience(struct capture *capture, int ms);
 /* A descriptor that poll(2) says to be readable when there are packets; -1: a file. */
 int capture_fd(const struct capture *capture);
+
+/* Many at once, for who does the same to all of them: as capture_next, 1 for a batch. */
+struct live_batch {
+    const struct ring_packet *packets; /* until the next call */
+    unsigned count;
+};
+bool capture_has_batches(const struct capture *capture);
+int capture_batch(struct capture *capture, struct live_batch *batch, struct error *error);
 
 /* Called whenever the bytes of the records so far are about to become invalid, which are valid until then and not only
  * until the next capture_next. Returns false where the capture cannot do that: each record is valid on its own. */

@@ -25,7 +25,7 @@ enum {
     SNAP_LENGTH = 262144, /* what tcpdump and dumpcap say; libpcap refuses or cuts by it */
     LINKTYPE_ETHERNET = 1,
     PIECES = 1024,   /* IOV_MAX */
-    LENT_FROM = 384, /* bytes: a shorter packet is copied sooner than written as a piece of its own (measured) */
+    LENT_FROM = 256, /* bytes: a shorter packet is copied sooner than written as a piece of its own (measured) */
     TEXT_MAX = 1024, /* of a description's texts */
 };
 
@@ -457,6 +457,60 @@ int writer_put(struct writer *w, const struct record *record, struct error *erro
     if (record->bytes.left > CAPTURE_PACKET_MAX)
         return refuse(w, ERROR_FORMAT, _("a packet is larger than any reader takes"), error);
     return w->pcap ? put_pcap(w, record, error) : put_pcapng(w, record, error);
+}
+
+/* Short packets are copied by pieces of 16 bytes, the last of which may lie over the one before. */
+static inline uint8_t *copy_short(uint8_t *to, const uint8_t *from, size_t n)
+{
+    if (n < 16) {
+        memcpy(to, from, n);
+        return to + n;
+    }
+    uint8_t *end = to + n;
+    const uint8_t *last = from + n - 16;
+    for (; to < end - 16; to += 16, from += 16)
+        memcpy(to, from, 16);
+    memcpy(end - 16, last, 16);
+    return end;
+}
+
+static inline uint8_t *put_short(struct writer *w, uint8_t *p, struct span bytes)
+{
+    return bytes.left < LENT_FROM ? copy_short(p, bytes.at, bytes.left) : put_packet(w, p, bytes);
+}
+
+static inline uint8_t *put_block(struct writer *w, uint8_t *p, const struct ring_packet *packet)
+{
+    size_t n = packet->bytes.left, more = padded(n) - n;
+    uint32_t length = (uint32_t)(ENHANCED_HEADER + n + more + BLOCK_TRAILER);
+    uint64_t time = packet->time > 0 ? (uint64_t)packet->time : 0;
+    uint32_t header[] = { 6, length, 0, (uint32_t)(time >> 32), (uint32_t)time, (uint32_t)n, packet->wire_length };
+    memcpy(p, header, sizeof header);
+    p = put_short(w, p + sizeof header, packet->bytes);
+    put32(p, 0);
+    return put32(p + more, length);
+}
+
+static inline uint8_t *put_record(struct writer *w, uint8_t *p, const struct ring_packet *packet)
+{
+    uint64_t time = packet->time > 0 ? (uint64_t)packet->time : 0;
+    uint32_t header[] = { (uint32_t)(time / (uint64_t)second), (uint32_t)(time % (uint64_t)second),
+                          (uint32_t)packet->bytes.left, packet->wire_length };
+    memcpy(p, header, sizeof header);
+    return put_short(w, p + sizeof header, packet->bytes);
+}
+
+int writer_put_many(struct writer *w, const struct ring_packet *packets, size_t count, struct error *error)
+{
+    if (w->failed)
+        return error_set(error, w->failed, "%s", w->sentence.text);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t *p = room(w, ENHANCED_HEADER + packets[i].bytes.left + 2 * BLOCK_TRAILER, error);
+        if (!p)
+            return w->failed;
+        used_until(w, w->pcap ? put_record(w, p, &packets[i]) : put_block(w, p, &packets[i]));
+    }
+    return 0;
 }
 
 int writer_describe(struct writer *w, const struct writer_description *description, struct error *error)

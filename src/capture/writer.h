@@ -6,6 +6,7 @@
  * first interface written, whole, no comment) and otherwise gets time 0. Records that are no packets are left out. */
 #pragma once
 #include "capture/capture.h"
+#include "host/ring.h"
 
 struct writer;
 
@@ -32,6 +33,9 @@ struct writer_statistics {
 };
 
 int writer_statistics(struct writer *writer, const struct writer_statistics *statistics, struct error *error);
+
+/* Packets of the interface that writer_describe named. Returns as writer_put, having written those before. */
+int writer_put_many(struct writer *writer, const struct ring_packet *packets, size_t count, struct error *error);
 
 /* From now on the bytes of a record that writer_put gets stay where they are until writer_return or writer_flush, so
  * that longer ones are written without having been copied. */

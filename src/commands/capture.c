@@ -297,6 +297,28 @@ static void give_back(void *context)
         t->failed = writer_return(t->writer, &t->error);
 }
 
+/* Packets that came together; where files change with their size, it is looked at after each. */
+static int put_batch(struct taking *t, const struct live_batch *batch)
+{
+    unsigned step = t->most_bytes ? 1 : batch->count;
+    int code = 0;
+    for (unsigned i = 0; !code && i < batch->count; i += step) {
+        code = writer_put_many(t->writer, batch->packets + i, step, &t->error);
+        if (!code && t->most_bytes && writer_size(t->writer) >= t->most_bytes)
+            code = change_file(t, &t->error);
+    }
+    return code;
+}
+
+static int take_batches(struct taking *t)
+{
+    struct live_batch batch;
+    int code = 0;
+    while (!t->failed && (code = source_batch(&t->source, &batch, &t->error)) > 0)
+        t->failed = put_batch(t, &batch);
+    return t->failed ? t->failed : code;
+}
+
 static int take_all(struct taking *t)
 {
     struct source *s = &t->source;
@@ -355,7 +377,7 @@ static int run(const struct command *command, int argc, char **argv)
     t.begun = t.looked = clock_ns(CLOCK_MONOTONIC);
     t.begun_real = clock_ns(CLOCK_REALTIME);
     if (!code)
-        code = take_all(&t);
+        code = source_has_batches(s) ? take_batches(&t) : take_all(&t);
     if (t.terminal && t.told)
         fputs("\r\033[K", stderr);
     if (t.writer) {

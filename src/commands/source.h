@@ -2,7 +2,7 @@
  * or an interface, what lets a packet pass, and its way through dissectors and tracker. One struct source is one
  * reading. */
 #pragma once
-#include "capture/capture.h"
+#include "capture/live.h"
 #include "commands/options.h"
 #include "host/helper.h"
 #include "track/tracker.h"
@@ -24,9 +24,10 @@ struct series;
 
 /* What source_live_ keeps in mind. */
 struct live_watch {
-    uint64_t dropped; /* as last told */
-    int64_t told;     /* when, on the monotonic clock */
-    bool terminal;    /* standard error is one */
+    uint64_t dropped;       /* as last told */
+    int64_t told;           /* when, on the monotonic clock */
+    bool terminal;          /* standard error is one */
+    struct live_batch rest; /* of what was read at once, not handed out yet */
 };
 
 struct source {
@@ -84,6 +85,10 @@ int source_operands(struct source *source, int argc, char **argv);
 
 /* Opens the tracker, the first capture and what lets packets pass. Returns 0 or a negative error. */
 int source_begin(struct source *source, struct error *error);
+/* Many packets at once, of a source that source_has_batches: those that the kernel judged, and the others if they pass.
+ * Returns as source_next; they count as passed, up to the number that was asked for. */
+bool source_has_batches(const struct source *source);
+int source_batch(struct source *source, struct live_batch *batch, struct error *error);
 /* Nanoseconds in the times of the capture that is open. */
 bool source_nanoseconds(const struct source *source);
 /* The next packet that passes, in source->record and source->packet; valid until the next call. Returns 1, 0 behind the

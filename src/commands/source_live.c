@@ -232,6 +232,68 @@ bool source_live_tick(struct source *s)
     return !s->tick || s->tick(s->context);
 }
 
+/* --- batches --- */
+
+bool source_has_batches(const struct source *s)
+{
+    return s->interface && s->wants & SOURCE_RECORDS && !s->wanted && capture_has_batches(s->capture);
+}
+
+/* What the kernel left to us to judge, and to cut. One packet at a time. */
+static bool passes(struct source *s, struct live_batch *one)
+{
+    static struct ring_packet cut;
+    cut = *one->packets;
+    struct record record = {
+        .bytes = cut.bytes,
+        .wire_length = cut.wire_length,
+        .link_type = capture_live_link_type(s->capture),
+    };
+    if (s->bpf && !bpf_passes(s->bpf, &record))
+        return false;
+    if (s->snaplen && cut.bytes.left > s->snaplen)
+        cut.bytes.left = s->snaplen;
+    one->packets = &cut;
+    return true;
+}
+
+/* The first packets of the rest of what was read that can be handed out together. False: none is left. */
+static bool next_part(struct source *s, struct live_batch *part)
+{
+    struct live_batch *rest = &s->live.rest;
+    while (rest->count) {
+        unsigned n = 0;
+        while (n < rest->count && !rest->packets[n].unjudged)
+            n++;
+        *part = (struct live_batch){ rest->packets, n ? n : 1 };
+        rest->packets += part->count;
+        rest->count -= part->count;
+        if (n || passes(s, part))
+            return true;
+    }
+    return false;
+}
+
+int source_batch(struct source *s, struct live_batch *batch, struct error *error)
+{
+    int code = s->confined ? 0 : source_confine(s, error);
+    if (code || (s->most && s->passed == s->most))
+        return code;
+    while (!next_part(s, batch)) {
+        code = capture_batch(s->capture, &s->live.rest, error);
+        if (code == CAPTURE_NOTHING && !source_live_tick(s))
+            return 0;
+        if (code <= 0)
+            return code;
+        if (code == CAPTURE_NOTHING)
+            s->live.rest.count = 0;
+    }
+    if (s->most && batch->count > s->most - s->passed)
+        batch->count = (unsigned)(s->most - s->passed);
+    s->passed += batch->count;
+    return 1;
+}
+
 void source_live_report(struct source *s)
 {
     struct live_counts counts = capture_live_counts(s->capture);

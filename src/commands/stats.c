@@ -261,7 +261,7 @@ static int parse_option(struct stats *s, int letter, const char *argument)
 static void choose_overview(struct stats *s)
 {
     static const struct section sections[] = { { SUMMARY, 0 }, { THROUGHPUT, 0 },       { TREE, 0 },
-                                               { SIZES, 0 },   { TALKERS, KIND_HOSTS }, { CONVERSATIONS, KIND_ANY } };
+                                               { SIZES, 0 },   { TALKERS, KIND_HOSTS }, { CONVERSATIONS, KIND_HOSTS } };
     s->overview = true;
     s->section_count = sizeof sections / sizeof *sections;
     memcpy(s->sections, sections, sizeof sections);
@@ -448,6 +448,12 @@ static int write_svg(struct stats *s, struct error *error)
 
 /* --- reading --- */
 
+static unsigned part_of(enum statistics_kind kind)
+{
+    bool pairs = kind == KIND_HOSTS || kind == KIND_IP || kind == KIND_IPV6;
+    return kind == KIND_ETH ? STATISTICS_LINKS : pairs ? STATISTICS_PAIRS : STATISTICS_FLOWS;
+}
+
 static unsigned wanted_parts(const struct stats *s)
 {
     unsigned parts = 0;
@@ -456,13 +462,13 @@ static unsigned wanted_parts(const struct stats *s)
         if (section->id == TREE)
             parts |= STATISTICS_TREE;
         else if (section->id == THROUGHPUT)
-            parts |= STATISTICS_SERIES | (s->host_size ? 0 : STATISTICS_FLOWS);
+            parts |= STATISTICS_SERIES;
         else if (section->id == RTT || section->id == TROUBLE)
             parts |= STATISTICS_TCP | STATISTICS_FLOWS;
         else if (section->id != SUMMARY && section->id != SIZES)
-            parts |= section->kind == KIND_ETH ? STATISTICS_LINKS : STATISTICS_FLOWS;
+            parts |= part_of(section->kind);
     }
-    return s->svg ? parts | STATISTICS_SERIES | (s->host_size ? 0 : STATISTICS_FLOWS) : parts;
+    return s->svg ? parts | STATISTICS_SERIES : parts;
 }
 
 /* Conversations that a quarter of the machine's memory holds. */

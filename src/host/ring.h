@@ -45,6 +45,8 @@ int ring_filter(struct ring *ring, const struct ring_instruction *program, size_
 
 /* The next packet that is there: 1, or 0 where none is, without waiting. */
 int ring_next(struct ring *ring, struct ring_packet *packet);
+/* The same for up to `room` packets, of one block: how many. They stay until the call that leaves their block. */
+unsigned ring_batch(struct ring *ring, struct ring_packet *packets, unsigned room);
 /* Whether the packets before this call's have all been handed out, and their block could go back. */
 bool ring_at_edge(const struct ring *ring);
 /* Waits until there may be packets, a signal came or `ms` have passed. */

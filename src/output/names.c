@@ -15,6 +15,7 @@ enum {
     MAKERS_MOST = 1 << 18,
     TEXTS_MOST = 16 << 20, /* bytes of services and makers in all */
     MAKER_NAME = 12,
+    SERVICE_NAME = 40,
 };
 
 /* The first bits of MAC addresses: 24, 28 or 36 of them. */
@@ -49,6 +50,7 @@ static char *next_word(char **line)
 static uint32_t keep_text(struct names *n, const char *text, size_t length)
 {
     size_t at = buffer_used(&n->texts);
+    length = length < SERVICE_NAME ? length : SERVICE_NAME;
     if (at + length + 1 > TEXTS_MOST)
         return 0;
     buffer_put(&n->texts, text, length);
@@ -275,4 +277,22 @@ void names_write_end(struct buffer *out, const struct names *n, const uint8_t *a
         buffer_escaped(out, (const uint8_t *)service, strlen(service));
     else if (name && has_port)
         buffer_decimal(out, port);
+}
+
+static void put_member(struct buffer *out, const char *who, const char *key, const char *text)
+{
+    if (!text)
+        return;
+    buffer_format(out, ",\"%s%s%s\":\"", who, *who ? "_" : "", key);
+    buffer_json_escaped(out, (const uint8_t *)text, strlen(text));
+    buffer_char(out, '"');
+}
+
+void names_write_json(struct buffer *out, const struct names *n, const char *who, const uint8_t *address, unsigned size,
+                      uint16_t port, uint8_t protocol)
+{
+    if (!n)
+        return;
+    put_member(out, who, "name", names_address(n, address, size));
+    put_member(out, who, "service", names_service(n, protocol, port));
 }

@@ -33,3 +33,7 @@ void names_write_end(struct buffer *out, const struct names *names, const uint8_
                      bool has_port, uint16_t port, uint8_t protocol);
 /* A MAC address, its maker in place of the first half where known: "Intel_12:34:56". */
 void names_write_mac(struct buffer *out, const struct names *names, const uint8_t mac[6]);
+/* What is known of an end as members of a JSON object: ,"client_name":"...","client_service":"..."; nothing where
+ * nothing is, or names is NULL. who may be empty. */
+void names_write_json(struct buffer *out, const struct names *names, const char *who, const uint8_t *address,
+                      unsigned size, uint16_t port, uint8_t protocol);

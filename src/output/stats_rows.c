@@ -155,7 +155,10 @@ void stats_party(struct buffer *out, const struct party *p, uint8_t protocol, co
 
 static const char *protocol_name(uint8_t protocol)
 {
-    return protocol == IP_TCP ? "tcp" : protocol == IP_UDP ? "udp" : protocol == PROTOCOL_LINK ? "eth" : "ip";
+    return protocol == IP_TCP          ? "tcp"
+           : protocol == IP_UDP        ? "udp"
+           : protocol == PROTOCOL_LINK ? "eth"
+                                       : "ip"; /* whatever it is */
 }
 
 static const char *kind_name(enum statistics_kind kind)
@@ -207,7 +210,8 @@ static void put_start(struct buffer *out, const struct statistics *s, const stru
 static void put_conversation(struct writing *w, const struct tally_row *row)
 {
     const struct stats_view *v = w->view;
-    buffer_text(table_cell(&w->table), protocol_name(row->protocol));
+    if (w->tally.kind == KIND_ANY)
+        buffer_text(table_cell(&w->table), protocol_name(row->protocol));
     for (unsigned end = 0; end < 2; end++) {
         struct party party;
         tally_party(&w->tally, row, end, &party);
@@ -248,10 +252,11 @@ static void put_endpoint(struct writing *w, const struct tally_row *row)
 int stats_table(struct buffer *out, const struct stats_view *view, enum statistics_kind kind, bool endpoints,
                 const struct stats_order *order)
 {
+    bool ports = kind == KIND_ANY || kind == KIND_TCP || kind == KIND_UDP;
     const struct table_column both[] = {
         { .title = _("Proto"), .left = true, .rank = 4 },
-        { .title = _("Client"), .left = true, .may_cut = true },
-        { .title = _("Server"), .left = true, .may_cut = true },
+        { .title = ports ? _("Client") : _("Host"), .left = true, .may_cut = true },
+        { .title = ports ? _("Server") : _("Other host"), .left = true, .may_cut = true },
         { .title = _("Packets") },
         { .title = _("Bytes") },
         { .title = _("Bytes ↑"), .ascii = _("Bytes >"), .rank = 6 },
@@ -278,7 +283,7 @@ int stats_table(struct buffer *out, const struct stats_view *view, enum statisti
     struct writing w;
     int code = open_rows(&w, view, kind, endpoints, order);
     if (!code)
-        code = table_open(&w.table, out, view->style, endpoints ? one : both);
+        code = table_open(&w.table, out, view->style, endpoints ? one : kind == KIND_ANY ? both : both + 1);
     for (uint32_t i = 0; !code && i < w.count; i++) {
         const struct tally_row *row = &w.tally.rows[w.order[i]];
         if (endpoints)
@@ -306,18 +311,8 @@ void stats_party_json(struct buffer *out, const char *who, const struct party *p
     buffer_char(out, '"');
     if (party->has_port)
         buffer_format(out, ",\"%s%sport\":%u", who, *who ? "_" : "", party->port);
-    const char *name = names && party->size != 6 ? names_address(names, party->address, party->size) : NULL;
-    const char *service = names && party->has_port ? names_service(names, protocol, party->port) : NULL;
-    if (name) {
-        buffer_format(out, ",\"%s%sname\":\"", who, *who ? "_" : "");
-        buffer_json_escaped(out, (const uint8_t *)name, strlen(name));
-        buffer_char(out, '"');
-    }
-    if (service) {
-        buffer_format(out, ",\"%s%sservice\":\"", who, *who ? "_" : "");
-        buffer_json_escaped(out, (const uint8_t *)service, strlen(service));
-        buffer_char(out, '"');
-    }
+    if (party->size != 6)
+        names_write_json(out, names, who, party->address, party->size, party->port, party->has_port ? protocol : 0);
 }
 
 static void json_time(struct buffer *out, const char *key, int64_t ns)

@@ -21,9 +21,11 @@ struct end6_text {
 };
 
 struct protocol;
+struct names;
 
 struct text {
     struct style style;
+    const struct names *names; /* for ends, in place of addresses and ports; NULL: none. Set after text_open. */
     enum time_format time_format;
     unsigned digits;    /* decimals of times: 6, or 9 where the capture has nanoseconds */
     int64_t last_shown; /* for FORMAT_DELTA_SHOWN */

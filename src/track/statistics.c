@@ -185,11 +185,9 @@ static bool extend_back(struct series *t, int64_t time)
     return true;
 }
 
-/* The bin of a time, mostly the last one. NULL: no memory. */
+/* The bin of a time that is not in the last one's. NULL: no memory. */
 static struct series_bin *find_bin(struct series *t, int64_t time)
 {
-    if (t->count && (uint64_t)time - (uint64_t)t->bin_start < t->width)
-        return &t->bins[t->bin];
     if (!t->count) {
         t->start = time;
         t->width = t->width ? t->width : SERIES_WIDTH;
@@ -207,15 +205,49 @@ static struct series_bin *find_bin(struct series *t, int64_t time)
     return &t->bins[bin];
 }
 
-static void count_time(struct statistics *s, int64_t time, unsigned direction, uint64_t packets, uint64_t bytes)
+static inline void count_time(struct statistics *s, const struct packet *p, unsigned direction)
 {
-    struct series_bin *bin = find_bin(&s->series, time);
+    struct series *t = &s->series;
+    bool here = t->count && (uint64_t)p->time - (uint64_t)t->bin_start < t->width;
+    struct series_bin *bin = here ? &t->bins[t->bin] : find_bin(t, p->time);
     if (!bin) {
         s->out_of_memory = true;
         return;
     }
-    bin->packets[direction] += packets;
-    bin->bytes[direction] += bytes;
+    bin->packets[direction]++;
+    bin->bytes[direction] += p->wire_length;
+}
+
+/* The innermost ports of a packet that has several, or headers cut short. */
+static unsigned inner_direction(const struct statistics *s, const struct packet *p)
+{
+    for (unsigned i = p->layer_count; i-- > 0;) {
+        const struct layer *l = &p->layers[i];
+        struct span header = layer_header(p, l);
+        const uint8_t *h = l->protocol == s->tcp || l->protocol == s->udp ? span_peek(&header, 4) : NULL;
+        if (h && !(l->flags & LAYER_QUOTED))
+            return load_be16(h) < load_be16(h + 2);
+    }
+    return 0;
+}
+
+static unsigned host_direction(const struct statistics *s, const struct packet *p)
+{
+    for (unsigned i = 0; i < p->network_count; i++)
+        if (p->networks[i].size == s->host_size && !memcmp(p->networks[i].source, s->host, s->host_size))
+            return 0;
+    return 1;
+}
+
+/* The lower port is a server's more likely than the other, which was picked at random. */
+static inline unsigned direction_of(const struct statistics *s, const struct packet *p)
+{
+    if (s->host)
+        return host_direction(s, p);
+    uint8_t hot = p->have & (HOT_TCP | HOT_UDP);
+    if (p->again & (HOT_TCP | HOT_UDP) || hot == (HOT_TCP | HOT_UDP))
+        return inner_direction(s, p);
+    return hot == HOT_TCP ? p->tcp_srcport < p->tcp_dstport : hot == HOT_UDP && p->udp_srcport < p->udp_dstport;
 }
 
 /* Where a bin lies between the first and the last time, in samples. */
@@ -260,9 +292,9 @@ void statistics_sample(const struct statistics *s, unsigned direction, bool pack
 
 /* --- conversations --- */
 
-/* Nine packets of ten belong to the conversation of the packet before. So packets are gathered in runs: one after another
- * of one conversation, in either direction. A run looks its conversation up only when it is the oldest of a few; when it
- * began, what the look-up will read was asked for from memory. */
+/* Nine packets of ten belong to the conversation of the packet before. So packets are gathered in runs: one after
+ * another of one conversation, in either direction. A run looks its conversation up only when it is the oldest of a
+ * few; when it began, what the look-up will read was asked for from memory. */
 
 static void run_key(struct flow_run *r, struct flow_key *key, unsigned *end)
 {
@@ -342,22 +374,17 @@ static void count_flow(struct flow *f, const struct flow_run *r, unsigned end)
 /* Counts a run's packets where they belong, and lets go of it. */
 static void settle_run(struct statistics *s, struct flow_run *r)
 {
-    unsigned end, flip = 0;
+    unsigned end;
     if (!r->size)
         return;
     uint32_t index = place_run(s, r, &end);
     s->settled = index;
     if (index == FLOW_NONE) {
-        s->unplaced += (uint64_t)r->packets[0] + r->packets[1];
-        s->unplaced_bytes += r->bytes[0] + r->bytes[1];
+        bool twice = r->protocol == PROTOCOL_PAIR && s->parts & STATISTICS_FLOWS;
+        s->unplaced += twice ? 0 : (uint64_t)r->packets[0] + r->packets[1];
     } else {
-        struct flow *f = flow_at(&s->flows, index);
-        count_flow(f, r, end);
-        flip = end ^ flow_client(f);
+        count_flow(flow_at(&s->flows, index), r, end);
     }
-    for (unsigned i = 0; i < 2 && r->in_series; i++)
-        if (r->packets[i])
-            count_time(s, r->first, i ^ flip, r->packets[i], r->bytes[i]);
     r->size = 0;
 }
 
@@ -374,7 +401,6 @@ struct step {
     uint32_t seq, ack;
     uint16_t flags; /* TCP's; else 0 */
     uint8_t protocol;
-    bool in_series; /* the direction of this step is the packet's */
 };
 
 static void begin_run(struct statistics *s, const struct packet *p, const struct step *step)
@@ -392,20 +418,14 @@ static void begin_run(struct statistics *s, const struct packet *p, const struct
     r->seq = step->seq;
     r->ack = step->ack;
     r->flags = step->flags;
-    r->in_series = step->in_series;
     r->timed = p->timed;
     r->first = r->last = p->time;
     r->packets[0] = 1;
     r->packets[1] = 0;
     r->bytes[0] = p->wire_length;
     r->bytes[1] = 0;
-    r->bin_width = 0;
-    if (r->timed && r->in_series && find_bin(&s->series, p->time)) {
-        r->bin_start = s->series.bin_start;
-        r->bin_width = s->series.width;
-    }
-    /* What has no ports is rare. A segment that acknowledges nothing does not tell both ends' numbers. */
-    r->open = r->timed && (r->protocol == IP_UDP || (r->protocol == IP_TCP && r->flags & TCP_ACK));
+    /* A segment that acknowledges nothing does not tell both ends' numbers. */
+    r->open = r->timed && (r->protocol != IP_TCP || r->flags & TCP_ACK);
     struct flow_key key;
     unsigned end;
     run_key(r, &key, &end);
@@ -425,7 +445,8 @@ static inline unsigned run_end(const struct flow_run *r, const struct network *n
     }
     if (ports == r->ports && !memcmp(n->source, r->address[0], 16) && !memcmp(n->destination, r->address[1], 16))
         return 0;
-    bool other = back == r->ports && !memcmp(n->source, r->address[1], 16) && !memcmp(n->destination, r->address[0], 16);
+    bool other =
+        back == r->ports && !memcmp(n->source, r->address[1], 16) && !memcmp(n->destination, r->address[0], 16);
     return other ? 1 : 2;
 }
 
@@ -434,8 +455,7 @@ static inline void count_step(struct statistics *s, const struct packet *p, cons
     struct flow_run *r = &s->runs[s->run];
     unsigned end = 2;
     if (r->open && r->protocol == step->protocol && r->size == step->network->size && p->timed &&
-        !(step->flags & TCP_SYN) && r->in_series == step->in_series &&
-        (!r->in_series || (uint64_t)p->time - (uint64_t)r->bin_start < r->bin_width))
+        !(step->flags & TCP_SYN))
         end = run_end(r, step->network, step->ports);
     if (end == 2) {
         begin_run(s, p, step);
@@ -480,48 +500,50 @@ static const struct layer *transport_over(const struct statistics *s, const stru
     return NULL;
 }
 
-/* Each network layer that is on its way to somebody is one step of a conversation; the last one's direction is the
- * packet's. Returns whether there was one. */
-static bool count_layers(struct statistics *s, const struct packet *p, bool in_series)
+/* Each network layer that is on its way to somebody is one step of a conversation. */
+static void count_layers(struct statistics *s, const struct packet *p)
 {
-    unsigned last = p->layer_count;
-    for (unsigned i = 0; i < p->layer_count; i++)
-        last = is_network(s, &p->layers[i]) ? i : last;
-    for (unsigned i = 0; i <= last && last < p->layer_count; i++) {
+    for (unsigned i = 0; i < p->layer_count; i++) {
         if (!is_network(s, &p->layers[i]))
             continue;
+        const struct network *network = layer_network(p, &p->layers[i]);
+        if (s->parts & STATISTICS_PAIRS)
+            count_step(s, p, &(struct step){ .network = network, .protocol = PROTOCOL_PAIR });
+        if (!(s->parts & STATISTICS_FLOWS))
+            continue;
         const struct layer *transport = transport_over(s, p, i);
-        struct step step = { .network = layer_network(p, &p->layers[i]), .protocol = PROTOCOL_OTHER };
-        step.in_series = in_series && i == last;
+        struct step step = { .network = network, .protocol = PROTOCOL_OTHER };
         bool ports = transport && transport_step(s, p, transport, &step);
         count_step(s, p, &step);
         if (ports && s->parts & STATISTICS_TCP && transport->protocol == s->tcp)
             count_stream(s, p, transport);
     }
-    return last < p->layer_count;
 }
 
-/* Mostly there is one network layer, and TCP or UDP on it. Returns whether the series counts the packet with its
- * conversation. */
-static inline bool count_flows(struct statistics *s, const struct packet *p, bool in_series)
+/* Mostly there is one network layer, and TCP or UDP on it. */
+static inline void count_conversations(struct statistics *s, const struct packet *p)
 {
     uint8_t hot = p->have & (HOT_TCP | HOT_UDP);
+    bool tcp = hot == HOT_TCP, udp = hot == HOT_UDP;
     bool simple = p->network_count == 1 && !(p->again & (HOT_TCP | HOT_UDP)) && !(s->parts & STATISTICS_TCP);
-    struct step step = { .network = &p->networks[0], .in_series = in_series };
-    if (simple && hot == HOT_TCP && p->layers[p->subject].verdict == VERDICT_WHOLE) {
-        step.protocol = IP_TCP;
-        step.ports = (uint32_t)p->tcp_srcport << 16 | p->tcp_dstport;
+    if (!simple || !(tcp || udp) || (tcp && p->layers[p->subject].verdict != VERDICT_WHOLE)) {
+        count_layers(s, p);
+        return;
+    }
+    struct step step = { .network = &p->networks[0], .protocol = PROTOCOL_PAIR };
+    if (s->parts & STATISTICS_PAIRS)
+        count_step(s, p, &step);
+    if (!(s->parts & STATISTICS_FLOWS))
+        return;
+    step.protocol = tcp ? IP_TCP : IP_UDP;
+    step.ports =
+        tcp ? (uint32_t)p->tcp_srcport << 16 | p->tcp_dstport : (uint32_t)p->udp_srcport << 16 | p->udp_dstport;
+    if (tcp) {
         step.seq = p->tcp_seq;
         step.ack = p->tcp_ack;
         step.flags = p->tcp_flags;
-    } else if (simple && hot == HOT_UDP) {
-        step.protocol = IP_UDP;
-        step.ports = (uint32_t)p->udp_srcport << 16 | p->udp_dstport;
-    } else {
-        return count_layers(s, p, in_series);
     }
     count_step(s, p, &step);
-    return true;
 }
 
 /* MAC addresses as the last bytes of sixteen. */
@@ -539,14 +561,6 @@ static void count_links(struct statistics *s, const struct packet *p)
         const struct network pair = { .source = ends[0], .destination = ends[1], .size = 16 };
         count_step(s, p, &(struct step){ .network = &pair, .protocol = PROTOCOL_LINK });
     }
-}
-
-static unsigned host_direction(const struct statistics *s, const struct packet *p)
-{
-    for (unsigned i = 0; i < p->network_count; i++)
-        if (p->networks[i].size == s->host_size && !memcmp(p->networks[i].source, s->host, s->host_size))
-            return 0;
-    return 1;
 }
 
 /* --- TCP: round trips and what is remarkable --- */
@@ -602,8 +616,8 @@ static void count_stream(struct statistics *s, const struct packet *p, const str
     const struct network *n = layer_network(p, l);
     struct span header = layer_header(p, l);
     struct flow_key key;
-    unsigned end = flow_key_set(&key, n->source, n->destination, n->size, load_be16(header.at),
-                                load_be16(header.at + 2), IP_TCP);
+    unsigned end =
+        flow_key_set(&key, n->source, n->destination, n->size, load_be16(header.at), load_be16(header.at + 2), IP_TCP);
     if (t->flow == FLOW_NONE) { /* the last run is the packet's */
         statistics_settle(s);
         t->flow = s->settled;
@@ -644,21 +658,20 @@ static inline void count_instant(struct statistics *s, int64_t time)
 
 void statistics_take(struct statistics *s, const struct packet *p)
 {
-    bool series = s->parts & STATISTICS_SERIES, counted = false;
     count_length(s, p->wire_length);
     if (s->parts & STATISTICS_TREE)
         count_tree(s, p);
     if (s->parts & STATISTICS_LINKS)
         count_links(s, p);
-    if (s->parts & STATISTICS_FLOWS && p->network_count)
-        counted = count_flows(s, p, series && p->timed && !s->host);
+    if (s->parts & (STATISTICS_FLOWS | STATISTICS_PAIRS) && p->network_count)
+        count_conversations(s, p);
     if (!p->timed) {
         s->untimed++;
         return;
     }
     count_instant(s, p->time);
-    if (series && (!counted || s->host))
-        count_time(s, p->time, s->host ? host_direction(s, p) : 0, 1, p->wire_length);
+    if (s->parts & STATISTICS_SERIES)
+        count_time(s, p, direction_of(s, p));
 }
 
 void statistics_totals(const struct statistics *s, uint64_t *packets, uint64_t *bytes)
@@ -705,57 +718,83 @@ void statistics_close(struct statistics *s)
 
 static bool belongs(const struct flow *f, enum statistics_kind kind)
 {
+    static const uint8_t kept_as[KINDS] = {
+        [KIND_ETH] = PROTOCOL_LINK,   [KIND_IP] = PROTOCOL_PAIR, [KIND_IPV6] = PROTOCOL_PAIR,
+        [KIND_HOSTS] = PROTOCOL_PAIR, [KIND_TCP] = IP_TCP,       [KIND_UDP] = IP_UDP,
+    };
     bool wide = f->flags & FLOW_IPV6;
-    if (f->flags & FLOW_FREE || (f->protocol == PROTOCOL_LINK) != (kind == KIND_ETH))
+    if (f->flags & FLOW_FREE || (kind == KIND_IP && wide) || (kind == KIND_IPV6 && !wide))
         return false;
-    switch (kind) {
-    case KIND_IP:
-        return !wide;
-    case KIND_IPV6:
-        return wide;
-    case KIND_TCP:
-        return f->protocol == IP_TCP;
-    case KIND_UDP:
-        return f->protocol == IP_UDP;
-    default:
-        return true;
-    }
+    if (kind == KIND_ANY)
+        return f->protocol == IP_TCP || f->protocol == IP_UDP || f->protocol == PROTOCOL_OTHER;
+    return f->protocol == kept_as[kind];
 }
 
-static bool has_ports(enum statistics_kind kind)
+/* Endpoints are found by a hash of address and port; a slot holds it in its upper half, and the row's number from 1 on.
+ */
+static uint32_t hash_end(const struct tally_table *t, const struct flow *f, unsigned end)
 {
-    return kind == KIND_TCP || kind == KIND_UDP || kind == KIND_ANY;
+    uint8_t bytes[4];
+    const uint8_t *address = flow_address(t->flows, f, end, bytes);
+    uint64_t h = t->flows->seed[0] ^ f->port[end];
+    for (unsigned i = 0; i < (f->flags & FLOW_IPV6 ? 16 : 4); i += 4)
+        h = (h ^ load_le32(address + i)) * UINT64_C(0xff51afd7ed558ccd), h ^= h >> 29;
+    return (uint32_t)(h * UINT64_C(0x9e3779b97f4a7c15) >> 32);
 }
 
-/* The row of a flow's end (endpoints) or of its ends together, made if need be. NULL: no memory. */
-static struct tally_row *find_row(struct tally_table *t, const struct flow *f, unsigned end, uint32_t *room)
+static bool is_end(const struct tally_table *t, const struct tally_row *row, const struct flow *f, unsigned end)
 {
+    const struct flow *g = flow_at(t->flows, row->flow);
+    if (f->port[end] != g->port[row->flip] || f->protocol != g->protocol || (f->flags ^ g->flags) & FLOW_IPV6)
+        return false;
     uint8_t bytes[2][4];
-    struct flow_key key;
-    const uint8_t *from = flow_address(t->flows, f, end, bytes[0]);
-    const uint8_t *to = t->endpoints ? from : flow_address(t->flows, f, !end, bytes[1]);
-    bool ports = has_ports(t->kind);
-    uint16_t port = ports ? f->port[end] : 0, other = !ports ? 0 : t->endpoints ? port : f->port[!end];
-    unsigned flip = flow_key_set(&key, from, to, f->flags & FLOW_IPV6 ? 16 : 4, port, other,
-                                 t->kind == KIND_ETH ? PROTOCOL_LINK
-                                 : ports             ? f->protocol
-                                                     : PROTOCOL_OTHER);
-    uint32_t index = flow_find(&t->own, &key);
-    if (index != FLOW_NONE)
-        return &t->rows[index];
-    index = flow_add(&t->own, &key);
-    if (index == *room && index != FLOW_NONE) {
-        struct tally_row *more = realloc(t->rows, sizeof *more * *room * 2);
-        if (!more)
-            return NULL;
-        t->rows = more;
-        *room *= 2;
+    if (!(f->flags & FLOW_IPV6))
+        return f->address[end] == g->address[row->flip];
+    return !memcmp(flow_address(t->flows, f, end, bytes[0]), flow_address(t->flows, g, row->flip, bytes[1]), 16);
+}
+
+/* Room for another row, and slots at most half full. */
+static bool more_rows(struct tally_table *t)
+{
+    enum { BITS_FEW = 8 };
+    if (t->count < 1u << t->bits >> 1 && t->bits)
+        return true;
+    unsigned bits = t->bits ? t->bits + 1 : BITS_FEW;
+    uint64_t *slots = bits < 32 ? calloc((size_t)1 << bits, sizeof *slots) : NULL;
+    struct tally_row *rows = slots ? realloc(t->rows, ((size_t)1 << bits) / 2 * sizeof *rows) : NULL;
+    if (!rows) {
+        free(slots);
+        return false;
     }
-    if (index == FLOW_NONE)
+    for (uint32_t i = 0; t->bits && i < 1u << t->bits; i++) {
+        uint32_t at = (uint32_t)(t->slots[i] >> 32) >> (32 - bits);
+        while (t->slots[i] && slots[at])
+            at = (at + 1) & ((1u << bits) - 1);
+        if (t->slots[i])
+            slots[at] = t->slots[i];
+    }
+    free(t->slots);
+    t->slots = slots;
+    t->rows = rows;
+    t->bits = bits;
+    return true;
+}
+
+/* The row of a flow's end, made if need be. NULL: no memory. */
+static struct tally_row *find_row(struct tally_table *t, uint32_t flow, unsigned end)
+{
+    const struct flow *f = flow_at(t->flows, flow);
+    if (!more_rows(t))
         return NULL;
-    t->rows[index] = (struct tally_row){ .flow = index, .protocol = key.protocol, .flip = flip };
-    t->count = index + 1;
-    return &t->rows[index];
+    uint32_t hash = hash_end(t, f, end), at = hash >> (32 - t->bits);
+    for (; t->slots[at]; at = (at + 1) & ((1u << t->bits) - 1)) {
+        struct tally_row *row = &t->rows[(uint32_t)t->slots[at] - 1];
+        if (t->slots[at] >> 32 == hash && is_end(t, row, f, end))
+            return row;
+    }
+    t->slots[at] = (uint64_t)hash << 32 | ++t->count;
+    t->rows[t->count - 1] = (struct tally_row){ .flow = flow, .protocol = f->protocol, .flip = end };
+    return &t->rows[t->count - 1];
 }
 
 /* Adds what `end` of a flow sent (and the other one sent back) to a row. */
@@ -773,23 +812,11 @@ static void add_to_row(struct tally_row *row, const struct flow *f, unsigned end
     row->timed = true;
 }
 
-static bool same_address(const struct flow_table *a, const struct flow *f, unsigned end, const struct flow_table *b,
-                         const struct flow *g, unsigned other)
-{
-    uint8_t bytes[2][4];
-    return !memcmp(flow_address(a, f, end, bytes[0]), flow_address(b, g, other, bytes[1]),
-                   f->flags & FLOW_IPV6 ? 16 : 4);
-}
-
 static bool speaks_to_itself(const struct flow_table *t, const struct flow *f)
 {
-    return f->port[0] == f->port[1] && same_address(t, f, 0, t, f, 1);
-}
-
-/* Whether the end that began a row's first flow is this one, which began another of its flows. */
-static bool begins(const struct tally_table *t, const struct tally_row *row, const struct flow *f, unsigned end)
-{
-    return same_address(t->flows, f, end, &t->own, flow_at(&t->own, row->flow), row->flip);
+    uint8_t bytes[2][4];
+    return f->port[0] == f->port[1] &&
+           !memcmp(flow_address(t, f, 0, bytes[0]), flow_address(t, f, 1, bytes[1]), f->flags & FLOW_IPV6 ? 16 : 4);
 }
 
 /* Who speaks to itself receives what it sends. */
@@ -801,29 +828,24 @@ static void add_received(struct tally_row *row, const struct flow *f, unsigned e
     row->bytes[1] += f->bytes[end];
 }
 
-static bool add_sums(struct tally_table *t, const struct statistics *s)
+static bool add_ends(struct tally_table *t, const struct statistics *s)
 {
-    uint32_t room = 64;
-    t->rows = malloc(room * sizeof *t->rows);
-    for (uint32_t i = 0; t->rows && i < s->flows.count; i++) {
+    for (uint32_t i = 0; i < s->flows.count; i++) {
         const struct flow *f = flow_at(&s->flows, i);
         if (!belongs(f, t->kind))
             continue;
-        bool both = t->endpoints && !speaks_to_itself(t->flows, f);
+        bool both = !speaks_to_itself(t->flows, f);
         for (unsigned turn = 0; turn <= both; turn++) {
             unsigned end = flow_client(f) ^ turn;
-            struct tally_row *row = find_row(t, f, end, &room);
+            struct tally_row *row = find_row(t, i, end);
             if (!row)
                 return false;
-            if (!t->endpoints && row->flows && !begins(t, row, f, end))
-                end = !end;
             add_to_row(row, f, end);
-            if (t->endpoints && !both)
+            if (!both)
                 add_received(row, f, end);
         }
     }
-    t->flows = &t->own;
-    return t->rows;
+    return true;
 }
 
 static bool copy_flows(struct tally_table *t, const struct statistics *s)
@@ -843,17 +865,15 @@ static bool copy_flows(struct tally_table *t, const struct statistics *s)
 int tally_table_open(struct tally_table *t, const struct statistics *s, enum statistics_kind kind, bool endpoints)
 {
     *t = (struct tally_table){ .kind = kind, .endpoints = endpoints, .flows = &s->flows };
-    if (!endpoints && has_ports(kind))
-        return copy_flows(t, s) ? 0 : ERROR_MEMORY;
-    int code = flow_table_open(&t->own, false);
-    return code ? code : add_sums(t, s) ? 0 : ERROR_MEMORY;
+    return (endpoints ? add_ends(t, s) : copy_flows(t, s)) ? 0 : ERROR_MEMORY;
 }
 
 void tally_table_close(struct tally_table *t)
 {
-    flow_table_close(&t->own);
     free(t->rows);
+    free(t->slots);
     t->rows = NULL;
+    t->slots = NULL;
     t->count = 0;
 }
 

@@ -2,7 +2,7 @@
  *
  * What stands on the way of every packet is a few additions: the layers' sum finds the place in the tree, the entry of
  * a flow table (track/flow.h) counts the conversation, the bin of the last packet mostly takes the next one, too.
- * Endpoints and conversations between addresses are added up from the flows when somebody asks for them.
+ * Endpoints are added up from the conversations when somebody asks for them.
  *
  * Bounded: NODES_MOST places in the tree (what would need more is counted where the tree ends), flows_most
  * conversations (packets of further ones are counted in `unplaced`), SERIES_BINS bins, ten times as wide when the
@@ -14,9 +14,10 @@
 
 enum statistics_part {
     STATISTICS_TREE = 1,   /* the tree of protocols */
-    STATISTICS_FLOWS = 2,  /* conversations of IPv4 and IPv6 */
+    STATISTICS_FLOWS = 2,  /* conversations of IPv4 and IPv6, by addresses and ports */
+    STATISTICS_PAIRS = 32, /* by addresses alone, which costs less */
     STATISTICS_LINKS = 4,  /* conversations between MAC addresses */
-    STATISTICS_SERIES = 8, /* packets and bytes over time; by direction where flows are counted */
+    STATISTICS_SERIES = 8, /* packets and bytes over time */
     STATISTICS_TCP = 16,   /* round trips and what is remarkable, from notes that TRACK_ANALYSIS wrote */
 };
 
@@ -27,8 +28,9 @@ enum {
     SERIES_BINS = 8192,          /* unless the caller asked for bins of a certain width: */
     SERIES_BINS_ASKED = 1 << 20, /* so many */
     STREAMS_MOST = 1 << 22,      /* TCP streams whose round trips are kept */
-    FLOW_RUNS = 8,                /* that wait to be looked up */
+    FLOW_RUNS = 8,               /* that wait to be looked up */
     PROTOCOL_OTHER = 255,        /* flow.protocol: neither TCP nor UDP */
+    PROTOCOL_PAIR = 253,         /* flow.protocol: addresses alone, whatever they exchange */
     PROTOCOL_LINK = 254,         /* flow.protocol: MAC addresses, at the end of 16 bytes */
 };
 
@@ -45,8 +47,8 @@ struct series_bin {
     uint64_t packets[2], bytes[2];
 };
 
-/* Direction 0: sent by the end that began a conversation, and all that belongs to none; direction 1: what came back.
- * With a host: 0 what it sent, 1 all else. */
+/* Direction 1: what the end with the lower port sent, the server more likely than not; direction 0: all else. With a
+ * host: 0 what it sent, 1 all else. */
 struct series {
     struct series_bin *bins; /* owned */
     uint32_t count, room;    /* bins used; there */
@@ -93,13 +95,11 @@ struct flow_run {
     uint16_t flags;   /* TCP's, of the first packet, as seq and ack */
     uint16_t port[2];
     uint32_t ports, seq, ack;
-    uint32_t hash; /* flow_seek's */
-    bool open, timed, in_series; /* more may come; it has times; the series counts its packets */
+    uint32_t hash;    /* flow_seek's */
+    bool open, timed; /* more may come; it has times */
     uint32_t packets[2];
     uint64_t bytes[2];
     int64_t first, last;
-    int64_t bin_start; /* all of it lies in one bin of the series, from here on: */
-    uint64_t bin_width;
 };
 
 struct statistics {
@@ -108,7 +108,7 @@ struct statistics {
     const uint8_t *host; /* whose direction the series shows, or NULL. The caller's */
     uint8_t host_size;   /* 4 or 16 */
     /* counted */
-    uint64_t untimed, unplaced, unplaced_bytes;
+    uint64_t untimed, unplaced;
     uint64_t *lengths;   /* owned; packets of each length on the wire */
     uint64_t long_bytes; /* of those in the last place */
     uint32_t longest;
@@ -126,7 +126,7 @@ struct statistics {
     struct flow_run runs[FLOW_RUNS]; /* a ring */
     unsigned run;                    /* the latest */
     uint32_t settled;                /* the flow of the last run that was counted */
-    uint64_t times[LAYERS_MAX]; /* what a layer's protocol counts in the sum of its packet's */
+    uint64_t times[LAYERS_MAX];      /* what a layer's protocol counts in the sum of its packet's */
     struct {
         uint64_t sum;
         uint32_t node;
@@ -141,7 +141,8 @@ void statistics_close(struct statistics *statistics);
 /* A packet that was dissected and, for STATISTICS_TCP, tracked. */
 void statistics_take(struct statistics *statistics, const struct packet *packet);
 
-/* Call before flows, the series or tables of them are asked for: counts what waited for company. More packets may come. */
+/* Call before flows, the series or tables of them are asked for: counts what waited for company. More packets may come.
+ */
 void statistics_settle(struct statistics *statistics);
 
 /* Packets and bytes of all. */
@@ -181,27 +182,29 @@ struct party {
 
 /* A conversation: [0] is the end that began it and what it sent. Or an endpoint: what it sent and what it got. */
 struct tally_row {
-    uint32_t flow;  /* in the table's flows */
-    uint32_t flows; /* how many it is made of */
+    uint32_t flow; /* in the table's flows; of an endpoint: one that it has a part in */
+    uint32_t
+        flows; /* how many conversations it is made of; of an endpoint without ports: how many others it spoke to */
     uint64_t packets[2], bytes[2];
     int64_t first, last;
     uint8_t protocol; /* flow.protocol */
-    bool flip, timed; /* flip: end 1 of the flow began */
+    bool flip, timed; /* flip: end 1 of the flow began, or is the endpoint */
 };
 
 struct tally_table {
     enum statistics_kind kind;
     bool endpoints;
     const struct flow_table *flows; /* where ends stand */
-    struct flow_table own;          /* if they are added up */
     struct tally_row *rows;         /* owned */
     uint32_t count;
+    uint64_t *slots; /* owned; of endpoints: where their rows are found */
+    unsigned bits;   /* 2^bits slots; 0: none */
 };
 
-/* Conversations or endpoints of a kind, in order of appearance. The statistics must outlive the table. Returns 0,
- * ERROR_MEMORY or ERROR_SYSTEM; the caller closes in any case. */
+/* Conversations or endpoints of a kind, in order of appearance. The statistics must outlive the table. Returns 0 or
+ * ERROR_MEMORY; the caller closes in any case. */
 int tally_table_open(struct tally_table *table, const struct statistics *statistics, enum statistics_kind kind,
                      bool endpoints);
 void tally_table_close(struct tally_table *table);
-/* An end of a row's; end 1 of an endpoint is the same as end 0. */
+/* An end of a row's; of an endpoint only end 0. */
 void tally_party(const struct tally_table *table, const struct tally_row *row, unsigned end, struct party *party);
