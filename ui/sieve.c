@@ -1,0 +1,104 @@
+#include "ui/sieve.h"
+#include "base/text.h"
+#include "dissectors/registry.h"
+#include "output/lookup.h"
+#include <errno.h>
+#include <stdlib.h>
+
+#if __has_include("filter/filter.h")
+#include "filter/filter.h"
+
+int sieve_open(struct sieve **sieve, const char *text, uint16_t link_type, struct error *error)
+{
+    (void)link_type;
+    return filter_open((struct filter **)sieve, text, error);
+}
+
+void sieve_close(struct sieve *sieve)
+{
+    if (sieve)
+        filter_close((struct filter *)sieve);
+}
+
+/* Messages over TCP, too, are only put together where the tracker came by. */
+bool sieve_tracked(const struct sieve *sieve)
+{
+    return filter_notes((const struct filter *)sieve) != 0;
+}
+
+bool sieve_passes(void *context, const struct packet *packet)
+{
+    return filter_passes(context, packet);
+}
+
+#else
+#include "capture/bpf.h"
+
+int sieve_open(struct sieve **sieve, const char *text, uint16_t link_type, struct error *error)
+{
+    char host[128];
+    if (sscanf(text, "ip.addr == %100s", host + 5) == 1 || sscanf(text, "ipv6.addr == %100s", host + 5) == 1) {
+        memcpy(host, "host ", 5);
+        text = host;
+    }
+    return bpf_open((struct bpf **)sieve, text, link_type, error);
+}
+
+void sieve_close(struct sieve *sieve)
+{
+    bpf_close((struct bpf *)sieve);
+}
+
+bool sieve_tracked(const struct sieve *sieve)
+{
+    (void)sieve;
+    return false;
+}
+
+bool sieve_passes(void *context, const struct packet *packet)
+{
+    struct record record = { .bytes = packet->buffers[0],
+                             .wire_length = packet->wire_length,
+                             .link_type = packet->link_type };
+    return bpf_passes(context, &record);
+}
+#endif
+
+/* --- completion --- */
+
+struct search {
+    const char *word;
+    const char *last; /* found before: rows of a name come one after another */
+    size_t length;
+    unsigned left;
+    const char *found;
+};
+
+static bool consider(struct search *s, const char *name)
+{
+    if (strncmp(name, s->word, s->length) != 0 || (s->last && !strcmp(s->last, name)))
+        return true;
+    s->last = name;
+    if (s->left--)
+        return true;
+    s->found = name;
+    return false;
+}
+
+static bool consider_row(void *context, const struct field_ref *ref)
+{
+    return consider(context, ref->field->abbrev);
+}
+
+bool sieve_complete(const char *word, unsigned n, char *whole, size_t size)
+{
+    struct search s = { .word = word, .length = strlen(word), .left = n };
+    bool more = true;
+    for (const struct protocol *const *p = protocols; *p && more; p++)
+        more = consider(&s, (*p)->name);
+    if (more)
+        lookup_each(consider_row, &s);
+    if (s.found)
+        snprintf(whole, size, "%s", s.found);
+    return s.found;
+}
