@@ -18,12 +18,6 @@ static struct {
 
 /* --- display filter --- */
 
-static uint16_t link_type(struct app *app)
-{
-    const struct packet *p = store_count(app->store) ? app_packet(app, 1) : NULL;
-    return p ? p->link_type : 1;
-}
-
 /* "tcp.stream == 5": quickly found without looking into packets. 0: it is something else. */
 static unsigned is_stream(const char *text, uint32_t *stream)
 {
@@ -35,11 +29,12 @@ static unsigned is_stream(const char *text, uint32_t *stream)
 
 static bool filter_valid(void *context, const char *text, char *why)
 {
+    (void)context;
     struct sieve *sieve;
     struct error error;
     if (!*text)
         return true;
-    if (sieve_open(&sieve, text, link_type(context), &error)) {
+    if (sieve_open(&sieve, text, &error)) {
         snprintf(why, 256, "%.255s", error.text);
         return false;
     }
@@ -59,7 +54,7 @@ void app_filter(struct app *app, const char *text)
     struct sieve *sieve = NULL;
     uint32_t stream;
     unsigned protocol = is_stream(text, &stream);
-    if (!protocol && *text && sieve_open(&sieve, text, link_type(app), &error)) {
+    if (!protocol && *text && sieve_open(&sieve, text, &error)) {
         app_say(app, PAINT_BAD, "%s", error.text);
         return;
     }

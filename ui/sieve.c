@@ -1,16 +1,13 @@
 #include "ui/sieve.h"
 #include "base/text.h"
+#include "dissectors/lookup.h"
 #include "dissectors/registry.h"
-#include "output/lookup.h"
+#include "filter/filter.h"
 #include <errno.h>
 #include <stdlib.h>
 
-#if __has_include("filter/filter.h")
-#include "filter/filter.h"
-
-int sieve_open(struct sieve **sieve, const char *text, uint16_t link_type, struct error *error)
+int sieve_open(struct sieve **sieve, const char *text, struct error *error)
 {
-    (void)link_type;
     return filter_open((struct filter **)sieve, text, error);
 }
 
@@ -30,39 +27,6 @@ bool sieve_passes(void *context, const struct packet *packet)
 {
     return filter_passes(context, packet);
 }
-
-#else
-#include "capture/bpf.h"
-
-int sieve_open(struct sieve **sieve, const char *text, uint16_t link_type, struct error *error)
-{
-    char host[128];
-    if (sscanf(text, "ip.addr == %100s", host + 5) == 1 || sscanf(text, "ipv6.addr == %100s", host + 5) == 1) {
-        memcpy(host, "host ", 5);
-        text = host;
-    }
-    return bpf_open((struct bpf **)sieve, text, link_type, error);
-}
-
-void sieve_close(struct sieve *sieve)
-{
-    bpf_close((struct bpf *)sieve);
-}
-
-bool sieve_tracked(const struct sieve *sieve)
-{
-    (void)sieve;
-    return false;
-}
-
-bool sieve_passes(void *context, const struct packet *packet)
-{
-    struct record record = { .bytes = packet->buffers[0],
-                             .wire_length = packet->wire_length,
-                             .link_type = packet->link_type };
-    return bpf_passes(context, &record);
-}
-#endif
 
 /* --- completion --- */
 

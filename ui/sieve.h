@@ -5,8 +5,8 @@
 
 struct sieve;
 
-/* link_type: of the capture's first packet. Returns 0 or ERROR_USAGE with the reason. */
-int sieve_open(struct sieve **sieve, const char *text, uint16_t link_type, struct error *error);
+/* Returns 0 or ERROR_USAGE with the reason. */
+int sieve_open(struct sieve **sieve, const char *text, struct error *error);
 void sieve_close(struct sieve *sieve);
 /* Whether it asks for what the tracker says of a packet. */
 bool sieve_tracked(const struct sieve *sieve);

@@ -715,6 +715,7 @@ static int open_all(struct netstat *n, struct error *error)
     if (n->named && (code = names_open(&n->names, &(struct names_files){ .hosts = n->hosts }, error)))
         return code;
     n->source.levels = TRACK_STATES;
+    n->source.wants = SOURCE_PASSED;
     n->source.wanted = wanted;
     n->source.context = n;
     n->source.tick = tick;

@@ -17,9 +17,11 @@ enum source_wants {
     SOURCE_CONFINED =
         2,             /* nothing but standard output and what is open by the first source_next is needed: a sandbox */
     SOURCE_OWNERS = 4, /* source_sockets will be asked for the owners of sockets */
+    SOURCE_PASSED = 8, /* the tracker is shown only what passed the display filter, as if nothing else had happened */
 };
 
 struct bpf;
+struct filter;
 struct series;
 
 /* What source_live_ keeps in mind. */
@@ -38,6 +40,7 @@ struct source {
     const char *interface, *netns; /* instead of files */
     bool no_promiscuous;
     char *filter; /* pcap-filter, or NULL; owned */
+    const char *display_filter;
     unsigned long long most, snaplen;
     unsigned levels; /* enum track_level, besides fragments */
     unsigned wants;  /* enum source_wants */
@@ -57,6 +60,9 @@ struct source {
     /* its own */
     struct capture *capture;
     struct bpf *bpf;
+    struct filter *display;
+    struct tracker before; /* SOURCE_PASSED: the one that the display filter is asked with */
+    bool explained;
     unsigned file; /* that is read, or comes next */
     int64_t first_time, last_time;
     bool begun, confined;
@@ -72,6 +78,8 @@ struct source {
         { 'i', "interface", "IFACE", N_("packets from an interface, until interrupted; any: all of them") },           \
         { SOURCE_NO_PROMISCUOUS, "no-promisc", NULL, N_("only what the interface takes for this host") },              \
         { SOURCE_NETNS, "netns", "NAME|PID", N_("the interface is in this network namespace") },                       \
+        { 'Y', "display-filter", "FILTER",                                                                             \
+          N_("only packets that match, in Wireshark's language: see peel-filter(5)") },                                \
     {                                                                                                                  \
         SOURCE_DECODE_AS, "decode-as", "PORT,PROTOCOL",                                                                \
             N_("take what goes over a port for a protocol: tcp.port==8081,http")                                       \
