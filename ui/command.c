@@ -1,16 +1,16 @@
 #include "ui/command.h"
 #include "base/text.h"
-#include "capture/bpf.h"
 #include "ui/find.h"
 #include "ui/help.h"
 #include "ui/save.h"
+#include "ui/sieve.h"
 #include <curses.h>
 #include <stdlib.h>
 
 static struct {
     struct find *find;
     struct save *save;
-    struct bpf *bpf;
+    struct sieve *sieve; /* the filter that is in use */
     bool finding;
     char what[PROMPT_MAX];
     char path[PROMPT_MAX];
@@ -18,55 +18,52 @@ static struct {
 
 /* --- display filter --- */
 
-static bool bpf_shows(void *context, const struct packet *packet)
+/* "tcp.stream == 5": quickly found without looking into packets. 0: it is something else. */
+static unsigned is_stream(const char *text, uint32_t *stream)
 {
-    (void)context;
-    struct record record = { .bytes = packet->buffers[0],
-                             .wire_length = packet->wire_length,
-                             .link_type = packet->link_type };
-    return bpf_passes(at_work.bpf, &record);
-}
-
-static uint16_t link_type(struct app *app)
-{
-    const struct packet *p = store_count(app->store) ? app_packet(app, 1) : NULL;
-    return p ? p->link_type : 1;
+    int used = 0;
+    if (sscanf(text, "tcp.stream == %u%n", stream, &used) == 1 && !text[used])
+        return 6;
+    return sscanf(text, "udp.stream == %u%n", stream, &used) == 1 && !text[used] ? 17 : 0;
 }
 
 static bool filter_valid(void *context, const char *text, char *why)
 {
-    struct app *app = context;
-    struct bpf *bpf;
+    (void)context;
+    struct sieve *sieve;
     struct error error;
-    unsigned stream;
-    if (!*text || sscanf(text, "tcp.stream == %u", &stream) == 1 || sscanf(text, "udp.stream == %u", &stream) == 1)
+    if (!*text)
         return true;
-    if (bpf_open(&bpf, text, link_type(app), &error)) {
+    if (sieve_open(&sieve, text, &error)) {
         snprintf(why, 256, "%.255s", error.text);
         return false;
     }
-    bpf_close(bpf);
+    sieve_close(sieve);
     return true;
+}
+
+static bool filter_complete(void *context, const char *word, unsigned n, char *whole)
+{
+    (void)context;
+    return *word && sieve_complete(word, n, whole, PROMPT_MAX);
 }
 
 void app_filter(struct app *app, const char *text)
 {
     struct error error;
-    unsigned stream;
-    if (sscanf(text, "tcp.stream == %u", &stream) == 1) {
-        view_stream(app->view, 6, stream);
-    } else if (sscanf(text, "udp.stream == %u", &stream) == 1) {
-        view_stream(app->view, 17, stream);
-    } else {
-        struct bpf *bpf = NULL;
-        if (*text && bpf_open(&bpf, text, link_type(app), &error)) {
-            app_say(app, PAINT_BAD, "%s", error.text);
-            return;
-        }
-        view_filter(app->view, bpf ? bpf_shows : NULL, NULL, false);
-        bpf_close(at_work.bpf);
-        at_work.bpf = bpf;
+    struct sieve *sieve = NULL;
+    uint32_t stream;
+    unsigned protocol = is_stream(text, &stream);
+    if (!protocol && *text && sieve_open(&sieve, text, &error)) {
+        app_say(app, PAINT_BAD, "%s", error.text);
+        return;
     }
+    if (protocol)
+        view_stream(app->view, protocol, stream);
+    else
+        view_filter(app->view, sieve ? sieve_passes : NULL, sieve, sieve && sieve_tracked(sieve));
+    sieve_close(at_work.sieve);
+    at_work.sieve = sieve;
     memmove(app->filter, text, strlen(text) + 1);
     app->tail = false;
     app->dirty = true;
@@ -77,7 +74,9 @@ static void filter_done(void *context, const char *text)
     app_filter(context, text);
 }
 
-static const struct prompt_kind filter_prompt = { .sign = "/", .valid = filter_valid, .done = filter_done };
+static const struct prompt_kind filter_prompt = {
+    .sign = "/", .valid = filter_valid, .complete = filter_complete, .done = filter_done
+};
 
 /* --- finding --- */
 
@@ -550,7 +549,7 @@ void command_close(struct app *app)
     find_close(at_work.find);
     if (at_work.save && save_close(at_work.save, &error))
         app_say(app, PAINT_BAD, "%s", error.text);
-    bpf_close(at_work.bpf);
+    sieve_close(at_work.sieve);
 }
 
 int command_read_keys(struct keys *keys, struct error *error)

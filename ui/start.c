@@ -164,7 +164,7 @@ static void draw_interface(struct start *s, const struct interface *f, int y, bo
     const struct history *h = history_of(s, f->index);
     const char *state = !f->up ? _("down") : f->running ? _("up") : _("no carrier");
     char text[512], rate[40], number[32];
-    int x = 1, sparks = COLS >= 110 ? SAMPLES : 8;
+    int x = 1, sparks = COLS >= 110 ? SAMPLES : 6, words = COLS >= 110 ? 13 : 12;
     draw_fill(y, 0, COLS, paint);
     draw_text(y, 0, 1, cursor ? draw_sign("▌", ">") : " ", paint);
     draw_text(y, x, INTERFACE_NAME, f->name, paint);
@@ -174,8 +174,8 @@ static void draw_interface(struct start *s, const struct interface *f, int y, bo
     for (unsigned way = 0; h && way < 2; way++) {
         snprintf(rate, sizeof rate, "%s %s/s", way ? draw_sign("↑", "out") : draw_sign("↓", "in"),
                  draw_bytes(number, h->bytes[way][SAMPLES - 1]));
-        draw_text(y, x, 13, rate, paint);
-        x += 13;
+        draw_text(y, x, words, rate, paint);
+        x += words;
         draw_sparks(y, x, h->bytes[way], sparks, cursor ? paint : way ? PAINT_SERVER : PAINT_CLIENT);
         x += sparks + 1;
     }
