@@ -150,12 +150,12 @@ static inline bool dissect_everyday(struct packet *p)
     p->subject = 2;
     if (at == end || p->stop == KEY_TCP_PORT)
         return true;
-    uint32_t left = (uint32_t)(in.left < end ? in.left : end) - at, from = at;
-    struct span rest = span_part(in, at, left);
+    uint32_t left = (uint32_t)(in.left < end ? in.left : end) - at;
     const struct protocol *next =
-        find_next(p, (struct key){ KEY_TCP_PORT, p->tcp_dstport, p->tcp_srcport }, &rest, &from);
+        p->streams ? NULL : registry_stream(p->tcp_dstport, p->tcp_srcport, (struct span){ in.at + at, left });
     if (next) {
-        run_layers(p, next, rest, from, end, 0, 1, 0);
+        uint32_t head = next->head < left ? next->head : 0;
+        run_layers(p, next, span_part(in, at + head, left - head), at + head, end, 0, 1, 0);
         return true;
     }
     note_layer(p, 3, &data_protocol, at, left, end, 1);
