@@ -59,12 +59,99 @@ static void run_layers(struct packet *p, const struct protocol *protocol, struct
     p->subject = (uint8_t)(subject - p->layers);
 }
 
-void dissect(struct packet *p)
+/* What the bytes of a packet end with on the wire, as far as the capture tells. */
+static uint32_t wire_end(const struct packet *p)
+{
+    size_t captured = p->buffers[0].left;
+    return p->wire_length > captured ? p->wire_length : (uint32_t)captured;
+}
+
+void dissect_layers(struct packet *p)
+{
+    uint32_t end = wire_end(p);
+    if (end)
+        run_layers(p, registry_find((struct key){ KEY_LINK, p->link_type, 0 }), p->buffers[0], 0, end, 0, 0);
+}
+
+/* --- the stack of everyday --- */
+
+enum {
+    LINK_ETHERNET = 1,
+    TYPE_IPV4 = 0x0800,
+    PLAIN_IPV4 = 0x45, /* version 4, no options */
+    FRAGMENTED = 0x3fff,
+    IP_TCP = 6,
+    IP_AT = 14, /* offsets and lengths, bytes */
+    TCP_AT = 34,
+    TCP_LEAST = 20,
+    EVERYDAY = TCP_AT + TCP_LEAST,
+};
+
+static inline void note_layer(struct packet *p, unsigned index, const struct protocol *protocol, uint32_t offset,
+                              uint32_t length, uint32_t end, uint8_t network)
+{
+    p->layers[index] =
+        (struct layer){ .protocol = protocol, .offset = offset, .length = length, .end = end, .network = network };
+}
+
+static inline void copy_everyday(struct packet *p, const uint8_t *h, uint32_t payload)
+{
+    p->have = HOT_ETH | HOT_IP | HOT_TCP;
+    p->ethertype = TYPE_IPV4;
+    p->ip_length = load_be16(h + 16);
+    p->ip_id = load_be16(h + 18);
+    p->ip_ttl = h[22];
+    p->ip_proto = IP_TCP;
+    p->ip_src = load_be32(h + 26);
+    p->ip_dst = load_be32(h + 30);
+    p->tcp_srcport = load_be16(h + TCP_AT);
+    p->tcp_dstport = load_be16(h + TCP_AT + 2);
+    p->tcp_seq = load_be32(h + TCP_AT + 4);
+    p->tcp_ack = load_be32(h + TCP_AT + 8);
+    p->tcp_flags = load_be16(h + TCP_AT + 12) & 0xfff;
+    p->tcp_window = load_be16(h + TCP_AT + 14);
+    p->tcp_length = payload;
+    p->networks[0] = (struct network){ h + 26, h + 30, h + 30, 4, IP_TCP };
+    p->network_count = 1;
+}
+
+/* Ethernet, IPv4 without options or fragments, TCP, all of them whole: so common that they are taken in one go, with
+ * what their dissectors would note and copy one by one. A test holds the two ways together. False: it is something
+ * else, and nothing was done. */
+static inline bool dissect_everyday(struct packet *p)
 {
     struct span in = p->buffers[0];
-    uint32_t end = p->wire_length > in.left ? p->wire_length : (uint32_t)in.left;
-    if (end)
-        run_layers(p, registry_find((struct key){ KEY_LINK, p->link_type, 0 }), in, 0, end, 0, 0);
+    const uint8_t *h = span_peek(&in, EVERYDAY);
+    if (!h || load_be16(h + 12) != TYPE_IPV4 || h[IP_AT] != PLAIN_IPV4 || load_be16(h + 20) & FRAGMENTED ||
+        h[23] != IP_TCP)
+        return false;
+    uint32_t frame = wire_end(p), end = IP_AT + load_be16(h + 16), header = (h[46] >> 4) * 4u, at = TCP_AT + header;
+    if (header < TCP_LEAST || at > end || end > frame || at > in.left)
+        return false;
+    copy_everyday(p, h, end - at);
+    note_layer(p, 0, &eth_protocol, 0, IP_AT, frame, 0);
+    note_layer(p, 1, &ip_protocol, IP_AT, TCP_AT - IP_AT, end, 1);
+    note_layer(p, 2, &tcp_protocol, TCP_AT, header, end, 1);
+    p->layer_count = 3;
+    p->subject = 2;
+    if (at == end || p->stop == KEY_TCP_PORT)
+        return true;
+    const struct protocol *next = registry_lookup(KEY_TCP_PORT, p->tcp_dstport, p->tcp_srcport);
+    uint32_t left = (uint32_t)(in.left < end ? in.left : end) - at;
+    if (next) {
+        run_layers(p, next, span_part(in, at, left), at, end, 0, 1);
+        return true;
+    }
+    note_layer(p, 3, &data_protocol, at, left, end, 1);
+    p->layers[3].verdict = left < end - at ? VERDICT_CUT : VERDICT_WHOLE;
+    p->layer_count = 4;
+    return true;
+}
+
+void dissect(struct packet *p)
+{
+    if (p->link_type != LINK_ETHERNET || p->stop == KEY_ETHERTYPE || p->stop == KEY_IP || !dissect_everyday(p))
+        dissect_layers(p);
 }
 
 void dissect_buffer(struct packet *p, struct span bytes, struct key key, uint8_t network)

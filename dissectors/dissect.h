@@ -15,6 +15,8 @@ static inline void packet_reset(struct packet *p, struct span bytes)
 
 /* Takes the packet apart by its link type. A link type that nobody knows is data. */
 void dissect(struct packet *packet);
+/* The same, layer by layer, whatever the packet is. */
+void dissect_layers(struct packet *packet);
 
 /* Goes on in a buffer that became whole (a datagram, a message): its layers come behind those that are there.
  * network: which addresses its layers travel between. Nothing happens when the packet has no room for a buffer. */

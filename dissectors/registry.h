@@ -20,4 +20,4 @@ static inline const struct protocol *registry_find(struct key key)
 const struct protocol *registry_by_name(const char *name);
 
 /* Those that others have to know by name. */
-extern const struct protocol frame_protocol, data_protocol;
+extern const struct protocol frame_protocol, data_protocol, eth_protocol, ip_protocol, tcp_protocol;

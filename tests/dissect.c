@@ -322,6 +322,76 @@ Test(dissect, hot_copies_agree_with_the_table_on_damaged_packets)
     }
 }
 
+static bool same_layers(const struct packet *a, const struct packet *b)
+{
+    for (unsigned i = 0; i < a->layer_count; i++) {
+        const struct layer *x = &a->layers[i], *y = &b->layers[i];
+        if (x->protocol != y->protocol || x->offset != y->offset || x->length != y->length || x->end != y->end ||
+            x->buffer != y->buffer || x->verdict != y->verdict || x->flags != y->flags || x->note != y->note ||
+            x->network != y->network)
+            return false;
+    }
+    return true;
+}
+
+static bool same_hot_copies(const struct packet *a, const struct packet *b)
+{
+    return a->ethertype == b->ethertype && a->ip_length == b->ip_length && a->ip_id == b->ip_id &&
+           a->ip_ttl == b->ip_ttl && a->ip_proto == b->ip_proto && a->ip_src == b->ip_src && a->ip_dst == b->ip_dst &&
+           a->tcp_srcport == b->tcp_srcport && a->tcp_dstport == b->tcp_dstport && a->tcp_seq == b->tcp_seq &&
+           a->tcp_ack == b->tcp_ack && a->tcp_flags == b->tcp_flags && a->tcp_window == b->tcp_window &&
+           a->tcp_length == b->tcp_length;
+}
+
+static bool same_networks(const struct packet *a, const struct packet *b)
+{
+    for (unsigned i = 0; i < a->network_count; i++) {
+        const struct network *x = &a->networks[i], *y = &b->networks[i];
+        if (x->source != y->source || x->destination != y->destination || x->final != y->final || x->size != y->size ||
+            x->protocol != y->protocol)
+            return false;
+    }
+    return true;
+}
+
+/* dissect has a way of its own for whole Ethernet, IPv4 and TCP headers. */
+Test(dissect, the_quick_way_notes_what_the_dissectors_note)
+{
+    static const uint8_t sound[] = { MACS, 8,   0,   IPV4(64, 6), 148,  4,    0,    80,   0,   0,   0,   1,
+                                     0,    0,   0,   2,           0x60, 0x12, 1,    0,    0,   0,   0,   0,
+                                     2,    4,   5,   180,         'G',  'E',  'T',  ' ',  '/', ' ', 'H', 'T',
+                                     'T',  'P', '/', '1',         '.',  '0',  '\r', '\n', 0,   0,   0,   0 };
+    static const uint8_t stops[] = { 0, 0, KEY_TCP_PORT, KEY_IP, KEY_ETHERTYPE };
+    static struct packet slow;
+    unsigned quick = 0;
+    for (unsigned turn = 0; turn < 300000; turn++) {
+        uint8_t bytes[sizeof sound];
+        memcpy(bytes, sound, sizeof sound);
+        for (unsigned i = 0; i < turn % 4; i++)
+            bytes[12 + chance() % (sizeof bytes - 12)] ^= (uint8_t)(1u << chance() % 8);
+        size_t n = chance() % 3 ? sizeof bytes : chance() % sizeof bytes;
+        uint32_t wire = (uint32_t)n + (chance() % 4 ? 0 : (uint32_t)(chance() % 40));
+        slow.stop = packet.stop = stops[chance() % sizeof stops];
+        slow.link_type = packet.link_type = ETHERNET;
+        slow.wire_length = packet.wire_length = wire;
+        packet_reset(&packet, (struct span){ bytes, n });
+        dissect(&packet);
+        packet_reset(&slow, (struct span){ bytes, n });
+        dissect_layers(&slow);
+        cr_assert(packet.have == slow.have && packet.again == slow.again && packet.subject == slow.subject &&
+                  packet.layer_count == slow.layer_count && packet.network_count == slow.network_count);
+        cr_assert(same_layers(&packet, &slow) && same_networks(&packet, &slow));
+        if (packet.have == (HOT_ETH | HOT_IP | HOT_TCP) && !packet.again) {
+            bool cut = packet.layers[2].verdict != VERDICT_WHOLE; /* then no length was copied */
+            slow.tcp_length = cut ? packet.tcp_length : slow.tcp_length;
+            cr_assert(same_hot_copies(&packet, &slow));
+            quick++;
+        }
+    }
+    cr_assert_gt(quick, 50000);
+    packet.stop = 0;
+}
+
 Test(dissect, rows_that_are_named_by_number_are_the_ones_meant)
 {
     for (const struct protocol *const *protocol = protocols; *protocol; protocol++) {
