@@ -256,9 +256,8 @@ static void compile_clauses(struct filter *f, struct node *n)
         compile_clauses(f, n->b);
         return;
     }
-    if (f->clause_count == CLAUSES_MAX)
-        return;
-    f->clauses[f->clause_count++] = (struct clause){ .start = compile(f, n, PASS, FAIL), .node = n };
+    if (f->clause_count < CLAUSES_MAX)
+        f->clauses[f->clause_count++] = (struct clause){ .start = compile(f, n, PASS, FAIL), .node = n };
 }
 
 static int build(struct filter *f, struct error *error)
@@ -275,6 +274,8 @@ static int build(struct filter *f, struct error *error)
         return error_set(error, ERROR_MEMORY, "%s", _("filter: no memory"));
     f->start = compile(f, f->syntax.root, PASS, FAIL);
     compile_clauses(f, f->syntax.root);
+    if (f->clause_count == CLAUSES_MAX) /* perhaps not all of them: nobody reads so many */
+        f->clause_count = 0;
     return 0;
 }
 
@@ -371,20 +372,27 @@ static bool run(struct filter *f, int32_t at, const struct packet *p)
     return at == PASS;
 }
 
-static void ask_clauses(struct filter *f, const struct packet *p)
+/* The same clause by clause: behind one that fails, those are asked that nothing matched so far. */
+static bool run_clauses(struct filter *f, const struct packet *p)
 {
-    for (unsigned i = 0; i < f->clause_count; i++)
-        if (!f->clauses[i].matched)
-            f->clauses[i].matched = run(f, f->clauses[i].start, p);
+    bool passes = true;
+    for (unsigned i = 0; i < f->clause_count; i++) {
+        struct clause *clause = &f->clauses[i];
+        if (!passes && clause->matched)
+            continue;
+        bool holds = run(f, clause->start, p);
+        clause->matched |= holds;
+        passes &= holds;
+    }
+    return passes;
 }
 
 bool filter_passes(struct filter *f, const struct packet *p)
 {
-    bool passes = run(f, f->start, p);
-    f->passed |= passes;
-    if (!f->passed && f->clause_count > 1)
-        ask_clauses(f, p);
-    return passes;
+    if (f->passed || f->clause_count < 2)
+        return run(f, f->start, p);
+    f->passed = run_clauses(f, p);
+    return f->passed;
 }
 
 /* --- when nothing passed --- */
