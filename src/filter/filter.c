@@ -13,6 +13,7 @@ enum step_type {
     STEP_TEST,  /* asks the tree */
     STEP_LAYER, /* a protocol that has hot copies */
     STEP_RANGE, /* one copy, one range */
+    STEP_PAIR,  /* two copies (tcp.port, ip.addr), one range */
     STEP_HOT,   /* whatever can be said by ranges of numbers */
 };
 
@@ -210,7 +211,7 @@ static bool make_hot(struct step *step, const struct node *n)
     if (!good || !step->range_count)
         return false;
     step->range = step->ranges[0];
-    step->type = step->range_count == 1 && step->copies == 1 ? STEP_RANGE : STEP_HOT;
+    step->type = step->range_count > 1 ? STEP_HOT : step->copies == 1 ? STEP_RANGE : STEP_PAIR;
     return true;
 }
 
@@ -345,6 +346,12 @@ static bool in_ranges(const struct step *s, uint32_t value)
     return false;
 }
 
+static inline bool run_pair(const struct step *s, const struct packet *p)
+{
+    bool a = in_range(s->range, load_copy(s, p, 0)) != s->not, b = in_range(s->range, load_copy(s, p, 1)) != s->not ;
+    return s->every ? a & b : a | b;
+}
+
 static bool run_hot(const struct step *s, const struct packet *p)
 {
     for (unsigned i = 0; i < s->copies; i++)
@@ -365,6 +372,8 @@ static bool run(struct filter *f, int32_t at, const struct packet *p)
             result = evaluate(&f->evaluation, s->node, p);
         else if (s->type == STEP_RANGE)
             result = in_range(s->range, load_copy(s, p, 0)) != s->not ;
+        else if (s->type == STEP_PAIR)
+            result = run_pair(s, p);
         else
             result = s->type == STEP_LAYER || run_hot(s, p);
         at = result ? s->yes : s->no;
