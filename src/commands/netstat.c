@@ -715,11 +715,10 @@ static int open_all(struct netstat *n, struct error *error)
     if (n->named && (code = names_open(&n->names, &(struct names_files){ .hosts = n->hosts }, error)))
         return code;
     n->source.levels = TRACK_STATES;
-    n->source.wants = SOURCE_PASSED;
     n->source.wanted = wanted;
     n->source.context = n;
     n->source.tick = tick;
-    n->source.wants = SOURCE_CONFINED | (n->owners ? SOURCE_OWNERS : 0u);
+    n->source.wants = SOURCE_PASSED | SOURCE_CONFINED | (n->owners ? SOURCE_OWNERS : 0u);
     code = source_begin(&n->source, error);
     if (!code && n->this_host) {
         n->query.is_local = is_this_host;
