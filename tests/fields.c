@@ -3,7 +3,7 @@
 #include "output/fields.h"
 #include "base/nearest.h"
 #include "capture/capture.h"
-#include "output/lookup.h"
+#include "dissectors/lookup.h"
 #include "output/value.h"
 #include "segments.h"
 #include <glob.h>

@@ -2,7 +2,7 @@
  * key twice in an object, no white space, no byte below a space. */
 #include "output/json.h"
 #include "capture/capture.h"
-#include "output/lookup.h"
+#include "dissectors/lookup.h"
 #include "output/value.h"
 #include "protocol/checksum.h"
 #include "segments.h"

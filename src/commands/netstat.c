@@ -525,6 +525,7 @@ static int open_all(struct netstat *n, struct error *error)
     if (buffer_open(&n->out, STDOUT_FILENO, OUTPUT_BYTES))
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
     n->source.levels = TRACK_STATES;
+    n->source.wants = SOURCE_PASSED;
     n->source.wanted = wanted;
     n->source.context = n;
     int code = source_begin(&n->source, error);

@@ -9,9 +9,11 @@ enum { SOURCE_FILES_MAX = 4096 };
 
 enum source_wants {
     SOURCE_RECORDS = 1, /* only records: packets are taken apart only where something that lets them pass needs it */
+    SOURCE_PASSED = 8,  /* the tracker is shown only what passed the display filter, as if nothing else had happened */
 };
 
 struct bpf;
+struct filter;
 
 struct source {
     /* asked for: by options, and by the command before source_begin */
@@ -19,6 +21,7 @@ struct source {
     const char *files[SOURCE_FILES_MAX];
     unsigned file_count;
     char *filter; /* pcap-filter, or NULL; owned */
+    const char *display_filter;
     unsigned long long most, snaplen;
     unsigned levels; /* enum track_level, besides fragments */
     unsigned wants;  /* enum source_wants */
@@ -33,6 +36,9 @@ struct source {
     /* its own */
     struct capture *capture;
     struct bpf *bpf;
+    struct filter *display;
+    struct tracker before; /* SOURCE_PASSED: the one that the display filter is asked with */
+    bool explained;
     unsigned file; /* that is read, or comes next */
     int64_t first_time, last_time;
     bool begun;
@@ -44,6 +50,9 @@ struct source {
       N_("read a capture (pcap, pcapng, gzip, zstd); - is standard input; again: one after another") },                \
     {                                                                                                                  \
         's', "snaplen", "N", N_("keep N bytes of each packet")                                                         \
+    },                                                                                                                 \
+    {                                                                                                                  \
+        'Y', "display-filter", "FILTER", N_("only packets that match, in Wireshark's language: see peel-filter(5)")    \
     }
 
 /* One of SOURCE_ROWS, or 'c': how many. Returns 1 if the letter was the source's, 0 if it is none of those, or

@@ -5,7 +5,7 @@
 #include "base/nearest.h"
 #include "base/text.h"
 #include "dissectors/registry.h"
-#include "output/lookup.h"
+#include "dissectors/lookup.h"
 #include "output/value.h"
 #include "protocol/sink.h"
 #include <stdlib.h>

@@ -117,6 +117,7 @@ struct note {
     uint32_t bytes_in_flight, push_bytes_sent;
     int64_t ack_rtt, initial_rtt, rto, again, time_relative, time_delta;
     uint8_t state[2]; /* of the sender and the receiver after this segment, enum tcp_state */
+    bool from_client; /* the sender is the connection's client, as far as known; there with the states */
 };
 
 struct packet {

@@ -275,6 +275,7 @@ static void take_states(struct tracker *t, struct packet *p, uint32_t index, uns
         tcp_state_take(f, end, s, age_ms(f, p->time), t->watch);
     note->state[0] = f->end[end].state;
     note->state[1] = f->end[!end].state;
+    note->from_client = flow_client(f) == end;
     note->have |= bit(NOTE_STATES);
 }
 

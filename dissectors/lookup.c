@@ -1,4 +1,4 @@
-#include "output/lookup.h"
+#include "dissectors/lookup.h"
 #include "dissectors/registry.h"
 #include "protocol/tlv.h"
 #include <string.h>
