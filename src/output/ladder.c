@@ -81,6 +81,8 @@ void ladder_wait(struct buffer *out, int64_t wait, bool ascii)
  * its own; behind it one newline. Scratch is shortened to mark. */
 static void add_line(struct ladder *l, size_t mark, char *text, size_t room)
 {
+    if (buffer_used(&l->scratch) < mark) /* there was no memory */
+        return;
     size_t used = strlen(text), n = buffer_used(&l->scratch) - mark;
     const char *from = l->scratch.start + mark;
     l->scratch.at = l->scratch.start + mark;
@@ -443,20 +445,33 @@ static size_t text_length(struct span bytes)
     return n;
 }
 
-/* The first line of a payload that is text, in quotes; or what a dissector says of it. */
-static void put_payload(struct ladder *l, struct ladder_step *step, const struct packet *p, const struct layer *layer)
+/* What a dissector says of the message that this packet completes. False: nothing. */
+static bool put_word(struct ladder *l, struct ladder_step *step, const struct packet *p, const struct layer *layer)
 {
     size_t mark = buffer_used(&l->scratch);
-    for (const struct layer *above = layer + 1; above < p->layers + p->layer_count; above++)
-        if (above->protocol != &data_protocol && above->protocol->summary && above->network == layer->network) {
-            buffer_text(&l->scratch, above->protocol->label);
-            buffer_char(&l->scratch, ' ');
-            above->protocol->summary(p, above, &l->scratch);
-            add_line(l, mark, step->remark, sizeof step->remark);
-            return;
+    for (const struct layer *above = layer + 1; above < p->layers + p->layer_count; above++) {
+        const char *label = above->protocol->label;
+        if (above->protocol == &data_protocol || !above->protocol->summary || above->network != layer->network)
+            continue;
+        buffer_text(&l->scratch, label);
+        buffer_char(&l->scratch, ' ');
+        size_t begin = buffer_used(&l->scratch), n = strlen(label);
+        above->protocol->summary(p, above, &l->scratch);
+        if (buffer_used(&l->scratch) > begin + n && !memcmp(l->scratch.start + begin, label, n)) { /* HTTP HTTP/1.1 */
+            n = buffer_used(&l->scratch) - begin;
+            memmove(l->scratch.start + mark, l->scratch.start + begin, n);
+            l->scratch.at = l->scratch.start + mark + n;
         }
-    struct span bytes = layer_payload(p, layer);
-    size_t n = text_length(bytes);
+        add_line(l, mark, step->remark, sizeof step->remark);
+        return true;
+    }
+    return false;
+}
+
+/* The first line of a payload that is text, in quotes. */
+static void put_quotation(struct ladder *l, struct ladder_step *step, struct span bytes)
+{
+    size_t n = text_length(bytes), mark = buffer_used(&l->scratch);
     bool whole = n == bytes.left || bytes.at[n] == '\r' || bytes.at[n] == '\n';
     if (n < QUOTE_LEAST || (!whole && n < QUOTE_MOST))
         return;
@@ -571,18 +586,23 @@ static void put_label(struct ladder *l, struct ladder_step *step)
         put_number(l, step, f->notes & BIT(NOTE_ZERO_WINDOW) ? 1 : 4, "win", f->window);
 }
 
-/* What an end begins to say is quoted. */
+/* What an end begins to say is quoted; a dissector may need more segments than the first one. */
 static void speak(struct ladder *l, struct ladder_step *step, const struct packet *p, const struct layer *layer)
 {
+    size_t mark = strlen(step->remark);
+    bool turn = !l->spoken || l->speaker != step->from;
     if (!step->data)
         return;
-    size_t mark = strlen(step->remark);
-    if (!(step->facts.notes & AGAIN) && (!l->spoken || l->speaker != step->from))
-        put_payload(l, step, p, layer);
-    if (step->remark[mark])
-        step->payload = (uint16_t)(mark + 1);
     l->speaker = step->from;
     l->spoken = true;
+    l->worded = l->worded && !turn;
+    if (step->facts.notes & AGAIN || l->worded)
+        return;
+    l->worded = put_word(l, step, p, layer);
+    if (!l->worded && turn)
+        put_quotation(l, step, layer_payload(p, layer));
+    if (step->remark[mark])
+        step->payload = (uint16_t)(mark + 1);
 }
 
 static bool is_foldable(const struct ladder *l, const struct ladder_step *step)

@@ -87,7 +87,7 @@ struct ladder {
     uint32_t next[2]; /* relative number that should come next */
     uint8_t state[2]; /* as last handed on */
     uint8_t speaker;  /* who sent data last: what an end begins to say is quoted */
-    bool next_known[2], syn_seen, shaken, spoken, heard, timed, heading;
+    bool next_known[2], syn_seen, shaken, spoken, worded, heard, timed, heading;
     bool drawn; /* for whoever draws: false at the first step */
     unsigned kept;
     struct ladder_step steps[LADDER_KEPT];
