@@ -61,7 +61,7 @@ void app_filter(struct app *app, const char *text)
     if (protocol)
         view_stream(app->view, protocol, stream);
     else
-        view_filter(app->view, sieve ? sieve_passes : NULL, sieve, sieve && sieve_tracked(sieve));
+        view_filter(app->view, sieve ? sieve_passes : NULL, sieve);
     sieve_close(at_work.sieve);
     at_work.sieve = sieve;
     memmove(app->filter, text, strlen(text) + 1);

@@ -17,12 +17,6 @@ void sieve_close(struct sieve *sieve)
         filter_close((struct filter *)sieve);
 }
 
-/* Messages over TCP, too, are only put together where the tracker came by. */
-bool sieve_tracked(const struct sieve *sieve)
-{
-    return filter_notes((const struct filter *)sieve) != 0;
-}
-
 bool sieve_passes(void *context, const struct packet *packet)
 {
     return filter_passes(context, packet);

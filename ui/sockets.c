@@ -464,7 +464,7 @@ static struct columns choose_columns(const struct socket_screen *s, int width, b
     for (unsigned i = 0; i < sizeof size / sizeof *size; i++) {
         bool twice = wish[i] == &c.rate || wish[i] == &c.bytes || wish[i] == &c.queue;
         int both = twice ? 2 : 1;
-        if (both * (size[i] + 1) > left)
+        if (!size[i] || both * (size[i] + 1) > left)
             continue;
         *wish[i] = size[i];
         left -= both * (size[i] + 1);

@@ -9,7 +9,7 @@ struct view {
     struct store_reader *reader;
     view_passes *passes;
     void *context;
-    bool all, tracked, by_stream, cancelled;
+    bool all, by_stream, cancelled;
     uint16_t stream_bit;
     uint32_t stream;
     uint64_t looked, count;
@@ -49,13 +49,12 @@ static void begin(struct view *v)
     v->cancelled = v->by_stream = false;
 }
 
-void view_filter(struct view *v, view_passes *passes, void *context, bool tracked)
+void view_filter(struct view *v, view_passes *passes, void *context)
 {
     begin(v);
     v->all = !passes;
     v->passes = passes;
     v->context = context;
-    v->tracked = tracked;
 }
 
 void view_stream(struct view *v, unsigned protocol, uint32_t stream)
@@ -123,7 +122,7 @@ bool view_step(struct view *v, int64_t deadline)
 {
     if (v->all || v->cancelled)
         return false;
-    uint64_t last = v->by_stream || v->tracked ? store_tracked(v->store) : store_count(v->store);
+    uint64_t last = store_tracked(v->store);
     while (v->looked < last && !v->cancelled) {
         if (v->by_stream)
             look_at_words(v);

@@ -11,9 +11,9 @@ typedef bool view_passes(void *context, const struct packet *packet);
 /* All packets of the store. */
 int view_open(struct view **view, struct store *store, struct error *error);
 void view_close(struct view *view);
-/* From now on only packets that pass, from the first one on; NULL: all. tracked: it asks for what the tracker says, and
- * so waits for it. */
-void view_filter(struct view *view, view_passes *passes, void *context, bool tracked);
+/* From now on only packets that pass, from the first one on; NULL: all. They are asked about once the tracker has seen
+ * them. */
+void view_filter(struct view *view, view_passes *passes, void *context);
 /* Only packets of a conversation (protocol 6 or 17), which is quickly found. */
 void view_stream(struct view *view, unsigned protocol, uint32_t stream);
 /* Works as store_step does. */

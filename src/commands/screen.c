@@ -1,6 +1,7 @@
 /* peel FILE, peel IFACE, peel: the screen; where there is no terminal, what peel dump prints. */
 #include "base/text.h"
 #include "commands/source.h"
+#include "filter/filter.h"
 #include "host/interface.h"
 #include "ui/app.h"
 #include <stdio.h>
@@ -71,6 +72,12 @@ static int parse(struct source *s, int argc, char **argv)
         return EXIT_USAGE;
     if (s->file_count > 1)
         return usage_error("%s", _("the screen shows one file; 'peel dump' reads several as one"));
+    struct filter *filter = NULL;
+    struct error error;
+    if (s->display_filter && filter_open(&filter, s->display_filter, &error))
+        return report(ERROR_USAGE, &error);
+    if (filter)
+        filter_close(filter);
     int status = source_operands(s, argc - options.operand, argv + options.operand);
     if (!status && s->file_count && (s->filter || s->snaplen))
         status = usage_error("%s", _("the screen shows all of a file; its filter line begins with /"));
@@ -87,6 +94,7 @@ static int show(int argc, char **argv)
     if (status)
         return status;
     struct app_options options = {
+        .filter = s.display_filter,
         .file = s.file_count ? s.files[0] : NULL,
         .live = { .interface = s.interface,
                   .netns = s.netns,
