@@ -423,7 +423,7 @@ static bool has_more_than_rows(const struct packet *p, const struct layer *l)
         return true;
     if (!strcmp(protocol->name, "null") && !p->buffers[0].at[0])
         return true;
-    static const char *const names[] = { "data", "dns", "mdns", "llmnr", "ayiya" };
+    static const char *const names[] = { "data", "dns", "mdns", "llmnr", "ayiya", "tls" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(names[i], protocol->name))
             return true;

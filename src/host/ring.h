@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 enum {
-    RING_BLOCK = 256 << 10, /* bytes; four times as much loses more where processors are scarce, a quarter wakes more */
+    RING_BLOCK = 512 << 10, /* bytes; twice as much loses more where processors are scarce, half wakes us more often */
     RING_WAIT_MS = 10,      /* a block that is not full goes to the reader after that */
 };
 
