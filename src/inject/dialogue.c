@@ -26,8 +26,9 @@ struct dialogue {
     struct endpoint *endpoint;
     struct isn_secret secret;
     struct segment_writer writer;
-    bool resolving; /* the next hop's link address is awaited */
-    bool listening; /* nobody has called yet */
+    struct endpoint_segment last; /* of which the packet put last was made */
+    bool resolving;               /* the next hop's link address is awaited */
+    bool listening;               /* nobody has called yet */
     uint8_t macs[12];
     char said[ADDRESS_TEXT + 16];      /* how the remote end is called in sentences */
     const struct wire_packet *arrived; /* and not told of yet */
@@ -72,14 +73,37 @@ static void tell_arrival(struct dialogue *c)
         told(c, p->bytes, p->time, false);
 }
 
+/* Data that continues the packet before it leaves with it in one piece, as the kernel's own does: it is cut by the
+ * interface, or never. Not where each packet is told of. */
+static bool join(struct dialogue *c, const struct endpoint_segment *g)
+{
+    size_t length, transport, checksum;
+    uint8_t *last = wire_last(c->wire, &length, g->payload.left + g->more.left);
+    if (!last || !segment_continues(&c->writer, &c->last, length, g))
+        return false;
+    size_t head = segment_headers(&c->writer, &c->last, &transport, &checksum);
+    struct wire_cut cut = {
+        .headers = (uint16_t)head,
+        .transport = (uint16_t)transport,
+        .checksum = (uint16_t)checksum,
+        .piece = (uint16_t)(c->last.payload.left + c->last.more.left),
+        .six = c->ends.local.size == 16,
+    };
+    wire_stretch(c->wire, segment_append(&c->writer, last, length, g), &cut);
+    return true;
+}
+
 static void send_segment(void *context, const struct endpoint_segment *g)
 {
     struct dialogue *c = context;
     tell_arrival(c);
+    if (!c->observer.packet && join(c, g))
+        return;
     uint8_t *room = wire_room(c->wire, segment_length(&c->writer, g));
     if (!room)
         return;
     size_t n = segment_write(&c->writer, room, g);
+    c->last = *g; /* its payload is only counted later, never read */
     told(c, (struct span){ room, n }, c->observer.packet ? since_1970() : 0, true);
     wire_put(c->wire, n);
 }
@@ -88,6 +112,7 @@ static void send_frame(void *context, struct span frame)
 {
     struct dialogue *c = context;
     tell_arrival(c);
+    c->last = (struct endpoint_segment){ 0 };
     told(c, frame, since_1970(), true);
     wire_send(c->wire, frame);
 }
@@ -174,7 +199,7 @@ static int open_wire(struct dialogue *c, struct error *error)
     code = text.failed ? ERROR_MEMORY : bpf_open(&bpf, text.start, info.link_type, error);
     if (!code) {
         const struct wire_instruction *program = bpf_program_of(bpf, &count);
-        code = wire_open(&c->wire, c->route.interface, WIRE_RECEIVE, program, count, error);
+        code = wire_open(&c->wire, c->route.interface, WIRE_RECEIVE | WIRE_JOIN, program, count, error);
         bpf_close(bpf);
     }
     buffer_free(&text);
