@@ -1,8 +1,8 @@
 /* Editing of hostile packets: the first two bytes pick the link type, the third a field that is set, the rest is the
  * packet. Taken as it is and built again it must be the same; with a field set it must be built or refused. */
+#include "inject/craft.h"
 #include "dissectors/dissect.h"
 #include "dissectors/registry.h"
-#include "inject/craft.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
