@@ -428,7 +428,7 @@ static uint16_t checksum_of(const struct craft *c, const struct packet *p, unsig
 /* From the innermost out: an outer one may count an inner one. */
 static void tell_checksums(struct craft *c, struct packet *p)
 {
-    for (unsigned i = c->count; i-- > 0;) {
+    for (unsigned i = c->count < LAYERS_MAX ? c->count : LAYERS_MAX; i-- > 0;) {
         struct craft_layer *l = &c->layers[i];
         for (const struct field *f = l->protocol ? l->protocol->fields : NULL; f && f->abbrev; f++) {
             bool fits;
