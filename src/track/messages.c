@@ -53,7 +53,7 @@ struct messages {
     uint32_t count, room, free;
     size_t held;
     uint64_t lost;
-    size_t most; /* that may be held */
+    size_t most;           /* that may be held */
     struct assembly *done; /* owned: whose bytes the packet at hand shows */
     uint8_t window[CARRY + SEGMENT_MOST];
 };
