@@ -2,11 +2,12 @@
 #include "base/text.h"
 #include "protocol/protocol.h"
 
-enum { LEAST = 12 };
+enum { LEAST = 12, NO_NEXT = 59 };
 
 static const struct field fields[] = {
-    { "ah.next_header", N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT },
-    { "ah.length", N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
+    { "ah.next_header", N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT, .preset = NO_NEXT },
+    { "ah.length", N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH, .counts = COUNTS_HEADER, .less = 8,
+      .step = 4 },
     { "ah.reserved", N_("Reserved"), FIELD_BYTES, BYTE(2, 2) },
     { "ah.spi", N_("Security Parameters Index"), FIELD_UINT, BYTE(4, 4), .base = BASE_HEX },
     { "ah.sequence", N_("Sequence"), FIELD_UINT, BYTE(8, 4) },
@@ -57,6 +58,7 @@ const struct protocol ah_protocol = {
     .fields = fields,
     .keys = keys,
     .least = LEAST,
+    .carries = KEY_IP,
     .dissect = dissect,
     .summary = summary,
 };

@@ -95,11 +95,13 @@ enum {
 };
 
 static const struct field fields[] = {
-    { "arp.hw.type", N_("Hardware type"), FIELD_UINT, BYTE(0, 2), .names = hardware_types },
-    { "arp.proto.type", N_("Protocol type"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX },
-    { "arp.hw.size", N_("Hardware size"), FIELD_UINT, BYTE(4, 1), .role = ROLE_LENGTH },
-    { "arp.proto.size", N_("Protocol size"), FIELD_UINT, BYTE(5, 1), .role = ROLE_LENGTH },
-    { "arp.opcode", N_("Opcode"), FIELD_UINT, BYTE(6, 2), .names = opcodes },
+    { "arp.hw.type", N_("Hardware type"), FIELD_UINT, BYTE(0, 2), .preset = 1, .names = hardware_types },
+    { "arp.proto.type", N_("Protocol type"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .preset = 0x0800 },
+    { "arp.hw.size", N_("Hardware size"), FIELD_UINT, BYTE(4, 1), .role = ROLE_LENGTH, .counts = COUNTS_VALUES,
+      .preset = 6 },
+    { "arp.proto.size", N_("Protocol size"), FIELD_UINT, BYTE(5, 1), .role = ROLE_LENGTH, .counts = COUNTS_VALUES,
+      .preset = 4 },
+    { "arp.opcode", N_("Opcode"), FIELD_UINT, BYTE(6, 2), .preset = REQUEST, .names = opcodes },
     { "arp.isgratuitous", N_("Gratuitous"), FIELD_BOOL, .read = is_gratuitous },
     { "arp.src.hw", N_("Sender hardware address"), FIELD_BYTES, BYTE(8, 0), .sized = HARDWARE_SIZE, .when = no_mac },
     { "arp.src.hw_mac", N_("Sender MAC address"), FIELD_MAC, BYTE(0, 6), .after = SENDER, .when = is_mac,
@@ -113,8 +115,8 @@ static const struct field fields[] = {
     { "arp.dst.hw_mac", N_("Target MAC address"), FIELD_MAC, BYTE(0, 6), .after = TARGET, .when = is_mac },
     { "arp.dst.proto", N_("Target protocol address"), FIELD_BYTES, .after = TARGET_MAC, .sized = PROTOCOL_SIZE,
       .when = no_ipv4 },
-    { "arp.dst.proto_ipv4", N_("Target IP address"), FIELD_IPV4, BYTE(0, 4), .after = TARGET_PROTOCOL,
-      .when = is_ipv4 },
+    { "arp.dst.proto_ipv4", N_("Target IP address"), FIELD_IPV4, BYTE(0, 4), .after = TARGET_PROTOCOL, .when = is_ipv4,
+      .role = ROLE_DESTINATION },
     { 0 },
 };
 

@@ -21,9 +21,11 @@ static const struct value_name opcodes[] = {
 
 enum { ROW_OPCODE = 5 };
 static const struct field fields[] = {
-    { "ayiya.idlen", N_("Identity length, as a power of 2"), FIELD_UINT, BITS(0, 4), .role = ROLE_LENGTH },
+    { "ayiya.idlen", N_("Identity length, as a power of 2"), FIELD_UINT, BITS(0, 4), .role = ROLE_LENGTH,
+      .counts = COUNTS_VALUES },
     { "ayiya.idtype", N_("Identity type"), FIELD_UINT, BITS(4, 4) },
-    { "ayiya.siglen", N_("Signature length"), FIELD_UINT, BITS(8, 4), .unit = 4, .role = ROLE_LENGTH },
+    { "ayiya.siglen", N_("Signature length"), FIELD_UINT, BITS(8, 4), .unit = 4, .role = ROLE_LENGTH,
+      .counts = COUNTS_VALUES },
     { "ayiya.hashmethod", N_("Hash method"), FIELD_UINT, BITS(12, 4) },
     { "ayiya.authmethod", N_("Authentication method"), FIELD_UINT, BITS(16, 4) },
     { "ayiya.opcode", N_("Operation Code"), FIELD_UINT, BITS(20, 4), .names = opcodes },

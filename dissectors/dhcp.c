@@ -94,14 +94,16 @@ static const struct field option_list[] = {
     { "dhcp.option.request_list_item", N_("Parameter wanted"), FIELD_UINT, BYTE(2, 1), .stride = 1 },
     { 0 },
 };
+static const struct when is_ethernet_type[] = {
+    { BITS(16, 8), 1, 1 },
+    { 0 },
+};
 static const struct when is_ethernet_id[] = {
-    { BITS(8, 16), 7 << 8 | 1, 7 << 8 | 1 }, /* seven bytes, of hardware type 1 */
+    { BITS(8, 8), 7, 7, is_ethernet_type },
     { 0 },
 };
 static const struct when is_other_id[] = {
-    { BITS(8, 16), 0, (7 << 8 | 1) - 1 },
-    { BITS(8, 16), (7 << 8 | 1) + 1, 0xffff },
-    { 0 },
+    { BITS(8, 8), 0, 6 }, { BITS(8, 8), 8, 255 }, { BITS(16, 8), 0, 0 }, { BITS(16, 8), 2, 255 }, { 0 },
 };
 static const struct field option_client[] = {
     { "dhcp.hw.type", N_("Type"), FIELD_UINT, BYTE(2, 1) },
@@ -181,9 +183,10 @@ static const struct tlv_set option_set = {
 };
 
 static const struct field fields[] = {
-    { "dhcp.type", N_("Message type"), FIELD_UINT, BYTE(0, 1), .names = operations },
-    { "dhcp.hw.type", N_("Hardware type"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX },
-    { "dhcp.hw.len", N_("Hardware address length"), FIELD_UINT, BYTE(2, 1), .role = ROLE_LENGTH },
+    { "dhcp.type", N_("Message type"), FIELD_UINT, BYTE(0, 1), .preset = 1, .names = operations },
+    { "dhcp.hw.type", N_("Hardware type"), FIELD_UINT, BYTE(1, 1), .preset = 1, .base = BASE_HEX },
+    { "dhcp.hw.len", N_("Hardware address length"), FIELD_UINT, BYTE(2, 1), .role = ROLE_LENGTH,
+      .counts = COUNTS_VALUES, .preset = 6 },
     { "dhcp.hops", N_("Hops"), FIELD_UINT, BYTE(3, 1) },
     { "dhcp.id", N_("Transaction ID"), FIELD_UINT, BYTE(4, 4), .base = BASE_HEX },
     { "dhcp.secs", N_("Seconds elapsed"), FIELD_UINT, BYTE(8, 2) },
@@ -193,10 +196,11 @@ static const struct field fields[] = {
     { "dhcp.ip.your", N_("Your IP address"), FIELD_IPV4, BYTE(16, 4) },
     { "dhcp.ip.server", N_("Next server IP address"), FIELD_IPV4, BYTE(20, 4) },
     { "dhcp.ip.relay", N_("Relay agent IP address"), FIELD_IPV4, BYTE(24, 4) },
-    { "dhcp.hw.mac_addr", N_("Client MAC address"), FIELD_MAC, .read = hardware_mac },
-    { "dhcp.hw.addr", N_("Client hardware address"), FIELD_BYTES, .read = hardware_other },
-    { "dhcp.server", N_("Server host name"), FIELD_TEXT, .read = server_name },
-    { "dhcp.file", N_("Boot file name"), FIELD_TEXT, .read = file_name },
+    { "dhcp.hw.mac_addr", N_("Client MAC address"), FIELD_MAC, BYTE(HARDWARE, 6), .read = hardware_mac },
+    { "dhcp.hw.addr", N_("Client hardware address"), FIELD_BYTES, BYTE(HARDWARE, HARDWARE_MOST),
+      .read = hardware_other },
+    { "dhcp.server", N_("Server host name"), FIELD_TEXT, BYTE(SERVER, SERVER_SIZE), .read = server_name },
+    { "dhcp.file", N_("Boot file name"), FIELD_TEXT, BYTE(FILE_NAME, FILE_SIZE), .read = file_name },
     { "dhcp.cookie", N_("Magic cookie"), FIELD_IPV4, BYTE(LEAST, 4), .when = has_options },
     { "dhcp.options", N_("Options"), FIELD_TLVS, TO_END(HEADER), .tlvs = &option_set, .when = has_options },
     { 0 },

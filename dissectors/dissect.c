@@ -16,13 +16,27 @@ static enum verdict dissect_by_table(struct packet *p, struct layer *self, struc
     return header.left < protocol->least ? VERDICT_CUT : VERDICT_WHOLE;
 }
 
+/* Whose the payload is. Of TCP's, where no stream is put together: who has a message that begins with the segment. */
+static inline const struct protocol *find_next(const struct packet *p, struct key key, struct span *in,
+                                               uint32_t *offset)
+{
+    const struct protocol *protocol;
+    if (key.space != KEY_TCP_PORT) {
+        protocol = registry_find(key);
+        return protocol || key.space != KEY_UDP_PORT ? protocol : registry_by_looks(*in, PROBE_DATAGRAM);
+    }
+    protocol = p->streams ? NULL : registry_stream(key.value, key.other, *in);
+    if (protocol && span_pull(in, protocol->head))
+        *offset += protocol->head;
+    return protocol;
+}
+
 /* Takes layer after layer off `in`, which lies at `offset` of a buffer; what encloses the first one ends at `end`
  * there, on the wire. What nobody takes, or nobody may take any more, is data. */
 static void run_layers(struct packet *p, const struct protocol *protocol, struct span in, uint32_t offset, uint32_t end,
-                       uint8_t buffer, uint8_t network)
+                       uint8_t buffer, uint8_t network, uint8_t flags)
 {
     struct layer *self = &p->layers[p->layer_count], *subject = &p->layers[p->subject];
-    uint8_t flags = 0;
     for (;; self++) {
         self->protocol = protocol;
         self->offset = offset;
@@ -53,7 +67,7 @@ static void run_layers(struct packet *p, const struct protocol *protocol, struct
             in.left = end - offset;
         flags = (uint8_t)(next.space == KEY_ICMP_QUOTE ? self->flags | LAYER_QUOTED : self->flags);
         network = p->network_count;
-        protocol = registry_find(next);
+        protocol = find_next(p, next, &in, &offset);
     }
     p->layer_count = (uint8_t)(self + 1 - p->layers);
     p->subject = (uint8_t)(subject - p->layers);
@@ -70,7 +84,7 @@ void dissect_layers(struct packet *p)
 {
     uint32_t end = wire_end(p);
     if (end)
-        run_layers(p, registry_find((struct key){ KEY_LINK, p->link_type, 0 }), p->buffers[0], 0, end, 0, 0);
+        run_layers(p, registry_find((struct key){ KEY_LINK, p->link_type, 0 }), p->buffers[0], 0, end, 0, 0, 0);
 }
 
 /* --- the stack of everyday --- */
@@ -136,10 +150,12 @@ static inline bool dissect_everyday(struct packet *p)
     p->subject = 2;
     if (at == end || p->stop == KEY_TCP_PORT)
         return true;
-    const struct protocol *next = registry_lookup(KEY_TCP_PORT, p->tcp_dstport, p->tcp_srcport);
     uint32_t left = (uint32_t)(in.left < end ? in.left : end) - at;
+    const struct protocol *next =
+        p->streams ? NULL : registry_stream(p->tcp_dstport, p->tcp_srcport, (struct span){ in.at + at, left });
     if (next) {
-        run_layers(p, next, span_part(in, at, left), at, end, 0, 1);
+        uint32_t head = next->head < left ? next->head : 0;
+        run_layers(p, next, span_part(in, at + head, left - head), at + head, end, 0, 1, 0);
         return true;
     }
     note_layer(p, 3, &data_protocol, at, left, end, 1);
@@ -160,5 +176,24 @@ void dissect_buffer(struct packet *p, struct span bytes, struct key key, uint8_t
         return;
     uint8_t buffer = p->buffer_count++;
     p->buffers[buffer] = bytes;
-    run_layers(p, registry_find(key), bytes, 0, (uint32_t)bytes.left, buffer, network);
+    run_layers(p, registry_find(key), bytes, 0, (uint32_t)bytes.left, buffer, network, 0);
+}
+
+void dissect_message(struct packet *p, const struct protocol *protocol, const struct layer *tcp, uint32_t offset,
+                     uint32_t end, uint8_t flags)
+{
+    struct span in = span_part(p->buffers[tcp->buffer], offset, end - offset);
+    if (p->layer_count < LAYERS_MAX - 1 && end > offset)
+        run_layers(p, protocol, in, offset, end, tcp->buffer, tcp->network, flags);
+}
+
+void dissect_assembled(struct packet *p, const struct protocol *protocol, const struct layer *tcp, struct span bytes,
+                       uint32_t length, uint8_t flags)
+{
+    uint32_t head = protocol->head;
+    if (p->buffer_count == BUFFERS_MAX || p->layer_count >= LAYERS_MAX - 1 || bytes.left <= head)
+        return;
+    uint8_t buffer = p->buffer_count++;
+    p->buffers[buffer] = bytes;
+    run_layers(p, protocol, span_part(bytes, head, bytes.left), head, length, buffer, tcp->network, flags);
 }

@@ -21,3 +21,10 @@ void dissect_layers(struct packet *packet);
 /* Goes on in a buffer that became whole (a datagram, a message): its layers come behind those that are there.
  * network: which addresses its layers travel between. Nothing happens when the packet has no room for a buffer. */
 void dissect_buffer(struct packet *packet, struct span bytes, struct key key, uint8_t network);
+
+/* A protocol's message in a stream: whole in a buffer that the packet has already, from offset to end, */
+void dissect_message(struct packet *packet, const struct protocol *protocol, const struct layer *tcp, uint32_t offset,
+                     uint32_t end, uint8_t flags);
+/* or put together from several segments: what was kept of it, and how long it is. flags: enum layer_flag. */
+void dissect_assembled(struct packet *packet, const struct protocol *protocol, const struct layer *tcp,
+                       struct span bytes, uint32_t length, uint8_t flags);

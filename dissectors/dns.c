@@ -8,6 +8,8 @@
 
 enum {
     HEADER = 12,
+    PREFIX = 2, /* over TCP: the message's length, RFC 1035, 4.2.2 */
+    OVER_STREAM = LAYER_TOLD_1,
     QUESTION_TAIL = 4, /* type and class behind a question's name; */
     RECORD_TAIL = 10,  /* with time to live and length behind a record's: RFC 1035, 4.1 */
     DATA = 8,          /* from the class on, where the data begin */
@@ -106,6 +108,17 @@ static bool read_name(const struct place *place, size_t at, struct value *value)
     *value =
         (struct value){ .bytes = { text, n }, .bit = (place->start + (uint32_t)at) * 8, .width = (uint32_t)own * 8 };
     return n;
+}
+
+/* In front of the layer. */
+static bool length_over_stream(const struct place *place, struct value *value)
+{
+    uint32_t at = place->layer->offset;
+    struct span prefix = span_part(place->packet->buffers[place->layer->buffer], at - PREFIX, PREFIX);
+    if (at < PREFIX || prefix.left < PREFIX)
+        return false;
+    value->u = load_be16(prefix.at);
+    return true;
 }
 
 static bool name_at_0(const struct place *place, struct value *value)
@@ -376,7 +389,8 @@ static const struct field record_fields[] = {
     { "dns.resp.class", N_("Class"), FIELD_UINT, .base = BASE_HEX, .read = record_class, .names = classes },
     { "dns.resp.cache_flush", N_("Cache flush"), FIELD_BOOL, .read = record_flush },
     { "dns.resp.ttl", N_("Time to live"), FIELD_UINT, .read = record_ttl },
-    { "dns.resp.len", N_("Data length"), FIELD_UINT, BYTE(8, 2), .after = ROW_NAME, .role = ROLE_LENGTH },
+    { "dns.resp.len", N_("Data length"), FIELD_UINT, BYTE(8, 2), .after = ROW_NAME, .role = ROLE_LENGTH,
+      .counts = COUNTS_VALUES },
     { 0 },
 };
 static const struct field a_fields[] = {
@@ -409,9 +423,10 @@ static const struct field ptr_fields[] = {
 };
 enum { ROW_CPU_LENGTH = 1, ROW_CPU, ROW_OS_LENGTH };
 static const struct field hinfo_fields[] = {
-    { "dns.hinfo.cpu_length", N_("CPU length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH },
+    { "dns.hinfo.cpu_length", N_("CPU length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH, .counts = COUNTS_VALUES },
     { "dns.hinfo.cpu", N_("CPU"), FIELD_TEXT, .after = ROW_CPU_LENGTH, .sized = ROW_CPU_LENGTH },
-    { "dns.hinfo.os_length", N_("OS length"), FIELD_UINT, BYTE(0, 1), .after = ROW_CPU, .role = ROLE_LENGTH },
+    { "dns.hinfo.os_length", N_("OS length"), FIELD_UINT, BYTE(0, 1), .after = ROW_CPU, .role = ROLE_LENGTH,
+      .counts = COUNTS_VALUES },
     { "dns.hinfo.os", N_("OS"), FIELD_TEXT, .after = ROW_OS_LENGTH, .sized = ROW_OS_LENGTH },
     { 0 },
 };
@@ -423,12 +438,12 @@ static const struct field mx_fields[] = {
 
 /* Strings with their lengths in front: RFC 1035, 3.3 */
 static const struct field txt_string_fields[] = {
-    { "dns.txt.length", N_("Length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH },
+    { "dns.txt.length", N_("Length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH, .counts = COUNTS_VALUES },
     { "dns.txt", N_("Text"), FIELD_TEXT, .read = string },
     { 0 },
 };
 static const struct field spf_string_fields[] = {
-    { "dns.spf.length", N_("Length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH },
+    { "dns.spf.length", N_("Length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH, .counts = COUNTS_VALUES },
     { "dns.spf", N_("Text"), FIELD_TEXT, .read = string },
     { 0 },
 };
@@ -470,7 +485,7 @@ static const struct field dname_fields[] = {
 /* EDNS (RFC 6891, 6.1): counts from the class on. */
 static const struct field edns_common[] = {
     { "dns.opt.code", N_("Code"), FIELD_UINT, BYTE(0, 2) },
-    { "dns.opt.len", N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH },
+    { "dns.opt.len", N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH, .counts = COUNTS_VALUES },
     { "dns.opt.data", N_("Data"), FIELD_BYTES, TO_END(4) },
     { 0 },
 };
@@ -548,9 +563,11 @@ static const struct field nsec3_fields[] = {
     { "dns.nsec3.algo", N_("Hash algorithm"), FIELD_UINT, BYTE(0, 1) },
     { "dns.nsec3.flags", N_("Flags"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX },
     { "dns.nsec3.iterations", N_("Iterations"), FIELD_UINT, BYTE(2, 2) },
-    { "dns.nsec3.salt_length", N_("Salt length"), FIELD_UINT, BYTE(4, 1), .role = ROLE_LENGTH },
+    { "dns.nsec3.salt_length", N_("Salt length"), FIELD_UINT, BYTE(4, 1), .role = ROLE_LENGTH,
+      .counts = COUNTS_VALUES },
     { "dns.nsec3.salt_value", N_("Salt"), FIELD_BYTES, .after = ROW_SALT_LENGTH, .sized = ROW_SALT_LENGTH },
-    { "dns.nsec3.hash_length", N_("Hash length"), FIELD_UINT, BYTE(0, 1), .after = ROW_SALT, .role = ROLE_LENGTH },
+    { "dns.nsec3.hash_length", N_("Hash length"), FIELD_UINT, BYTE(0, 1), .after = ROW_SALT, .role = ROLE_LENGTH,
+      .counts = COUNTS_VALUES },
     { "dns.nsec3.hash_value", N_("Next hashed owner name"), FIELD_BYTES, .after = ROW_HASH_LENGTH,
       .sized = ROW_HASH_LENGTH },
     { "dns.nsec.types", N_("Types"), FIELD_TLVS, .after = ROW_HASH, .tlvs = &window_set },
@@ -578,7 +595,7 @@ static const struct field svcb_fields[] = {
 enum { ROW_TAG_LENGTH = 2, ROW_TAG };
 static const struct field caa_fields[] = {
     { "dns.caa.flags", N_("Flags"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX },
-    { "dns.caa.tag_length", N_("Tag length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
+    { "dns.caa.tag_length", N_("Tag length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH, .counts = COUNTS_VALUES },
     { "dns.caa.tag", N_("Tag"), FIELD_TEXT, .after = ROW_TAG_LENGTH, .sized = ROW_TAG_LENGTH },
     { "dns.caa.value", N_("Value"), FIELD_TEXT, .after = ROW_TAG },
     { 0 },
@@ -628,7 +645,7 @@ static const struct when is_query[] = {
     { 0 },
 };
 
-enum { ROW_CODE = 12 };
+enum { ROW_OPCODE = 5, ROW_CODE = 13 };
 #define HEAD_ROWS                                                                                                      \
     { "dns.id", N_("Transaction ID"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },                                      \
         { "dns.flags", N_("Flags"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX },                                        \
@@ -651,6 +668,7 @@ enum { ROW_CODE = 12 };
 
 /* clang-format off */
 static const struct field fields[] = {
+    { "dns.length", N_("Length over TCP"), FIELD_UINT, .read = length_over_stream, .only = OVER_STREAM },
     HEAD_ROWS,
     { "dns.flags.authoritative", N_("Authoritative"), FIELD_BOOL, BITS(21, 1), .when = is_response },
     { "dns.flags.truncated", N_("Truncated"), FIELD_BOOL, BITS(22, 1) },
@@ -799,7 +817,7 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
     uint16_t flags = load_be16(h.at + 2);
     unsigned opcode = flags >> 11 & 15, code = flags & 15;
     if (opcode) {
-        const char *name = field_value_name(&fields[3], opcode);
+        const char *name = field_value_name(&fields[ROW_OPCODE - 1], opcode);
         buffer_text(out, name ? name : "opcode ");
         if (!name)
             buffer_decimal(out, opcode);
@@ -821,8 +839,66 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
         buffer_text(out, ": no answer");
 }
 
+/* --- over TCP: a length in front, RFC 1035, 4.2.2 --- */
+
+static enum frame frame(struct message *m, struct span rest)
+{
+    m->flags = OVER_STREAM;
+    m->length = PREFIX;
+    if (rest.left < PREFIX)
+        return FRAME_MORE;
+    m->length += load_be16(rest.at);
+    if (m->length < PREFIX + HEADER)
+        return FRAME_NONE;
+    return rest.left < m->length ? FRAME_MORE : FRAME_WHOLE;
+}
+
+/* NetBIOS asks in the same form, its names spelt in the letters from A to P: RFC 1001, 14.1 */
+static bool is_netbios(struct span run)
+{
+    enum { LENGTH = 32 };
+    bool netbios = run.left > LENGTH && run.at[0] == LENGTH;
+    for (size_t i = 1; netbios && i <= LENGTH; i++)
+        netbios = run.at[i] >= 'A' && run.at[i] <= 'P';
+    return netbios;
+}
+
+/* A type and class that DNS has. */
+static bool is_question(struct span run)
+{
+    size_t name = name_length(run);
+    return name && !is_netbios(run) && name + QUESTION_TAIL <= run.left &&
+           field_value_name(&question_fields[ROW_NAME], load_be16(run.at + name)) &&
+           field_value_name(&question_fields[ROW_NAME + 1], load_be16(run.at + name + 2) & 0x7fff);
+}
+
+/* Off its port: a plain query or its answer that ends where the datagram does. */
+static bool is_message(struct span m)
+{
+    enum { QUESTIONS_MOST = 10, RECORDS_MOST = 100, OPCODE = 0x7800, RESERVED = 0x0040 };
+    if (m.left < HEADER || load_be16(m.at + 2) & (OPCODE | RESERVED))
+        return false;
+    unsigned asked = load_be16(m.at + 4);
+    size_t begin, end;
+    return asked && asked <= QUESTIONS_MOST && load_be16(m.at + 6) <= RECORDS_MOST &&
+           load_be16(m.at + 8) <= RECORDS_MOST && load_be16(m.at + 10) <= RECORDS_MOST &&
+           is_question(span_part(m, HEADER, m.left)) && !find_section(m, SECTIONS - 1, &begin, &end) && end == m.left;
+}
+
+static bool probe(struct span payload, enum probe how)
+{
+    if (how == PROBE_DATAGRAM)
+        return is_message(payload);
+    size_t length = payload.left > PREFIX ? load_be16(payload.at) : 0, begin, end;
+    struct span message = span_part(payload, PREFIX, length);
+    return how == PROBE_PORT && length >= HEADER && message.left == length &&
+           !find_section(message, SECTIONS - 1, &begin, &end) && end == length;
+}
+
 static const struct key keys[] = {
     { KEY_UDP_PORT, 53, 0 },
+    { KEY_TCP_PORT, 53, 0 },
+    { KEY_TCP_PORT, 5353, 0 },
     { 0 },
 };
 static const struct key mdns_keys[] = {
@@ -843,6 +919,10 @@ const struct protocol dns_protocol = {
     .keys = keys,
     .least = HEADER,
     .dissect = dissect,
+    .frame = frame,
+    .head = PREFIX,
+    .probe = probe,
+    .known = 1 << PROBE_DATAGRAM,
     .summary = summary,
 };
 

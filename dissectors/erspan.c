@@ -33,7 +33,7 @@ static const struct value_name granularities[] = {
 };
 
 static const struct field fields[] = {
-    { "erspan.version", N_("Version"), FIELD_UINT, BITS(0, 4), .names = versions },
+    { "erspan.version", N_("Version"), FIELD_UINT, BITS(0, 4), .preset = TYPE2, .names = versions },
     { "erspan.vlan", N_("VLAN"), FIELD_UINT, BITS(4, 12) },
     { "erspan.cos", N_("Class of Service"), FIELD_UINT, BITS(16, 3) },
     { "erspan.encap", N_("Encapsulation"), FIELD_UINT, BITS(19, 2), .when = is_type2 },

@@ -35,7 +35,7 @@ static const struct field fields[] = {
     { "eth.src", N_("Source"), FIELD_MAC, BYTE(6, 6), .role = ROLE_SOURCE, .also = "eth.addr" },
     { "eth.type", N_("Type"), FIELD_UINT, BYTE(12, 2), .base = BASE_HEX, .role = ROLE_NEXT, .when = is_type,
       .names = ethertypes },
-    { "eth.len", N_("Length"), FIELD_UINT, BYTE(12, 2), .role = ROLE_LENGTH, .when = is_length },
+    { "eth.len", N_("Length"), FIELD_UINT, BYTE(12, 2), .role = ROLE_LENGTH, .less = HEADER, .when = is_length },
     { "eth.invalid_lentype", N_("Neither length nor type"), FIELD_UINT, BYTE(12, 2), .base = BASE_HEX,
       .when = is_neither },
     { 0 },
@@ -104,6 +104,7 @@ const struct protocol eth_protocol = {
     .keys = keys,
     .least = HEADER,
     .hot = HOT_ETH,
+    .carries = KEY_ETHERTYPE,
     .dissect = dissect,
     .summary = summary,
 };

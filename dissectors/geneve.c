@@ -28,7 +28,8 @@ static const struct tlv_set option_set = {
 
 static const struct field fields[] = {
     { "geneve.version", N_("Version"), FIELD_UINT, BITS(0, 2) },
-    { "geneve.opt_len", N_("Length of the options"), FIELD_UINT, BITS(2, 6), .unit = UNIT, .role = ROLE_LENGTH },
+    { "geneve.opt_len", N_("Length of the options"), FIELD_UINT, BITS(2, 6), .unit = UNIT, .role = ROLE_LENGTH,
+      .counts = COUNTS_HEADER, .less = HEADER },
     { "geneve.flags", N_("Flags"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX },
     { "geneve.flags.oam", N_("Control packet"), FIELD_BOOL, BITS(8, 1) },
     { "geneve.flags.critical", N_("Critical options present"), FIELD_BOOL, BITS(9, 1) },

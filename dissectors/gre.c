@@ -93,7 +93,7 @@ static const struct field fields[] = {
     { "gre.offset", N_("Offset"), FIELD_UINT, BYTE(0, 2), .after = ROW_CHECKSUM, .when = has_checksum },
     { "gre.key", N_("Key"), FIELD_UINT, BYTE(0, 4), .after = ROW_OFFSET, .base = BASE_HEX, .when = has_key },
     { "gre.key.payload_length", N_("Payload Length"), FIELD_UINT, BYTE(0, 2), .after = ROW_KEY, .when = has_call,
-      .role = ROLE_LENGTH },
+      .role = ROLE_LENGTH, .counts = COUNTS_PAYLOAD },
     { "gre.key.call_id", N_("Call ID"), FIELD_UINT, BYTE(0, 2), .after = ROW_LENGTH, .when = has_call },
     { "gre.sequence_number", N_("Sequence Number"), FIELD_UINT, BYTE(0, 4), .after = ROW_CALL, .when = has_sequence },
     { "gre.ack_number", N_("Acknowledgment Number"), FIELD_UINT, BYTE(0, 4), .after = ROW_SEQUENCE,

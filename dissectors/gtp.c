@@ -63,14 +63,14 @@ static const struct tlv_set extension_set = { .kind_size = 1, .measure = extensi
 enum { ROW_MESSAGE = 7 };
 static const struct field fields[] = {
     { "gtp.flags", N_("Flags"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX },
-    { "gtp.flags.version", N_("Version"), FIELD_UINT, BITS(0, 3) },
-    { "gtp.flags.payload", N_("Protocol type"), FIELD_UINT, BITS(3, 1) },
+    { "gtp.flags.version", N_("Version"), FIELD_UINT, BITS(0, 3), .preset = VERSION1 },
+    { "gtp.flags.payload", N_("Protocol type"), FIELD_UINT, BITS(3, 1), .preset = 1 },
     { "gtp.flags.reserved", N_("Reserved"), FIELD_UINT, BITS(4, 1) },
     { "gtp.flags.e", N_("Extension header is there"), FIELD_BOOL, BITS(5, 1) },
     { "gtp.flags.s", N_("Sequence number is there"), FIELD_BOOL, BITS(6, 1) },
     { "gtp.flags.pn", N_("N-PDU number is there"), FIELD_BOOL, BITS(7, 1) },
-    { "gtp.message", N_("Message Type"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX, .names = messages },
-    { "gtp.length", N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH },
+    { "gtp.message", N_("Message Type"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX, .preset = DATA, .names = messages },
+    { "gtp.length", N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH, .less = LEAST },
     { "gtp.teid", N_("Tunnel Endpoint ID"), FIELD_UINT, BYTE(4, 4), .base = BASE_HEX },
     { "gtp.seq_number", N_("Sequence Number"), FIELD_UINT, BYTE(8, 2), .base = BASE_HEX, .when = has_more },
     { "gtp.npdu_number", N_("N-PDU Number"), FIELD_UINT, BYTE(10, 1), .base = BASE_HEX, .when = has_more },

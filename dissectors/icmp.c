@@ -115,7 +115,7 @@ static const struct value_name types[] = {
 enum { ROW_ADDRESS_COUNT = 20 };
 
 static const struct field fields[] = {
-    { "icmp.type", N_("Type"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT, .names = types },
+    { "icmp.type", N_("Type"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT, .preset = ECHO, .names = types },
     { "icmp.code", N_("Code"), FIELD_UINT, BYTE(1, 1) },
     { "icmp.checksum", N_("Checksum"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
     { "icmp.checksum.status", N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
@@ -138,7 +138,7 @@ static const struct field fields[] = {
     { "icmp.length", N_("Length of the quote, in words"), FIELD_UINT, BYTE(5, 1), .when = has_length },
     { "icmp.mtu", N_("MTU of next hop"), FIELD_UINT, BYTE(6, 2), .when = is_too_big },
     { "icmp.num_addrs", N_("Number of addresses"), FIELD_UINT, BYTE(4, 1), .when = is_advertisement },
-    { "icmp.addr_entry_size", N_("Address entry size"), FIELD_UINT, BYTE(5, 1), .when = is_advertisement },
+    { "icmp.addr_entry_size", N_("Address entry size"), FIELD_UINT, BYTE(5, 1), .preset = 2, .when = is_advertisement },
     { "icmp.lifetime", N_("Lifetime"), FIELD_UINT, BYTE(6, 2), .when = is_advertisement },
     { "icmp.router_address", N_("Router address"), FIELD_IPV4, BYTE(8, 4), .stride = 8, .times = ROW_ADDRESS_COUNT,
       .flags = FIELD_MANY, .when = is_advertisement },

@@ -59,6 +59,15 @@ WHEN_TYPE(is_extended_echo, EXTENDED_ECHO, EXTENDED_ECHO_REPLY);
 WHEN_TYPE(is_extended_request, EXTENDED_ECHO, EXTENDED_ECHO);
 WHEN_TYPE(is_extended_reply, EXTENDED_ECHO_REPLY, EXTENDED_ECHO_REPLY);
 
+static const struct when has_unused[] = {
+    { BITS(0, 8), UNREACHABLE, UNREACHABLE },
+    { BITS(0, 8), TIME_EXCEEDED, TIME_EXCEEDED },
+    { BITS(0, 8), ROUTER_SOLICITATION, ROUTER_SOLICITATION },
+    { BITS(0, 8), NEIGHBOUR_SOLICITATION, NEIGHBOUR_SOLICITATION },
+    { BITS(0, 8), REDIRECT, REDIRECT },
+    { 0 },
+};
+
 static const struct value_name types[] = {
     { UNREACHABLE, "Destination unreachable" },
     { TOO_BIG, "Packet too big" },
@@ -141,7 +150,7 @@ static const struct field option_route[] = {
     { "icmpv6.opt.prefix.length", N_("Prefix Length"), FIELD_UINT, BYTE(2, 1) },
     { "icmpv6.opt.route_info.flag.route_preference", N_("Route Preference"), FIELD_UINT, BITS(27, 2) },
     { "icmpv6.opt.route_lifetime", N_("Route Lifetime"), FIELD_UINT, BYTE(4, 4) },
-    { "icmpv6.opt.prefix", N_("Prefix"), FIELD_IPV6, BYTE(8, 16) },
+    { "icmpv6.opt.prefix", N_("Prefix"), FIELD_IPV6, BYTE(8, 16), .flags = FIELD_ROOM },
     { 0 },
 };
 static const struct field option_servers[] = {
@@ -165,19 +174,19 @@ static const struct field option_pref64[] = {
     { 0 },
 };
 static const struct tlv options[] = {
-    { 1, "Source Link-layer Address", option_source },
-    { 2, "Target Link-layer Address", option_target },
-    { 3, "Prefix Information", option_prefix },
-    { 4, "Redirected Header", option_redirected },
+    { 1, "Source Link-layer Address", option_source, .name = "src_linkaddr" },
+    { 2, "Target Link-layer Address", option_target, .name = "target_linkaddr" },
+    { 3, "Prefix Information", option_prefix, .name = "prefix" },
+    { 4, "Redirected Header", option_redirected, .name = "redirected_packet" },
     { 5, "MTU", option_mtu },
-    { 7, "Advertisement Interval", option_interval },   /* RFC 6275, 7.3 */
-    { 8, "Home Agent Information", option_home_agent }, /* RFC 6275, 7.4 */
-    { 14, "Nonce", option_nonce },                      /* RFC 3971, 5.3.2 */
-    { 24, "Route Information", option_route },          /* RFC 4191, 2.3 */
-    { 25, "Recursive DNS Server", option_servers },     /* RFC 8106, 5.1 */
-    { 31, "DNS Search List", option_search },           /* RFC 8106, 5.2 */
-    { 37, "Captive Portal", option_portal },            /* RFC 8910, 2.3 */
-    { 38, "PREF64", option_pref64 },                    /* RFC 8781, 4 */
+    { 7, "Advertisement Interval", option_interval, .name = "advertisement_interval" }, /* RFC 6275, 7.3 */
+    { 8, "Home Agent Information", option_home_agent },                                 /* RFC 6275, 7.4 */
+    { 14, "Nonce", option_nonce },                                                      /* RFC 3971, 5.3.2 */
+    { 24, "Route Information", option_route },                                          /* RFC 4191, 2.3 */
+    { 25, "Recursive DNS Server", option_servers, .name = "rdnss" },                    /* RFC 8106, 5.1 */
+    { 31, "DNS Search List", option_search, .name = "dnssl" },                          /* RFC 8106, 5.2 */
+    { 37, "Captive Portal", option_portal },                                            /* RFC 8910, 2.3 */
+    { 38, "PREF64", option_pref64 },                                                    /* RFC 8781, 4 */
     { 0xffff, "Unknown", NULL },
     { 0 },
 };
@@ -205,12 +214,14 @@ static const struct tlv records[] = {
 static const struct tlv_set record_set = { .kind_size = 1, .measure = record_length, .kinds = records };
 
 static const struct field fields[] = {
-    { "icmpv6.type", N_("Type"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT, .names = types },
+    { "icmpv6.type", N_("Type"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT, .preset = ECHO, .names = types },
     { "icmpv6.code", N_("Code"), FIELD_UINT, BYTE(1, 1) },
-    { "icmpv6.checksum", N_("Checksum"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
+    { "icmpv6.checksum", N_("Checksum"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM,
+      .counts = COUNTS_PSEUDO },
     { "icmpv6.checksum.status", N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
       .names = checksum_status_names },
     { "icmpv6.mtu", N_("MTU"), FIELD_UINT, BYTE(4, 4), .when = is_too_big },
+    { "icmpv6.reserved", N_("Reserved"), FIELD_BYTES, BYTE(4, 4), .flags = FIELD_HIDDEN, .when = has_unused },
     { "icmpv6.pointer", N_("Pointer"), FIELD_UINT, BYTE(4, 4), .when = is_parameter_problem },
     { "icmpv6.echo.identifier", N_("Identifier"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX, .when = is_echo },
     { "icmpv6.echo.sequence_number", N_("Sequence"), FIELD_UINT, BYTE(6, 2), .when = is_echo },
@@ -224,14 +235,19 @@ static const struct field fields[] = {
     { "icmpv6.mld.maximum_response_delay", N_("Maximum Response Delay"), FIELD_UINT, BYTE(4, 2), .when = is_listener1 },
     { "icmpv6.mld.maximum_response_delay", N_("Maximum Response Delay"), FIELD_UINT, .when = is_query,
       .read = query_delay },
-    { "icmpv6.mld.maximum_response_code", N_("Maximum Response Code"), FIELD_UINT, .when = is_query,
+    { "icmpv6.mld.maximum_response_code", N_("Maximum Response Code"), FIELD_UINT, BYTE(4, 2), .when = is_query,
       .read = query_code },
     { "icmpv6.mld.multicast_address", N_("Multicast Address"), FIELD_IPV6, BYTE(8, 16), .when = is_listener },
-    { "icmpv6.mld.flag", N_("Flags"), FIELD_UINT, BYTE(24, 1), .base = BASE_HEX, .when = is_query },
-    { "icmpv6.mld.flag.s", N_("Suppress router-side processing"), FIELD_BOOL, BITS(196, 1), .when = is_query },
-    { "icmpv6.mld.flag.qrv", N_("Querier's robustness"), FIELD_UINT, BITS(197, 3), .when = is_query },
-    { "icmpv6.mld.qqi", N_("Querier's query interval code"), FIELD_UINT, BYTE(25, 1), .when = is_query },
-    { "icmpv6.mld.nb_sources", N_("Number of Sources"), FIELD_UINT, BYTE(26, 2), .when = is_query },
+    { "icmpv6.mld.flag", N_("Flags"), FIELD_UINT, BYTE(24, 1), .base = BASE_HEX, .flags = FIELD_ROOM,
+      .when = is_query },
+    { "icmpv6.mld.flag.s", N_("Suppress router-side processing"), FIELD_BOOL, BITS(196, 1), .flags = FIELD_ROOM,
+      .when = is_query },
+    { "icmpv6.mld.flag.qrv", N_("Querier's robustness"), FIELD_UINT, BITS(197, 3), .flags = FIELD_ROOM,
+      .when = is_query },
+    { "icmpv6.mld.qqi", N_("Querier's query interval code"), FIELD_UINT, BYTE(25, 1), .flags = FIELD_ROOM,
+      .when = is_query },
+    { "icmpv6.mld.nb_sources", N_("Number of Sources"), FIELD_UINT, BYTE(26, 2), .flags = FIELD_ROOM,
+      .when = is_query },
     { "icmpv6.mld.source_address", N_("Source Address"), FIELD_IPV6, BYTE(28, 16), .stride = 16, .flags = FIELD_MANY,
       .when = is_query },
     { "icmpv6.mldr.nb_mcast_records", N_("Number of records"), FIELD_UINT, BYTE(6, 2), .when = is_report2 },

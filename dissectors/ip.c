@@ -6,7 +6,14 @@
 #include "protocol/tlv.h"
 #include <stddef.h>
 
-enum { HEADER = 20, LENGTH_END = 4, DESTINATION = 16, LOOSE_ROUTE = 131, STRICT_ROUTE = 137 };
+enum {
+    HEADER = 20,
+    LENGTH_END = 4,
+    DESTINATION = 16,
+    LOOSE_ROUTE = 131,
+    STRICT_ROUTE = 137,
+    UNASSIGNED = 253 /* RFC 3692, 2.1 */
+};
 
 static bool checksum_status(const struct place *place, struct value *value);
 static bool other_version(const struct place *place, struct value *value);
@@ -56,10 +63,16 @@ static const struct field option_route[] = {
     { "ip.rec_rt", N_("Route"), FIELD_IPV4, BYTE(3, 4), .stride = 4 },
     { 0 },
 };
+static const struct when stamps_alone[] = {
+    { BITS(28, 4), 0, 0 },
+    { 0 },
+};
 static const struct field option_timestamp[] = {
     { "ip.opt.ptr", N_("Pointer"), FIELD_UINT, BYTE(2, 1) },
     { "ip.opt.overflow", N_("Overflow"), FIELD_UINT, BITS(24, 4) },
     { "ip.opt.flag", N_("Flag"), FIELD_UINT, BITS(28, 4), .base = BASE_HEX },
+    { "ip.opt.time_stamp", N_("Time stamp"), FIELD_UINT, BYTE(4, 4), .stride = 4, .flags = FIELD_HIDDEN,
+      .when = stamps_alone },
     { 0 },
 };
 static const struct field option_alert[] = {
@@ -71,10 +84,10 @@ static const struct field option_other[] = {
     { 0 },
 };
 static const struct tlv options[] = {
-    { 0, "End of Options", .alone = true, .stop = true },
-    { 1, "No-Operation", .alone = true },
+    { 0, "End of Options", .alone = true, .stop = true, .name = "eol" },
+    { 1, "No-Operation", .alone = true, .name = "nop" },
     { 7, "Record Route", option_route },
-    { 68, "Time Stamp", option_timestamp },
+    { 68, "Time Stamp", option_timestamp, .name = "timestamp" },
     { 131, "Loose Source Route", option_route },
     { 137, "Strict Source Route", option_route },
     { 148, "Router Alert", option_alert },
@@ -92,9 +105,10 @@ static const struct when fragment_word[] = {
 };
 
 static const struct field fields[] = {
-    { "ip.version", N_("Version"), FIELD_UINT, BITS(0, 4) },
+    { "ip.version", N_("Version"), FIELD_UINT, BITS(0, 4), .preset = 4 },
     { "ip.version", N_("Version"), FIELD_UINT, .read = other_version },
-    { "ip.hdr_len", N_("Header Length"), FIELD_UINT, BITS(4, 4), .unit = 4, .role = ROLE_LENGTH },
+    { "ip.hdr_len", N_("Header Length"), FIELD_UINT, BITS(4, 4), .unit = 4, .role = ROLE_LENGTH,
+      .counts = COUNTS_HEADER },
     { "ip.dsfield", N_("Differentiated Services"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX },
     { "ip.dsfield.dscp", N_("DSCP"), FIELD_UINT, BITS(8, 6), .names = dscps },
     { "ip.dsfield.ecn", N_("ECN"), FIELD_UINT, BITS(14, 2), .names = ecns },
@@ -103,12 +117,14 @@ static const struct field fields[] = {
     { "ip.id", N_("Identification"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX, HOT(ip_id) },
     { "ip.flags", N_("Flags"), FIELD_UINT, BITS(48, 3), .base = BASE_HEX, .when = fragment_word },
     { "ip.flags.rb", N_("Reserved bit"), FIELD_BOOL, BITS(48, 1), .when = fragment_word },
-    { "ip.flags.df", N_("Don't fragment"), FIELD_BOOL, BITS(49, 1), .when = fragment_word },
-    { "ip.flags.mf", N_("More fragments"), FIELD_BOOL, BITS(50, 1), .when = fragment_word },
+    { "ip.flags.df", N_("Don't fragment"), FIELD_BOOL, BITS(49, 1), .letter = 'D', .when = fragment_word },
+    { "ip.flags.mf", N_("More fragments"), FIELD_BOOL, BITS(50, 1), .letter = 'M', .when = fragment_word },
     { "ip.frag_offset", N_("Fragment Offset"), FIELD_UINT, BITS(51, 13), .when = fragment_word },
-    { "ip.ttl", N_("Time to Live"), FIELD_UINT, BYTE(8, 1), HOT(ip_ttl) },
-    { "ip.proto", N_("Protocol"), FIELD_UINT, BYTE(9, 1), .role = ROLE_NEXT, HOT(ip_proto), .names = protocol_names },
-    { "ip.checksum", N_("Header Checksum"), FIELD_UINT, BYTE(10, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
+    { "ip.ttl", N_("Time to Live"), FIELD_UINT, BYTE(8, 1), .preset = 64, HOT(ip_ttl) },
+    { "ip.proto", N_("Protocol"), FIELD_UINT, BYTE(9, 1), .role = ROLE_NEXT, .preset = UNASSIGNED, HOT(ip_proto),
+      .names = protocol_names },
+    { "ip.checksum", N_("Header Checksum"), FIELD_UINT, BYTE(10, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM,
+      .counts = COUNTS_HEADER },
     { "ip.checksum.status", N_("Header Checksum Status"), FIELD_UINT, .read = checksum_status,
       .names = checksum_status_names },
     { "ip.src", N_("Source Address"), FIELD_IPV4, BYTE(12, 4), .role = ROLE_SOURCE, HOT(ip_src), .also = "ip.addr" },
@@ -340,6 +356,7 @@ const struct protocol ip_protocol = {
     .keys = keys,
     .least = HEADER,
     .hot = HOT_IP,
+    .carries = KEY_IP,
     .dissect = dissect,
     .summary = summary,
 };

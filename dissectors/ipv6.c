@@ -4,7 +4,7 @@
 #include "protocol/protocol.h"
 #include <stddef.h>
 
-enum { HEADER = 40, HOP_BY_HOP = 0, JUMBO = 0xc2 };
+enum { HEADER = 40, HOP_BY_HOP = 0, NO_NEXT = 59, JUMBO = 0xc2 };
 
 /* Rows that are there only with all of the words they are cut from, or that the next header is read with. */
 static const struct when first_word[] = {
@@ -18,14 +18,15 @@ static const struct when length_and_next[] = {
 
 static const struct field fields[] = {
     { "ip.version", N_("Version"), FIELD_UINT, BITS(0, 4), .flags = FIELD_HIDDEN },
-    { "ipv6.version", N_("Version"), FIELD_UINT, BITS(0, 4) },
+    { "ipv6.version", N_("Version"), FIELD_UINT, BITS(0, 4), .preset = 6 },
     { "ipv6.tclass", N_("Traffic Class"), FIELD_UINT, BITS(4, 8), .base = BASE_HEX, .when = first_word },
     { "ipv6.tclass.dscp", N_("DSCP"), FIELD_UINT, BITS(4, 6), .when = first_word },
     { "ipv6.tclass.ecn", N_("ECN"), FIELD_UINT, BITS(10, 2), .when = first_word },
     { "ipv6.flow", N_("Flow Label"), FIELD_UINT, BITS(12, 20), .base = BASE_HEX, .when = first_word },
-    { "ipv6.plen", N_("Payload Length"), FIELD_UINT, BYTE(4, 2), .role = ROLE_LENGTH, .when = length_and_next },
-    { "ipv6.nxt", N_("Next Header"), FIELD_UINT, BYTE(6, 1), .role = ROLE_NEXT },
-    { "ipv6.hlim", N_("Hop Limit"), FIELD_UINT, BYTE(7, 1) },
+    { "ipv6.plen", N_("Payload Length"), FIELD_UINT, BYTE(4, 2), .role = ROLE_LENGTH, .less = HEADER,
+      .when = length_and_next },
+    { "ipv6.nxt", N_("Next Header"), FIELD_UINT, BYTE(6, 1), .role = ROLE_NEXT, .preset = NO_NEXT },
+    { "ipv6.hlim", N_("Hop Limit"), FIELD_UINT, BYTE(7, 1), .preset = 64 },
     { "ipv6.src", N_("Source Address"), FIELD_IPV6, BYTE(8, 16), .role = ROLE_SOURCE, HOT(ipv6_src),
       .also = "ipv6.addr" },
     { "ipv6.dst", N_("Destination Address"), FIELD_IPV6, BYTE(24, 16), .role = ROLE_DESTINATION, HOT(ipv6_dst),
@@ -112,6 +113,7 @@ const struct protocol ipv6_protocol = {
     .fields = fields,
     .keys = keys,
     .least = HEADER,
+    .carries = KEY_IP,
     .dissect = dissect,
     .summary = summary,
 };

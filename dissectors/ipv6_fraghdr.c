@@ -2,10 +2,10 @@
 #include "base/text.h"
 #include "protocol/protocol.h"
 
-enum { HEADER = 8 };
+enum { HEADER = 8, NO_NEXT = 59 };
 
 static const struct field fields[] = {
-    { "ipv6.fraghdr.nxt", N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT },
+    { "ipv6.fraghdr.nxt", N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT, .preset = NO_NEXT },
     { "ipv6.fraghdr.reserved_octet", N_("Reserved"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX },
     { "ipv6.fraghdr.offset", N_("Fragment Offset"), FIELD_UINT, BITS(16, 13) },
     { "ipv6.fraghdr.reserved_bits", N_("Reserved bits"), FIELD_UINT, BITS(29, 2) },
@@ -81,6 +81,7 @@ const struct protocol ipv6_fraghdr_protocol = {
     .fields = fields,
     .keys = keys,
     .least = HEADER,
+    .carries = KEY_IP,
     .dissect = dissect,
     .summary = summary,
 };

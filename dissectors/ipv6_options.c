@@ -3,7 +3,7 @@
 #include "protocol/protocol.h"
 #include "protocol/tlv.h"
 
-enum { LEAST = 8, UNIT = 8 };
+enum { LEAST = 8, UNIT = 8, NO_NEXT = 59 };
 
 static const struct field option_common[] = {
     { "ipv6.opt.type", N_("Type"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX },
@@ -52,16 +52,18 @@ static const struct tlv_set option_set = {
 };
 
 static const struct field hop_fields[] = {
-    { "ipv6.hopopts.nxt", N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT },
-    { "ipv6.hopopts.len", N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
+    { "ipv6.hopopts.nxt", N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT, .preset = NO_NEXT },
+    { "ipv6.hopopts.len", N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH, .counts = COUNTS_HEADER,
+      .less = LEAST, .step = UNIT },
     { "ipv6.hopopts.len_oct", N_("Length in bytes"), FIELD_UINT, BYTE(1, 1), .plus = 1, .unit = UNIT,
       .flags = FIELD_HIDDEN },
     { "ipv6.hopopts.options", N_("Options"), FIELD_TLVS, TO_END(2), .tlvs = &option_set },
     { 0 },
 };
 static const struct field destination_fields[] = {
-    { "ipv6.dstopts.nxt", N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT },
-    { "ipv6.dstopts.len", N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
+    { "ipv6.dstopts.nxt", N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT, .preset = NO_NEXT },
+    { "ipv6.dstopts.len", N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH, .counts = COUNTS_HEADER,
+      .less = LEAST, .step = UNIT },
     { "ipv6.dstopts.len_oct", N_("Length in bytes"), FIELD_UINT, BYTE(1, 1), .plus = 1, .unit = UNIT,
       .flags = FIELD_HIDDEN },
     { "ipv6.dstopts.options", N_("Options"), FIELD_TLVS, TO_END(2), .tlvs = &option_set },
@@ -123,6 +125,7 @@ const struct protocol ipv6_hopopts_protocol = {
     .fields = hop_fields,
     .keys = hop_keys,
     .least = LEAST,
+    .carries = KEY_IP,
     .dissect = dissect,
     .summary = summary,
 };
@@ -135,6 +138,7 @@ const struct protocol ipv6_dstopts_protocol = {
     .fields = destination_fields,
     .keys = destination_keys,
     .least = LEAST,
+    .carries = KEY_IP,
     .dissect = dissect,
     .summary = summary,
 };

@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "protocol/protocol.h"
 
-enum { LEAST = 8, UNIT = 8, SOURCE = 0, MOBILE = 2, RPL = 3, SEGMENTS = 4, ADDRESS = 16 };
+enum { LEAST = 8, UNIT = 8, NO_NEXT = 59, SOURCE = 0, MOBILE = 2, RPL = 3, SEGMENTS = 4, ADDRESS = 16 };
 
 static const struct when is_source[] = {
     { BITS(16, 8), SOURCE, SOURCE },
@@ -36,8 +36,9 @@ static const struct value_name types[] = {
 enum { ROW_SEGMENT_COUNT = 11 };
 
 static const struct field fields[] = {
-    { "ipv6.routing.nxt", N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT },
-    { "ipv6.routing.len", N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH },
+    { "ipv6.routing.nxt", N_("Next Header"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT, .preset = NO_NEXT },
+    { "ipv6.routing.len", N_("Length"), FIELD_UINT, BYTE(1, 1), .role = ROLE_LENGTH, .counts = COUNTS_HEADER,
+      .less = LEAST, .step = UNIT },
     { "ipv6.routing.len_oct", N_("Length in bytes"), FIELD_UINT, BYTE(1, 1), .plus = 1, .unit = UNIT,
       .flags = FIELD_HIDDEN },
     { "ipv6.routing.type", N_("Type"), FIELD_UINT, BYTE(2, 1), .names = types },
@@ -135,6 +136,7 @@ const struct protocol ipv6_routing_protocol = {
     .fields = fields,
     .keys = keys,
     .least = LEAST,
+    .carries = KEY_IP,
     .dissect = dissect,
     .summary = summary,
 };

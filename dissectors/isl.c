@@ -14,7 +14,7 @@ static const struct field fields[] = {
     { "isl.type", N_("Type"), FIELD_UINT, BITS(40, 4), .role = ROLE_NEXT, .names = types },
     { "isl.user", N_("User"), FIELD_UINT, BITS(44, 4), .base = BASE_HEX },
     { "isl.src", N_("Source"), FIELD_MAC, BYTE(6, 6), .role = ROLE_SOURCE },
-    { "isl.len", N_("Length"), FIELD_UINT, BYTE(12, 2), .role = ROLE_LENGTH },
+    { "isl.len", N_("Length"), FIELD_UINT, BYTE(12, 2), .role = ROLE_LENGTH, .less = LENGTH_END },
     { "isl.dsap", N_("DSAP"), FIELD_UINT, BYTE(14, 1), .base = BASE_HEX },
     { "isl.ssap", N_("SSAP"), FIELD_UINT, BYTE(15, 1), .base = BASE_HEX },
     { "isl.control", N_("Control"), FIELD_UINT, BYTE(16, 1), .base = BASE_HEX },

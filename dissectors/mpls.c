@@ -21,8 +21,8 @@ static const struct value_name labels[] = {
 static const struct field entry_fields[] = {
     { "mpls.label", N_("Label"), FIELD_UINT, BITS(0, 20), .names = labels },
     { "mpls.exp", N_("Traffic Class"), FIELD_UINT, BITS(20, 3) },
-    { "mpls.bottom", N_("Bottom of Stack"), FIELD_UINT, BITS(23, 1) },
-    { "mpls.ttl", N_("Time to Live"), FIELD_UINT, BYTE(3, 1) },
+    { "mpls.bottom", N_("Bottom of Stack"), FIELD_UINT, BITS(23, 1), .preset = 1 },
+    { "mpls.ttl", N_("Time to Live"), FIELD_UINT, BYTE(3, 1), .preset = 64 },
     { 0 },
 };
 static const struct tlv entries[] = {

@@ -45,7 +45,7 @@ static const struct value_name families[] = {
 };
 
 static const struct field fields[] = {
-    { "null.family", N_("Family"), FIELD_UINT, .read = family, .names = families },
+    { "null.family", N_("Family"), FIELD_UINT_LE, BYTE(0, HEADER), .preset = 2, .read = family, .names = families },
     { "null.type", N_("Type"), FIELD_UINT, .base = BASE_HEX, .read = type },
     { 0 },
 };

@@ -87,11 +87,12 @@ static const struct tlv_set tag_set = {
 };
 
 #define COMMON_ROWS                                                                                                    \
-    { "pppoe.version", N_("Version"), FIELD_UINT, BITS(0, 4) }, { "pppoe.type", N_("Type"), FIELD_UINT, BITS(4, 4) },  \
+    { "pppoe.version", N_("Version"), FIELD_UINT, BITS(0, 4), .preset = 1 },                                           \
+        { "pppoe.type", N_("Type"), FIELD_UINT, BITS(4, 4), .preset = 1 },                                             \
         { "pppoe.code", N_("Code"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX, .names = codes },                        \
         { "pppoe.session_id", N_("Session ID"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX },                            \
     {                                                                                                                  \
-        "pppoe.payload_length", N_("Payload Length"), FIELD_UINT, BYTE(4, 2), .role = ROLE_LENGTH                      \
+        "pppoe.payload_length", N_("Payload Length"), FIELD_UINT, BYTE(4, 2), .role = ROLE_LENGTH, .less = HEADER      \
     }
 
 static const struct field discovery_fields[] = {

@@ -45,6 +45,9 @@
     P(llmnr) \
     P(dhcp) \
     P(ntp) \
+    P(http) \
+    P(ssdp) \
+    P(tls) \
     P(data)
 /* clang-format on */
 
@@ -58,33 +61,109 @@ enum { SLOT_BITS = 9, SLOTS = 1 << SLOT_BITS };
 
 static struct slot {
     uint32_t key; /* space in the upper half, value in the lower */
+    bool asked;   /* by registry_decode_as */
     const struct protocol *protocol;
 } slots[SLOTS];
 
 /* The multiplier was tried out: the keys of everyday find their slots at once. */
-static inline const struct protocol *find(uint32_t key)
+static inline const struct slot *find_slot(uint32_t key)
 {
     unsigned at = key * 0x8c497c69u >> (32 - SLOT_BITS);
     while (slots[at].protocol && slots[at].key != key)
         at = (at + 1) % SLOTS;
-    return slots[at].protocol;
+    return &slots[at];
 }
 
-static void take(const struct protocol *protocol, struct key key)
+static inline const struct protocol *find(uint32_t key)
+{
+    return find_slot(key)->protocol;
+}
+
+/* Those that tell by a payload's looks that it is theirs: a bit each in registry_looks. */
+enum { PROBES_MAX = 8 };
+static const struct protocol *probes[PROBES_MAX];
+uint8_t registry_looks[PROBES][256];
+
+static unsigned taken;
+static bool any_asked;
+
+static struct slot *take(const struct protocol *protocol, struct key key)
 {
     uint32_t whole = (uint32_t)key.space << 16 | key.value;
     unsigned at = whole * 0x8c497c69u >> (32 - SLOT_BITS);
     while (slots[at].protocol && slots[at].key != whole)
         at = (at + 1) % SLOTS;
-    slots[at] = (struct slot){ whole, protocol };
+    slots[at] = (struct slot){ whole, false, protocol };
+    return &slots[at];
+}
+
+static void take_looks(const struct protocol *protocol, unsigned index)
+{
+    probes[index] = protocol;
+    for (unsigned how = PROBE_STREAM; how < PROBES; how++)
+        for (unsigned byte = 0; byte < 256; byte++)
+            if (protocol->known & 1u << how && (!protocol->first || (byte && strchr(protocol->first, (int)byte))))
+                registry_looks[how][byte] |= (uint8_t)(1u << index);
 }
 
 void registry_open(void)
 {
-    unsigned taken = 0;
-    for (const struct protocol *const *p = protocols; *p; p++)
+    unsigned probed = 0;
+    taken = 0;
+    for (const struct protocol *const *p = protocols; *p; p++) {
         for (const struct key *key = (*p)->keys; key && key->space && taken < SLOTS / 2; key++, taken++)
             take(*p, *key);
+        if ((*p)->known && probed < PROBES_MAX)
+            take_looks(*p, probed++);
+    }
+}
+
+bool registry_decode_as(unsigned space, uint16_t port, const struct protocol *protocol)
+{
+    if (taken == SLOTS / 2)
+        return false;
+    taken++;
+    take(protocol, (struct key){ (uint16_t)space, port, 0 })->asked = true;
+    any_asked = true;
+    return true;
+}
+
+const struct protocol *registry_probe(struct span payload, enum probe how)
+{
+    for (unsigned looks = registry_looks[how][payload.at[0]]; looks; looks &= looks - 1) {
+        const struct protocol *protocol = probes[__builtin_ctz(looks)];
+        if (protocol->probe(payload, how))
+            return protocol;
+    }
+    return NULL;
+}
+
+static bool is_asked(uint16_t port)
+{
+    return find_slot((uint32_t)KEY_TCP_PORT << 16 | port)->asked;
+}
+
+bool registry_is_asked(uint16_t one, uint16_t other)
+{
+    return any_asked && (is_asked(one) || is_asked(other));
+}
+
+const struct protocol *registry_by_ports(uint16_t one, uint16_t other)
+{
+    uint16_t low = one < other ? one : other, high = one < other ? other : one;
+    if (any_asked && is_asked(high))
+        return registry_lookup(KEY_TCP_PORT, high, low);
+    return registry_lookup(KEY_TCP_PORT, low, high);
+}
+
+const struct protocol *registry_stream(unsigned value, unsigned other, struct span segment)
+{
+    const struct protocol *protocol = registry_lookup(KEY_TCP_PORT, value, other);
+    if (protocol && (!protocol->probe || protocol->probe(segment, PROBE_PORT)))
+        return protocol;
+    if (registry_is_asked((uint16_t)value, (uint16_t)other))
+        return NULL;
+    return registry_by_looks(segment, PROBE_STREAM);
 }
 
 const struct protocol *registry_lookup(unsigned space, unsigned value, unsigned other)

@@ -16,6 +16,26 @@ static inline const struct protocol *registry_find(struct key key)
 {
     return registry_lookup(key.space, key.value, key.other);
 }
+/* From now on what goes to or from a port (KEY_TCP_PORT, KEY_UDP_PORT) is taken by this protocol, whatever its keys
+ * say. False: there is no room for more such ports. */
+bool registry_decode_as(unsigned space, uint16_t port, const struct protocol *protocol);
+
+/* Who takes a segment's payload where no message of its stream is known: by port if one can begin here, else by its
+ * looks. NULL: nobody. */
+const struct protocol *registry_stream(unsigned value, unsigned other, struct span segment);
+/* Whether one of them is a port of registry_decode_as: then looks do not matter. */
+bool registry_is_asked(uint16_t one, uint16_t other);
+/* Whose messages the ports carry, the lower one first; NULL: nobody's. */
+const struct protocol *registry_by_ports(uint16_t one, uint16_t other);
+/* Who may take a payload by its looks: bit by first byte, for each of enum probe. */
+extern uint8_t registry_looks[PROBES][256];
+const struct protocol *registry_probe(struct span payload, enum probe how);
+/* Who would take a payload by its looks, or NULL. */
+static inline const struct protocol *registry_by_looks(struct span payload, enum probe how)
+{
+    return payload.left && registry_looks[how][payload.at[0]] ? registry_probe(payload, how) : NULL;
+}
+
 /* By Wireshark's name (tcp), or NULL. */
 const struct protocol *registry_by_name(const char *name);
 

@@ -166,6 +166,7 @@ const struct protocol sll_protocol = {
     .fields = fields,
     .keys = keys,
     .least = HEADER,
+    .carries = KEY_ETHERTYPE,
     .dissect = dissect,
     .summary = summary,
 };
@@ -178,6 +179,7 @@ const struct protocol sll2_protocol = {
     .fields = fields2,
     .keys = keys2,
     .least = HEADER2,
+    .carries = KEY_ETHERTYPE,
     .dissect = dissect2,
     .summary = summary2,
 };

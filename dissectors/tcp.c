@@ -6,7 +6,7 @@
 #include "protocol/tlv.h"
 #include <stddef.h>
 
-enum { HEADER = 20, SYN = 2, ACK = 16 };
+enum { HEADER = 20, SYN = 2, ACK = 16, EPHEMERAL = 49152 /* RFC 6335, 6 */ };
 
 static bool payload_length(const struct place *place, struct value *value);
 static bool checksum_status(const struct place *place, struct value *value);
@@ -61,6 +61,7 @@ static const struct field option_authentication[] = {
 };
 static const struct field option_mptcp[] = {
     { "tcp.options.mptcp.subtype", N_("Subtype"), FIELD_UINT, BITS(16, 4) },
+    { "tcp.options.mptcp.flags", N_("Flags"), FIELD_UINT, BITS(20, 4), .base = BASE_HEX, .flags = FIELD_HIDDEN },
     { "tcp.options.mptcp.data", N_("Data"), FIELD_BYTES, TO_END(3) },
     { 0 },
 };
@@ -85,18 +86,18 @@ enum {
 };
 
 static const struct tlv options[] = {
-    { KIND_END, "End of Option List", .alone = true, .stop = true },
-    { KIND_NOP, "No-Operation", .alone = true },
-    { KIND_MSS, "Maximum Segment Size", option_mss },
-    { KIND_SCALE, "Window Scale", option_scale },
-    { KIND_SACK_PERMITTED, "SACK Permitted", option_sack_permitted },
+    { KIND_END, "End of Option List", .alone = true, .stop = true, .name = "eol" },
+    { KIND_NOP, "No-Operation", .alone = true, .name = "nop" },
+    { KIND_MSS, "Maximum Segment Size", option_mss, .name = "mss" },
+    { KIND_SCALE, "Window Scale", option_scale, .name = "wscale" },
+    { KIND_SACK_PERMITTED, "SACK Permitted", option_sack_permitted, .name = "sack_perm" },
     { KIND_SACK, "SACK", option_sack },
-    { KIND_TIMESTAMPS, "Timestamps", option_timestamps },
-    { 19, "MD5 Signature", option_md5 },             /* RFC 2385 */
-    { 28, "User Timeout", option_user_timeout },     /* RFC 5482 */
-    { 29, "Authentication", option_authentication }, /* RFC 5925 */
-    { 30, "Multipath TCP", option_mptcp },           /* RFC 8684 */
-    { 34, "Fast Open Cookie", option_fast_open },    /* RFC 7413 */
+    { KIND_TIMESTAMPS, "Timestamps", option_timestamps, .name = "timestamp" },
+    { 19, "MD5 Signature", option_md5, .name = "md5" },            /* RFC 2385 */
+    { 28, "User Timeout", option_user_timeout },                   /* RFC 5482 */
+    { 29, "Authentication", option_authentication, .name = "ao" }, /* RFC 5925 */
+    { 30, "Multipath TCP", option_mptcp, .name = "mptcp" },        /* RFC 8684 */
+    { 34, "Fast Open Cookie", option_fast_open, .name = "tfo" },   /* RFC 7413 */
     { 0xffff, "Unknown", option_other },
     { 0 },
 };
@@ -105,8 +106,10 @@ static const struct tlv_set option_set = {
 };
 
 static const struct field fields[] = {
-    { "tcp.srcport", N_("Source Port"), FIELD_UINT, BYTE(0, 2), HOT(tcp_srcport), .also = "tcp.port", .needs = 4 },
-    { "tcp.dstport", N_("Destination Port"), FIELD_UINT, BYTE(2, 2), HOT(tcp_dstport), .also = "tcp.port", .needs = 4 },
+    { "tcp.srcport", N_("Source Port"), FIELD_UINT, BYTE(0, 2), .preset = EPHEMERAL, HOT(tcp_srcport),
+      .also = "tcp.port", .needs = 4 },
+    { "tcp.dstport", N_("Destination Port"), FIELD_UINT, BYTE(2, 2), .role = ROLE_NEXT, HOT(tcp_dstport),
+      .also = "tcp.port", .needs = 4 },
     { "tcp.stream", N_("Stream index"), FIELD_UINT, NOTE(stream, NOTE_STREAM) },
     { "tcp.len", N_("TCP Segment Len"), FIELD_UINT, .never = LAYER_QUOTED | LAYER_FRAGMENT, .read = payload_length },
     { "tcp.seq", N_("Sequence Number"), FIELD_UINT, NOTE(seq, NOTE_SEQ), .never = LAYER_QUOTED },
@@ -116,22 +119,25 @@ static const struct field fields[] = {
     { "tcp.nxtseq", N_("Next Sequence Number"), FIELD_UINT, NOTE(next_seq, NOTE_SEQ) },
     { "tcp.ack", N_("Acknowledgment Number"), FIELD_UINT, NOTE(ack, NOTE_ACK) },
     { "tcp.ack_raw", N_("Acknowledgment Number (raw)"), FIELD_UINT, BYTE(8, 4), HOT(tcp_ack), .needs = 16 },
-    { "tcp.hdr_len", N_("Header Length"), FIELD_UINT, BITS(96, 4), .unit = 4, .role = ROLE_LENGTH, .needs = 16 },
-    { "tcp.flags", N_("Flags"), FIELD_UINT, BITS(100, 12), .base = BASE_HEX, HOT(tcp_flags), .needs = 16 },
+    { "tcp.hdr_len", N_("Header Length"), FIELD_UINT, BITS(96, 4), .unit = 4, .role = ROLE_LENGTH,
+      .counts = COUNTS_HEADER, .needs = 16 },
+    { "tcp.flags", N_("Flags"), FIELD_UINT, BITS(100, 12), .base = BASE_HEX, .preset = SYN, HOT(tcp_flags),
+      .needs = 16 },
     { "tcp.flags.res", N_("Reserved"), FIELD_BOOL, BITS(100, 3), .needs = 16 },
-    { "tcp.flags.ae", N_("Accurate ECN"), FIELD_BOOL, BITS(103, 1), .needs = 16 },
-    { "tcp.flags.cwr", N_("Congestion Window Reduced"), FIELD_BOOL, BITS(104, 1), .needs = 16 },
-    { "tcp.flags.ece", N_("ECN-Echo"), FIELD_BOOL, BITS(105, 1), .needs = 16 },
-    { "tcp.flags.urg", N_("Urgent"), FIELD_BOOL, BITS(106, 1), .needs = 16 },
-    { "tcp.flags.ack", N_("Acknowledgment"), FIELD_BOOL, BITS(107, 1), .needs = 16 },
-    { "tcp.flags.push", N_("Push"), FIELD_BOOL, BITS(108, 1), .needs = 16 },
-    { "tcp.flags.reset", N_("Reset"), FIELD_BOOL, BITS(109, 1), .needs = 16 },
-    { "tcp.flags.syn", N_("Syn"), FIELD_BOOL, BITS(110, 1), .needs = 16 },
-    { "tcp.flags.fin", N_("Fin"), FIELD_BOOL, BITS(111, 1), .needs = 16 },
-    { "tcp.window_size_value", N_("Window"), FIELD_UINT, BYTE(14, 2), HOT(tcp_window) },
+    { "tcp.flags.ae", N_("Accurate ECN"), FIELD_BOOL, BITS(103, 1), .letter = 'X', .needs = 16 },
+    { "tcp.flags.cwr", N_("Congestion Window Reduced"), FIELD_BOOL, BITS(104, 1), .letter = 'C', .needs = 16 },
+    { "tcp.flags.ece", N_("ECN-Echo"), FIELD_BOOL, BITS(105, 1), .letter = 'E', .needs = 16 },
+    { "tcp.flags.urg", N_("Urgent"), FIELD_BOOL, BITS(106, 1), .letter = 'U', .needs = 16 },
+    { "tcp.flags.ack", N_("Acknowledgment"), FIELD_BOOL, BITS(107, 1), .letter = 'A', .needs = 16 },
+    { "tcp.flags.push", N_("Push"), FIELD_BOOL, BITS(108, 1), .letter = 'P', .needs = 16 },
+    { "tcp.flags.reset", N_("Reset"), FIELD_BOOL, BITS(109, 1), .letter = 'R', .needs = 16 },
+    { "tcp.flags.syn", N_("Syn"), FIELD_BOOL, BITS(110, 1), .letter = 'S', .needs = 16 },
+    { "tcp.flags.fin", N_("Fin"), FIELD_BOOL, BITS(111, 1), .letter = 'F', .needs = 16 },
+    { "tcp.window_size_value", N_("Window"), FIELD_UINT, BYTE(14, 2), .preset = 0xffff, HOT(tcp_window) },
     { "tcp.window_size", N_("Calculated window size"), FIELD_UINT, NOTE(window, NOTE_WINDOW) },
     { "tcp.window_size_scalefactor", N_("Window size scaling factor"), FIELD_INT, NOTE(scale, NOTE_WINDOW_SCALE) },
-    { "tcp.checksum", N_("Checksum"), FIELD_UINT, BYTE(16, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
+    { "tcp.checksum", N_("Checksum"), FIELD_UINT, BYTE(16, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM,
+      .counts = COUNTS_PSEUDO },
     { "tcp.checksum.status", N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
       .names = checksum_status_names },
     { "tcp.checksum.offloaded", N_("Left to the interface"), FIELD_BOOL, .read = checksum_left_to_interface },
@@ -395,6 +401,7 @@ const struct protocol tcp_protocol = {
     .keys = keys,
     .least = HEADER,
     .hot = HOT_TCP,
+    .carries = KEY_TCP_PORT,
     .dissect = dissect,
     .summary = summary,
 };

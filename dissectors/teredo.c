@@ -13,8 +13,10 @@ static uint64_t reveal_address(const struct place *place, uint64_t wire);
 
 enum { ROW_ID_LENGTH = 1, ROW_VALUE_LENGTH, ROW_ID, ROW_VALUE, ROW_NONCE };
 static const struct field authentication_fields[] = {
-    { "teredo.auth.idlen", N_("Client identifier length"), FIELD_UINT, BYTE(2, 1), .role = ROLE_LENGTH },
-    { "teredo.auth.aulen", N_("Authentication value length"), FIELD_UINT, BYTE(3, 1), .role = ROLE_LENGTH },
+    { "teredo.auth.idlen", N_("Client identifier length"), FIELD_UINT, BYTE(2, 1), .role = ROLE_LENGTH,
+      .counts = COUNTS_VALUES },
+    { "teredo.auth.aulen", N_("Authentication value length"), FIELD_UINT, BYTE(3, 1), .role = ROLE_LENGTH,
+      .counts = COUNTS_VALUES },
     { "teredo.auth.id", N_("Client identifier"), FIELD_BYTES, .after = ROW_VALUE_LENGTH, .sized = ROW_ID_LENGTH },
     { "teredo.auth.value", N_("Authentication value"), FIELD_BYTES, .after = ROW_ID, .sized = ROW_VALUE_LENGTH },
     { "teredo.auth.nonce", N_("Nonce"), FIELD_BYTES, BYTE(0, 8), .after = ROW_VALUE },

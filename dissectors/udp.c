@@ -4,7 +4,7 @@
 #include "protocol/protocol.h"
 #include <stddef.h>
 
-enum { HEADER = 8, CHECKSUM = 6 };
+enum { HEADER = 8, CHECKSUM = 6, EPHEMERAL = 49152 /* RFC 6335, 6 */ };
 
 static bool checksum_status(const struct place *place, struct value *value);
 static bool checksum_left_to_interface(const struct place *place, struct value *value);
@@ -15,12 +15,13 @@ static const struct when has_ports[] = {
 };
 
 static const struct field fields[] = {
-    { "udp.srcport", N_("Source Port"), FIELD_UINT, BYTE(0, 2), HOT(udp_srcport), .also = "udp.port",
-      .when = has_ports },
-    { "udp.dstport", N_("Destination Port"), FIELD_UINT, BYTE(2, 2), HOT(udp_dstport), .also = "udp.port",
-      .when = has_ports },
+    { "udp.srcport", N_("Source Port"), FIELD_UINT, BYTE(0, 2), .preset = EPHEMERAL, HOT(udp_srcport),
+      .also = "udp.port", .when = has_ports },
+    { "udp.dstport", N_("Destination Port"), FIELD_UINT, BYTE(2, 2), .role = ROLE_NEXT, HOT(udp_dstport),
+      .also = "udp.port", .when = has_ports },
     { "udp.length", N_("Length"), FIELD_UINT, BYTE(4, 2), .role = ROLE_LENGTH, HOT(udp_length) },
-    { "udp.checksum", N_("Checksum"), FIELD_UINT, BYTE(6, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
+    { "udp.checksum", N_("Checksum"), FIELD_UINT, BYTE(6, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM,
+      .counts = COUNTS_PSEUDO, .preset = 0xffff },
     { "udp.checksum.status", N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
       .names = checksum_status_names },
     { "udp.checksum.offloaded", N_("Left to the interface"), FIELD_BOOL, .read = checksum_left_to_interface },
@@ -113,6 +114,7 @@ const struct protocol udp_protocol = {
     .keys = keys,
     .least = HEADER,
     .hot = HOT_UDP,
+    .carries = KEY_UDP_PORT,
     .dissect = dissect,
     .summary = summary,
 };

@@ -40,7 +40,7 @@ static const struct field customer_fields[] = {
     { "vlan.dei", N_("Drop eligible"), FIELD_BOOL, BITS(3, 1), .when = is_whole },
     { "vlan.id", N_("ID"), FIELD_UINT, BITS(4, 12) },
     { "vlan.etype", N_("Type"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_NEXT, .when = is_type },
-    { "vlan.len", N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH, .when = is_length },
+    { "vlan.len", N_("Length"), FIELD_UINT, BYTE(2, 2), .role = ROLE_LENGTH, .less = TAG, .when = is_length },
     { 0 },
 };
 static const struct field service_fields[] = {
@@ -105,6 +105,7 @@ const struct protocol vlan_protocol = {
     .fields = customer_fields,
     .keys = customer_keys,
     .least = TAG,
+    .carries = KEY_ETHERTYPE,
     .dissect = dissect,
     .summary = summary,
 };
@@ -117,6 +118,7 @@ const struct protocol ieee8021ad_protocol = {
     .fields = service_fields,
     .keys = service_keys,
     .least = TAG,
+    .carries = KEY_ETHERTYPE,
     .dissect = dissect,
     .summary = summary,
 };

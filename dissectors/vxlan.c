@@ -5,7 +5,7 @@
 enum { HEADER = 8, LINK_ETHERNET = 1 };
 
 static const struct field fields[] = {
-    { "vxlan.flags", N_("Flags"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },
+    { "vxlan.flags", N_("Flags"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX, .preset = 0x0800 },
     { "vxlan.flag_g", N_("Group policy"), FIELD_BOOL, BITS(0, 1) },
     { "vxlan.flag_i", N_("Network identifier is there"), FIELD_BOOL, BITS(4, 1) },
     { "vxlan.flag_d", N_("Don't learn"), FIELD_BOOL, BITS(9, 1) },

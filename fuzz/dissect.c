@@ -3,7 +3,7 @@
  * buffers. */
 #include "dissectors/dissect.h"
 #include "dissectors/registry.h"
-#include "output/lookup.h"
+#include "dissectors/lookup.h"
 #include "output/value.h"
 #include <stdlib.h>
 

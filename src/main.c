@@ -8,7 +8,13 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &dump_command, &netstat_command, &capture_command, &ifaces_command, &fields_command, NULL,
+    &dump_command,    &capture_command,
+    &netstat_command, &ladder_command,
+    &follow_command,  &explain_command,
+    &stats_command,   &send_command,
+    &connect_command, &listen_command,
+    &run_command,     &ifaces_command,
+    &fields_command,  NULL,
 };
 
 static int print_help(void)
@@ -26,14 +32,19 @@ int main(int argc, char **argv)
     textdomain("peel");
     signal(SIGPIPE, SIG_IGN);
     registry_open();
-    if (argc < 2 || !strcmp(argv[1], "-h") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))
+    if (argc >= 2 && (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "help")))
         return print_help();
-    if (!strcmp(argv[1], "--version")) {
+    if (argc >= 2 && !strcmp(argv[1], "--version")) {
         printf("peel %s\n", PEEL_VERSION);
         return EXIT_DONE;
     }
-    for (const struct command *const *c = commands; *c; c++)
+    for (const struct command *const *c = commands; argc >= 2 && *c; c++)
         if (!strcmp((*c)->name, argv[1]))
             return (*c)->run(*c, argc - 1, argv + 1);
+    int status = screen_run(argc, argv);
+    if (status >= 0)
+        return status;
+    if (argc < 2)
+        return print_help();
     return usage_error(_("no command '%s'; see 'peel --help'"), argv[1]);
 }

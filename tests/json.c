@@ -2,7 +2,7 @@
  * key twice in an object, no white space, no byte below a space. */
 #include "output/json.h"
 #include "capture/capture.h"
-#include "output/lookup.h"
+#include "dissectors/lookup.h"
 #include "output/value.h"
 #include "protocol/checksum.h"
 #include "segments.h"
@@ -250,7 +250,8 @@ static struct bench open_bench(void)
 {
     struct bench b;
     struct error error;
-    b.scene = scene_open(TRACK_STREAMS | TRACK_FRAGMENTS);
+    b.scene = scene_open(TRACK_STREAMS | TRACK_FRAGMENTS | TRACK_MESSAGES);
+    b.scene->packet.streams = true;
     cr_assert_eq(json_open(&b.json, &error), 0);
     cr_assert_eq(buffer_open(&b.out, -1, 64), 0);
     return b;

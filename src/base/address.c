@@ -104,3 +104,26 @@ bool parse_mac(const char *text, uint8_t address[6])
     }
     return *text == 0;
 }
+
+bool parse_ip(const char *text, struct ip_address *address)
+{
+    uint32_t four;
+    *address = (struct ip_address){ 0 };
+    if (parse_ipv4(text, &four)) {
+        address->size = 4;
+        store_be32(address->bytes, four);
+        return true;
+    }
+    address->size = 16;
+    return parse_ipv6(text, address->bytes);
+}
+
+char *write_ip(char *at, const struct ip_address *address)
+{
+    return address->size == 4 ? write_ipv4(at, load_be32(address->bytes)) : write_ipv6(at, address->bytes);
+}
+
+bool ip_same(const struct ip_address *a, const struct ip_address *b)
+{
+    return a->size == b->size && !memcmp(a->bytes, b->bytes, a->size);
+}

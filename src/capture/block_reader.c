@@ -115,6 +115,14 @@ int block_reader_skip(struct block_reader *r, uint64_t n)
     return 1;
 }
 
+void block_reader_restart(struct block_reader *r, uint64_t offset)
+{
+    r->at = r->end = r->block;
+    r->origin = offset - (uint64_t)(r->block - r->start);
+    r->failed = 0;
+    r->ended = false;
+}
+
 ssize_t block_source_file(void *context, uint8_t *to, size_t n, const char **why)
 {
     const int *fd = context;
@@ -122,6 +130,22 @@ ssize_t block_source_file(void *context, uint8_t *to, size_t n, const char **why
         ssize_t got = read(*fd, to, n);
         if (got >= 0)
             return got;
+        if (errno != EINTR) {
+            *why = strerror(errno);
+            return ERROR_SYSTEM;
+        }
+    }
+}
+
+ssize_t block_source_place(void *context, uint8_t *to, size_t n, const char **why)
+{
+    struct block_place *place = context;
+    for (;;) {
+        ssize_t got = pread(place->fd, to, n, (off_t)place->offset);
+        if (got >= 0) {
+            place->offset += (uint64_t)got;
+            return got;
+        }
         if (errno != EINTR) {
             *why = strerror(errno);
             return ERROR_SYSTEM;

@@ -46,5 +46,15 @@ int block_reader_fill(struct block_reader *r, size_t n);
 /* Passes n bytes over without keeping them. Returns as block_reader_fill. */
 int block_reader_skip(struct block_reader *r, uint64_t n);
 
-/* Sources: a file descriptor (context: int *) and memory (context: struct span *, which is used up). */
-block_source block_source_file, block_source_memory;
+/* Begins anew at `offset` of the input; whoever calls makes its source do so, too. */
+void block_reader_restart(struct block_reader *r, uint64_t offset);
+
+/* A place in a file that others may read at the same time. */
+struct block_place {
+    int fd;
+    uint64_t offset;
+};
+
+/* Sources: a file descriptor (context: int *), one that is read by place (struct block_place *), and memory
+ * (struct span *, which is used up). */
+block_source block_source_file, block_source_place, block_source_memory;

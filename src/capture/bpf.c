@@ -73,6 +73,12 @@ bool bpf_passes(struct bpf *b, const struct record *record)
     return pcap_offline_filter(&program->code, &header, record->bytes.at) != 0;
 }
 
+const void *bpf_program_of(const struct bpf *b, unsigned *count)
+{
+    *count = b->programs[0].code.bf_len;
+    return b->programs[0].code.bf_insns;
+}
+
 void bpf_close(struct bpf *b)
 {
     if (!b)

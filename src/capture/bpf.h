@@ -16,4 +16,6 @@ int bpf_compile(struct bpf_program *program, const char *expression, uint16_t li
 int bpf_open(struct bpf **bpf, const char *expression, uint16_t link_type, struct error *error);
 /* Whether the packet passes. On a link type for which the expression means nothing nothing passes. */
 bool bpf_passes(struct bpf *bpf, const struct record *record);
+/* The program for the first link type, for a socket of the kernel's: struct bpf_insn, *count of them. */
+const void *bpf_program_of(const struct bpf *bpf, unsigned *count);
 void bpf_close(struct bpf *bpf);

@@ -94,8 +94,8 @@ int capture_no_start(struct capture *c, int result, struct error *error)
 /* The bytes' source under the reader: memory, the file as it is, or the file through a decompressor. */
 static int open_reader(struct capture *c, size_t block)
 {
-    block_source *source = c->fd < 0 ? block_source_memory : block_source_file;
-    void *context = c->fd < 0 ? (void *)&c->memory : (void *)&c->fd;
+    block_source *source = c->fd >= 0 ? block_source_file : c->place.fd >= 0 ? block_source_place : block_source_memory;
+    void *context = c->fd >= 0 ? (void *)&c->fd : c->place.fd >= 0 ? (void *)&c->place : (void *)&c->memory;
     if (block_reader_open(&c->reader, source, context, block))
         return ERROR_MEMORY;
     int result = block_reader_fill(&c->reader, 4);
@@ -182,10 +182,46 @@ int capture_open_memory(struct capture **capture, struct span bytes, size_t bloc
     struct capture *c = calloc(1, sizeof *c);
     if (!c)
         return error_set(error, ERROR_MEMORY, "%s", strerror(ENOMEM));
-    c->fd = -1;
+    c->fd = c->place.fd = -1;
     c->memory = bytes;
     c->path = strdup("memory");
     return hand_over(capture, c, open_capture(c, block, error));
+}
+
+int capture_open_place(struct capture **capture, int fd, const char *name, size_t block, struct error *error)
+{
+    *capture = NULL;
+    struct capture *c = calloc(1, sizeof *c);
+    if (!c)
+        return error_set(error, ERROR_MEMORY, "%s: %s", name, strerror(ENOMEM));
+    c->fd = -1;
+    c->place.fd = fd;
+    c->path = strdup(name);
+    return hand_over(capture, c, open_capture(c, block, error));
+}
+
+bool capture_is_plain(const struct capture *c)
+{
+    return !c->decompress && c->format != &capture_libpcap;
+}
+
+int capture_pour(struct capture *c, struct span *piece, struct error *error)
+{
+    struct block_reader *r = &c->reader;
+    if (!c->poured) /* what was read to see what it is, the file's header included, still lies in the block */
+        *piece = (struct span){ r->block, (size_t)(r->end - r->block) };
+    while (c->poured || !piece->left) {
+        r->at = r->end;
+        int result = block_reader_fill(r, 1);
+        if (result < 0)
+            return error_set(error, result, "%s: %s", c->path, r->why);
+        if (!result)
+            return 0;
+        *piece = (struct span){ r->at, block_reader_left(r) };
+        break;
+    }
+    c->poured = true;
+    return 1;
 }
 
 int capture_next(struct capture *capture, struct record *record, struct error *error)

@@ -44,6 +44,7 @@ struct capture {
     struct pcap *libpcap; /* libpcap's reader; owned */
     struct live *live;    /* an interface; owned. NULL: a file */
 
+    bool poured; /* capture_pour was called */
     bool nanoseconds;
     bool first_known; /* first_link_type is known */
     uint16_t first_link_type;
@@ -51,7 +52,8 @@ struct capture {
     const struct capture_format *format;
     struct decompress *decompress; /* NULL: not compressed */
     struct block_reader raw;       /* the compressed bytes, if so */
-    int fd;                        /* -1: memory */
+    int fd;                        /* -1: memory, or a file that is the caller's */
+    struct block_place place;      /* fd -1: where in the caller's file; its fd -1: memory */
     struct span memory;
     char *path; /* as error sentences call it; owned */
 
@@ -73,6 +75,15 @@ extern const struct capture_format capture_pcap, capture_pcapng, capture_libpcap
 /* As capture_open, from bytes in memory that stay the caller's and are read in blocks of the given size: for tests and
  * fuzzing. */
 int capture_open_memory(struct capture **capture, struct span bytes, size_t block, struct error *error);
+
+/* As capture_open, from a file descriptor that stays the caller's and is read by place from its beginning on, so that
+ * several may read it. name: as error sentences call it. */
+int capture_open_place(struct capture **capture, int fd, const char *name, size_t block, struct error *error);
+/* Whether its records can be found again by their offset: a pcap or pcapng that is not compressed. */
+bool capture_is_plain(const struct capture *capture);
+/* Hands on what a capture that nothing was read from yet is made of, decompressed: the next piece of it, valid until
+ * the next call. Returns 1, 0 behind the last one or a negative error. */
+int capture_pour(struct capture *capture, struct span *piece, struct error *error);
 
 /* The ends of a reading. All remember what they return, so that capture_next will return it again. */
 int capture_end(struct capture *c);

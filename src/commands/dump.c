@@ -7,8 +7,10 @@
 #include "output/fields.h"
 #include "output/hex.h"
 #include "output/json.h"
+#include "output/names.h"
 #include "output/text.h"
 #include "output/tree.h"
+#include "track/messages.h"
 #include <errno.h>
 #include <langinfo.h>
 #include <poll.h>
@@ -17,7 +19,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { COUNT = 256, COLOR, ANALYSIS, FIELDS_MAX = 256, OUTPUT_BYTES = 256 << 10 };
+enum { COUNT = 256, COLOR, ANALYSIS, HOSTS, FIELDS_MAX = 256, OUTPUT_BYTES = 256 << 10 };
 enum format { FORMAT_TEXT, FORMAT_FIELDS, FORMAT_JSON };
 
 static const struct option_row rows[] = {
@@ -35,6 +37,8 @@ static const struct option_row rows[] = {
     { 'x', "hex", NULL, N_("hex and ASCII from the network layer on; -xx with the link header") },
     { 'd', "diagram", NULL, N_("each header drawn as a bit diagram") },
     { 'n', NULL, NULL, N_("no names for addresses and ports (the default)") },
+    { 'N', "names", NULL, N_("names for addresses and ports: hosts file, DNS answers in the capture, services") },
+    { HOSTS, "hosts", "FILE", N_("this hosts file for -N in place of /etc/hosts") },
     { 'l', "line-buffered", NULL, N_("write each line at once") },
     { 'q', "quiet", NULL, N_("print no packets") },
     { COUNT, "count", NULL, N_("print only how many packets pass") },
@@ -49,12 +53,12 @@ struct dump {
     struct source source;
     const char *names[FIELDS_MAX];
     unsigned name_count;
-    const char *write_path, *color, *analysis;
+    const char *write_path, *color, *analysis, *hosts;
     enum format format;
     enum time_format time_format;
     struct fields_options layout;
     unsigned hex;
-    bool tree, diagram, quiet, count_only, line_buffered, terminal;
+    bool tree, diagram, quiet, count_only, line_buffered, terminal, named;
     /* at work */
     struct style style;
     struct buffer out;
@@ -62,6 +66,7 @@ struct dump {
     struct fields *fields;
     struct json *json;
     struct writer *writer;
+    struct names *known; /* names for ends; NULL: none were asked for */
 };
 
 static int parse_layout(struct fields_options *layout, const char *argument)
@@ -150,6 +155,14 @@ static int parse_option(struct dump *d, int letter, const char *argument)
     case 'q':
         d->quiet = true;
         return 0;
+    case 'N':
+    case 'n':
+        d->named = letter == 'N';
+        return 0;
+    case HOSTS:
+        d->hosts = argument;
+        d->named = true;
+        return 0;
     case 'l':
         d->line_buffered = true;
         return 0;
@@ -206,6 +219,14 @@ static void print_details(struct dump *d)
     buffer_char(&d->out, '\n');
 }
 
+/* A name is known from the answer on that tells it. */
+static void print_line(struct dump *d, const struct packet *p)
+{
+    if (d->known)
+        names_learn(d->known, p);
+    text_write(&d->text, &d->out, p);
+}
+
 static void print_packet(struct dump *d)
 {
     const struct packet *p = &d->source.packet;
@@ -214,7 +235,7 @@ static void print_packet(struct dump *d)
     else if (d->format == FORMAT_JSON)
         json_write(d->json, &d->out, p);
     else
-        text_write(&d->text, &d->out, p);
+        print_line(d, p);
     if (d->tree | d->diagram | (d->hex > 0))
         print_details(d);
     if (d->line_buffered)
@@ -247,6 +268,7 @@ static int open_outputs(struct dump *d, struct error *error)
         return 0;
     }
     text_open(&d->text, &d->style, d->time_format, source_nanoseconds(&d->source) ? 9 : 6);
+    d->text.names = d->known;
     if (d->style.columns)
         text_header(&d->text, &d->out);
     return 0;
@@ -285,6 +307,10 @@ static int finish(struct dump *d, int code, struct error *error)
     int status = report(code, error);
     if (written && code >= 0)
         status = report(written, &write_error);
+    const struct messages *messages = d->source.tracker.messages;
+    if (messages && messages_lost(messages))
+        fprintf(stderr, _("peel: dump: too much would have had to be kept: %llu messages over TCP are not shown\n"),
+                (unsigned long long)messages_lost(messages));
     if (d->out.failed && d->out.failed != EPIPE) {
         error_set(error, ERROR_SYSTEM, _("standard output: %s"), strerror(d->out.failed));
         status = report(ERROR_SYSTEM, error);
@@ -297,7 +323,7 @@ static unsigned wanted_levels(const struct dump *d)
 {
     bool lines = d->format == FORMAT_TEXT && !d->tree;
     bool analysis = !strcmp(d->analysis, "always") || (!strcmp(d->analysis, "auto") && (!lines || d->terminal));
-    return TRACK_STREAMS | (analysis ? TRACK_ANALYSIS : 0);
+    return TRACK_STREAMS | (analysis ? TRACK_ANALYSIS : 0) | (lines ? 0 : TRACK_MESSAGES);
 }
 
 static int run(const struct command *command, int argc, char **argv)
@@ -314,15 +340,19 @@ static int run(const struct command *command, int argc, char **argv)
     if (buffer_open(&d.out, STDOUT_FILENO, OUTPUT_BYTES))
         return report(error_set(&error, ERROR_MEMORY, "%s", _("no memory")), &error);
     int code = d.name_count ? fields_open(&d.fields, d.names, d.name_count, &d.layout, &error) : 0;
+    if (!code && d.named && d.format == FORMAT_TEXT)
+        code = names_open(&d.known, &(struct names_files){ .hosts = d.hosts }, &error);
     if (!code) {
         bool records = d.write_path || d.quiet || d.count_only;
         d.source.wants = SOURCE_CONFINED | (records ? SOURCE_RECORDS : 0u);
         d.source.levels = d.fields ? tracker_levels(fields_notes(d.fields)) : wanted_levels(&d);
+        d.source.packet.streams = d.fields != NULL; /* what is over TCP either asks for messages, or is not asked for */
         code = print_all(&d, &error);
     }
     status = finish(&d, code, &error);
     fields_close(d.fields);
     json_close(d.json);
+    names_close(d.known);
     source_close(&d.source);
     buffer_free(&d.out);
     return status;

@@ -6,6 +6,7 @@
 #include "commands/netstat_kernel.h"
 #include "commands/source.h"
 #include "host/interface.h"
+#include "output/names.h"
 #include "protocol/protocol.h"
 #include <errno.h>
 #include <getopt.h>
@@ -17,6 +18,7 @@
 
 enum {
     AT = 256,
+    HOSTS,
     TIME,
     STYLE,
     DIFF,
@@ -36,6 +38,8 @@ static const struct option_row rows[] = {
     { 't', "tcp", NULL, N_("TCP") },
     { 'u', "udp", NULL, N_("UDP") },
     { 'n', "numeric", NULL, N_("no names for addresses and ports (the default)") },
+    { 'N', "names", NULL, N_("names for addresses and ports: hosts file, DNS answers in the capture, services") },
+    { HOSTS, "hosts", "FILE", N_("this hosts file for -N in place of /etc/hosts") },
     { 'o', NULL, NULL, N_("the owning process, where it is known") },
     { 'p', "program", NULL, N_("the same") },
     { 'e', "extend", NULL, N_("the long form: repetitions, segment sizes, windows, goodput") },
@@ -72,12 +76,14 @@ struct netstat {
     const struct netstat_style *netstat_style;
     struct sockets_query query;
     struct instant at, diff[2];
-    bool all, only_listeners, owners, long_form, at_host, this_host, both, merge;
+    bool all, only_listeners, owners, long_form, at_host, this_host, both, merge, named;
+    const char *hosts;
     unsigned long long most, every; /* seconds, 0: once */
     /* at work */
     struct style style;
     struct buffer out;
     struct sockets sockets;
+    struct names *names; /* NULL: none were asked for */
     struct tcp_watch watch;
     struct change *changes; /* owned */
     size_t change_count, change_room;
@@ -267,6 +273,14 @@ static int parse_option(struct netstat *n, int letter, const char *argument, cha
     case 'u':
         n->query.udp = true;
         return 0;
+    case 'N':
+    case 'n':
+        n->named = letter == 'N';
+        return 0;
+    case HOSTS:
+        n->hosts = argument;
+        n->named = true;
+        return 0;
     case 'o':
     case 'p':
         n->owners = true;
@@ -336,6 +350,9 @@ static int parse(struct netstat *n, const struct command *command, int argc, cha
         n->at_host = n->this_host = true;
     if (n->merge && !n->this_host)
         return usage_error("%s", _("netstat: --merge is of this host's sockets: not with --at, --both or -T zeek"));
+    if (n->named && (n->format == FORMAT_ZEEK || n->at_host || n->netstat_style || n->diff[0].text))
+        return usage_error("%s",
+                           _("netstat: -N names the ends of connections: not with --at, --style, --diff or -T zeek"));
     if (n->at_host && !n->netstat_style)
         n->netstat_style = netstat_style("linux");
     if (!n->most)
@@ -391,7 +408,8 @@ static int read_all(struct netstat *n, struct error *error)
 {
     int code;
     while ((code = source_next(&n->source, error)) > 0)
-        ;
+        if (n->names)
+            names_learn(n->names, &n->source.packet);
     return code;
 }
 
@@ -520,7 +538,7 @@ static void print_listener(void *context, const struct socket *socket)
 
 static void print_connections(struct netstat *n)
 {
-    struct connection_view view = { .flows = &n->source.tracker.flows, .now = as_of(n) };
+    struct connection_view view = { .flows = &n->source.tracker.flows, .now = as_of(n), .names = n->names };
     if (n->format == FORMAT_TEXT)
         netstat_connection_header(&n->out, &n->style, n->long_form);
     if (n->format == FORMAT_ZEEK)
@@ -703,8 +721,11 @@ static void print_changes(struct netstat *n)
 
 static int open_all(struct netstat *n, struct error *error)
 {
+    int code;
     if (buffer_open(&n->out, STDOUT_FILENO, OUTPUT_BYTES))
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
+    if (n->named && (code = names_open(&n->names, &(struct names_files){ .hosts = n->hosts }, error)))
+        return code;
     n->source.levels = TRACK_STATES;
     n->source.wanted = wanted;
     n->source.context = n;
@@ -713,8 +734,8 @@ static int open_all(struct netstat *n, struct error *error)
     if (source_is_live(&n->source) && !n->source.snaplen)
         n->source.snaplen = LIVE_SNAP;
     n->source.tick = tick;
-    n->source.wants = SOURCE_CONFINED | (n->owners ? SOURCE_OWNERS : 0u);
-    int code = source_begin(&n->source, error);
+    n->source.wants = SOURCE_PASSED | SOURCE_CONFINED | (n->owners ? SOURCE_OWNERS : 0u);
+    code = source_begin(&n->source, error);
     if (!code && n->this_host) {
         n->query.is_local = is_this_host;
         n->query.context = n;
@@ -725,7 +746,8 @@ static int open_all(struct netstat *n, struct error *error)
     n->watch.changed = remember_change;
     if (n->diff[0].text)
         n->sockets.next = &n->watch;
-    n->source.packet.stop = KEY_TCP_PORT; /* nothing that TCP carries matters here */
+    if (!n->names)
+        n->source.packet.stop = KEY_TCP_PORT; /* nothing that TCP carries matters here */
     n->style.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
     return code;
 }
@@ -763,6 +785,7 @@ static int run(const struct command *command, int argc, char **argv)
     sockets_close(&n.sockets);
     interfaces_free(&n.interfaces);
     kernel_table_free(&n.kernel);
+    names_close(n.names);
     source_close(&n.source);
     buffer_free(&n.out);
     free(n.changes);

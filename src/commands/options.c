@@ -12,6 +12,8 @@ void options_begin(struct options *o, const struct command *command, int argc, c
 {
     *o = (struct options){ .command = command, .argc = argc, .argv = argv };
     char *letters = o->letters;
+    if (command->passes_on)
+        *letters++ = '+';
     *letters++ = ':';
     unsigned rows = 0;
     for (const struct option_row *row = command->options; row->letter; row++) {

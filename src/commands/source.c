@@ -1,8 +1,60 @@
 #include "commands/source.h"
+#include "base/nearest.h"
 #include "base/text.h"
 #include "capture/bpf.h"
 #include "dissectors/dissect.h"
+#include "dissectors/registry.h"
+#include "filter/filter.h"
+#include <stdio.h>
 #include <stdlib.h>
+
+/* Whether messages of a protocol can go over a port of this kind at all. */
+static bool goes_over(const struct protocol *protocol, unsigned space)
+{
+    if (space == KEY_TCP_PORT)
+        return protocol->frame;
+    for (const struct key *key = protocol->keys; key && key->space; key++)
+        if (key->space == space)
+            return true;
+    return false;
+}
+
+static int no_such_protocol(const char *argument, const char *name, unsigned space)
+{
+    struct nearest nearest;
+    nearest_begin(&nearest, name);
+    for (const struct protocol *const *p = protocols; *p; p++)
+        if (goes_over(*p, space))
+            nearest_consider(&nearest, (*p)->name);
+    usage_error(nearest.best ? _("--decode-as %s: no such protocol over a port; did you mean %s?")
+                             : _("--decode-as %s: no such protocol over a port"),
+                argument, nearest.best);
+    return -1;
+}
+
+/* tcp.port==8081,http or udp.port==5300,dns */
+static int decode_as(const char *argument)
+{
+    unsigned space = !strncmp(argument, "tcp.port==", 10)   ? KEY_TCP_PORT
+                     : !strncmp(argument, "udp.port==", 10) ? KEY_UDP_PORT
+                                                            : KEY_NONE;
+    const char *comma = strchr(argument, ',');
+    char digits[8] = "";
+    unsigned long long port;
+    if (space && comma && comma - argument - 10 < (ptrdiff_t)sizeof digits)
+        memcpy(digits, argument + 10, (size_t)(comma - argument - 10));
+    if (!parse_number(digits, 1, UINT16_MAX, &port)) {
+        usage_error(_("--decode-as %s: not of the form tcp.port==8081,http"), argument);
+        return -1;
+    }
+    const struct protocol *protocol = registry_by_name(comma + 1);
+    if (!protocol || !goes_over(protocol, space))
+        return no_such_protocol(argument, comma + 1, space);
+    if (registry_decode_as(space, (uint16_t)port, protocol))
+        return 1;
+    usage_error(_("--decode-as %s: too many ports"), argument);
+    return -1;
+}
 
 int source_option(struct source *s, int letter, const char *argument)
 {
@@ -33,6 +85,11 @@ int source_option(struct source *s, int letter, const char *argument)
             return 1;
         usage_error(_("%s: -c %s: not a number from 1 on"), s->command->name, argument);
         return -1;
+    case SOURCE_DECODE_AS:
+        return decode_as(argument);
+    case 'Y':
+        s->display_filter = argument;
+        return 1;
     }
     return 0;
 }
@@ -61,9 +118,23 @@ static int open_next(struct source *s, struct error *error)
     return s->filter && !s->bpf ? bpf_open(&s->bpf, s->filter, (uint16_t)link_type, error) : 0;
 }
 
+/* Compiles the display filter and opens the trackers: one, that serves it and the command, or one each. */
+static int open_trackers(struct source *s, struct error *error)
+{
+    int code = s->display_filter ? filter_open(&s->display, s->display_filter, error) : 0;
+    if (code)
+        return code;
+    unsigned levels = TRACK_FRAGMENTS | (s->display ? tracker_levels(filter_notes(s->display)) : 0);
+    if (!s->display || !(s->wants & SOURCE_PASSED))
+        return tracker_open(&s->tracker, levels | s->levels, error);
+    code = tracker_open(&s->before, levels, error);
+    return code ? code : tracker_open(&s->tracker, s->levels, error);
+}
+
 int source_begin(struct source *s, struct error *error)
 {
-    int code = tracker_open(&s->tracker, TRACK_FRAGMENTS | s->levels, error);
+    int code = open_trackers(s, error);
+    s->packet.streams |= ((s->tracker.levels | s->before.levels) & TRACK_MESSAGES) != 0;
     if (!code)
         code = s->interface ? source_live_open(s, error) : open_next(s, error);
     return code;
@@ -96,6 +167,39 @@ static inline void read_packet(struct source *s)
     s->last_time = record->time;
 }
 
+/* The packet as it was before a tracker wrote notes on it. */
+static void forget_notes(struct packet *p)
+{
+    p->note_count = 0;
+    for (unsigned i = 0; i < p->layer_count; i++)
+        p->layers[i].note = 0;
+}
+
+static bool pass_display(struct source *s)
+{
+    if (!(s->wants & SOURCE_PASSED))
+        return filter_passes(s->display, &s->packet);
+    tracker_take(&s->before, &s->packet);
+    if (!filter_passes(s->display, &s->packet))
+        return false;
+    forget_notes(&s->packet);
+    tracker_take(&s->tracker, &s->packet);
+    return true;
+}
+
+/* Says which part of the display filter is to blame when nothing passed it. */
+static void explain(struct source *s)
+{
+    struct buffer out;
+    if (!s->display || s->explained || s->passed || !s->packet.number || buffer_open(&out, -1, 256))
+        return;
+    s->explained = true;
+    filter_explain(s->display, &out);
+    if (buffer_used(&out))
+        fprintf(stderr, "peel: -Y: %.*s\n", (int)buffer_used(&out), out.start);
+    buffer_free(&out);
+}
+
 /* Whether the record that was read passes; then it is taken apart as well. */
 static inline bool pass(struct source *s)
 {
@@ -103,17 +207,19 @@ static inline bool pass(struct source *s)
     if (s->snaplen && record->bytes.left > s->snaplen)
         record->bytes.left = s->snaplen;
     s->packet.number++;
-    if (!(s->wants & SOURCE_RECORDS))
+    bool apart = !(s->wants & SOURCE_RECORDS) || s->display;
+    if (apart)
         read_packet(s);
     if (s->wanted && !s->wanted(s->context, record))
         return false;
     if (s->bpf && !record->judged && !bpf_passes(s->bpf, record))
         return false;
-    if (!(s->wants & SOURCE_RECORDS)) {
-        dissect(&s->packet);
+    if (!apart)
+        return true;
+    dissect(&s->packet);
+    if (!s->display || !(s->wants & SOURCE_PASSED))
         tracker_take(&s->tracker, &s->packet);
-    }
-    return true;
+    return !s->display || pass_display(s);
 }
 
 int source_next(struct source *s, struct error *error)
@@ -133,8 +239,10 @@ int source_next(struct source *s, struct error *error)
                 s->passed++;
                 return 1;
             }
-        if (code || s->file == s->file_count)
+        if (code || s->file == s->file_count) {
+            explain(s);
             return code;
+        }
         capture_close(s->capture);
         s->capture = NULL;
         if ((code = open_next(s, error)))
@@ -150,6 +258,8 @@ void source_close(struct source *s)
         helper_stop(&s->helper);
     capture_close(s->capture);
     bpf_close(s->bpf);
+    filter_close(s->display);
+    tracker_close(&s->before);
     tracker_close(&s->tracker);
     free(s->filter);
 }

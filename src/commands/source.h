@@ -7,7 +7,7 @@
 #include "host/helper.h"
 #include "track/tracker.h"
 
-enum { SOURCE_FILES_MAX = 4096 };
+enum { SOURCE_FILES_MAX = 4096, SOURCE_DECODE_AS = 512 };
 
 /* Options without a letter; those of the commands lie below. */
 enum { SOURCE_NO_PROMISCUOUS = 900, SOURCE_NETNS };
@@ -17,9 +17,11 @@ enum source_wants {
     SOURCE_CONFINED =
         2,             /* nothing but standard output and what is open by the first source_next is needed: a sandbox */
     SOURCE_OWNERS = 4, /* source_sockets will be asked for the owners of sockets */
+    SOURCE_PASSED = 8, /* the tracker is shown only what passed the display filter, as if nothing else had happened */
 };
 
 struct bpf;
+struct filter;
 struct series;
 
 /* What source_live_ keeps in mind. */
@@ -38,6 +40,7 @@ struct source {
     const char *interface, *netns; /* instead of files */
     bool no_promiscuous;
     char *filter; /* pcap-filter, or NULL; owned */
+    const char *display_filter;
     unsigned long long most, snaplen;
     unsigned levels; /* enum track_level, besides fragments */
     unsigned wants;  /* enum source_wants */
@@ -57,6 +60,9 @@ struct source {
     /* its own */
     struct capture *capture;
     struct bpf *bpf;
+    struct filter *display;
+    struct tracker before; /* SOURCE_PASSED: the one that the display filter is asked with */
+    bool explained;
     unsigned file; /* that is read, or comes next */
     int64_t first_time, last_time;
     bool begun, confined;
@@ -68,11 +74,15 @@ struct source {
 #define SOURCE_ROWS                                                                                                    \
     { 'r', "read", "FILE",                                                                                             \
       N_("read a capture (pcap, pcapng, gzip, zstd); - is standard input; again: one after another") },                \
+        { 's', "snaplen", "N", N_("keep N bytes of each packet") },                                                    \
         { 'i', "interface", "IFACE", N_("packets from an interface, until interrupted; any: all of them") },           \
         { SOURCE_NO_PROMISCUOUS, "no-promisc", NULL, N_("only what the interface takes for this host") },              \
         { SOURCE_NETNS, "netns", "NAME|PID", N_("the interface is in this network namespace") },                       \
+        { 'Y', "display-filter", "FILTER",                                                                             \
+          N_("only packets that match, in Wireshark's language: see peel-filter(5)") },                                \
     {                                                                                                                  \
-        's', "snaplen", "N", N_("keep N bytes of each packet")                                                         \
+        SOURCE_DECODE_AS, "decode-as", "PORT,PROTOCOL",                                                                \
+            N_("take what goes over a port for a protocol: tcp.port==8081,http")                                       \
     }
 
 /* One of SOURCE_ROWS, or 'c': how many. Returns 1 if the letter was the source's, 0 if it is none of those, or

@@ -5,7 +5,7 @@
 #include "base/nearest.h"
 #include "base/text.h"
 #include "dissectors/registry.h"
-#include "output/lookup.h"
+#include "dissectors/lookup.h"
 #include "output/value.h"
 #include "protocol/sink.h"
 #include <stdlib.h>
@@ -27,11 +27,6 @@ struct fields {
     unsigned count;
     struct column columns[];
 };
-
-static bool is_from_note(const struct field *field)
-{
-    return field->note_bit || field->flags & FIELD_TRACKED;
-}
 
 static bool consider(void *context, const struct field_ref *ref)
 {
@@ -117,11 +112,8 @@ uint64_t fields_notes(const struct fields *f)
 {
     uint64_t notes = 0;
     for (unsigned i = 0; i < f->count; i++)
-        for (unsigned k = 0; k < f->columns[i].count; k++) {
-            const struct field *field = f->columns[i].refs[k].field;
-            if (is_from_note(field))
-                notes |= UINT64_C(1) << (field->note_bit ? field->note_bit - 1 : NOTE_SEQ);
-        }
+        for (unsigned k = 0; k < f->columns[i].count; k++)
+            notes |= lookup_notes(&f->columns[i].refs[k]);
     return notes;
 }
 

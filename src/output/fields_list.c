@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "dissectors/registry.h"
 #include "output/heading.h"
-#include "output/lookup.h"
+#include "dissectors/lookup.h"
 #include "protocol/tlv.h"
 #include <stdlib.h>
 

@@ -2,6 +2,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "output/names.h"
 #include "track/tally.h"
 
 enum { IP_TCP = 6, END_TEXT = 64 };
@@ -436,6 +437,19 @@ static void put_long(struct buffer *out, const struct both *b)
     put_rate(out, f->bytes[s], lasted, 12);
 }
 
+static void put_end(struct buffer *out, const struct connection_view *view, const struct both *b, unsigned i)
+{
+    char text[END_TEXT];
+    size_t mark = buffer_used(out);
+    if (view->names) {
+        names_write_end(out, view->names, b->address[i], b->size, true, b->port[i], b->flow->protocol);
+        buffer_pad(out, mark, 22);
+        return;
+    }
+    char *end = netstat_end(text, b->address[i], b->size, b->port[i]);
+    put_padded(out, text, (size_t)(end - text), 22);
+}
+
 void netstat_connection(struct buffer *out, const struct connection_view *view, bool long_form)
 {
     struct both b;
@@ -445,8 +459,7 @@ void netstat_connection(struct buffer *out, const struct connection_view *view, 
     bool tcp = f->protocol == IP_TCP;
     put_word(out, protocol_name(f->protocol), 6);
     for (unsigned i = 0; i < 2; i++) {
-        char *end = netstat_end(text, b.address[i], b.size, b.port[i]);
-        put_padded(out, text, (size_t)(end - text), 22);
+        put_end(out, view, &b, i);
         buffer_char(out, ' ');
     }
     for (unsigned i = 0; i < 2; i++)
@@ -511,6 +524,8 @@ void netstat_connection_json(struct buffer *out, const struct connection_view *v
         json_time(out, "handshake_rtt", b.detail->handshake);
     else
         buffer_text(out, ",\"handshake_rtt\":null");
+    for (unsigned i = 0; i < 2; i++)
+        names_write_json(out, view->names, i ? "server" : "client", b.address[i], b.size, b.port[i], f->protocol);
     tally_history(f, b.detail, history);
     buffer_format(out, ",\"history\":\"%s\",\"stream\":%u}\n", history, f->stream);
 }

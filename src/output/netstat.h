@@ -5,6 +5,8 @@
 #include "output/style.h"
 #include "track/sockets.h"
 
+struct names;
+
 enum netstat_columns {
     NETSTAT_OWNERS = 1,
     NETSTAT_KERNEL = 2, /* what the kernel says of the state */
@@ -46,6 +48,7 @@ struct connection_view {
     const struct flow_table *flows;
     uint32_t index;
     int64_t now;
+    const struct names *names; /* for ends; NULL: none were asked for */
 };
 
 void netstat_connection_header(struct buffer *out, const struct style *style, bool long_form);

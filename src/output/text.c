@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "dissectors/registry.h"
 #include "output/endpoints.h"
+#include "output/names.h"
 #include "output/remarks.h"
 #include "protocol/protocol.h"
 
@@ -182,8 +183,45 @@ static char *put_other_end(char *at, const struct packet *packet, const struct l
     return pad_column(at, at + n, width);
 }
 
+/* One end with names in place of numbers: what is longer than a column may be is cut. */
+static char *put_named_end(struct text *text, char *at, const struct packet *packet, const struct layer *subject,
+                           bool source, unsigned *width)
+{
+    char bytes[2048]; /* a name, each of its bytes escaped, and a service */
+    struct buffer scratch = { .start = bytes, .at = bytes, .end = bytes + sizeof bytes, .fd = -1 };
+    const struct network *network = subject ? layer_network(packet, subject) : NULL;
+    uint16_t ports[2] = { 0, 0 };
+    uint8_t mac[6];
+    if (network) {
+        bool has_ports = endpoint_ports(packet, subject, ports);
+        uint8_t hot = subject->protocol->hot ? subject->protocol->hot : packet->have; /* mostly there is one of them */
+        uint8_t protocol = hot & HOT_TCP ? 6 : hot & HOT_UDP ? 17 : 0;
+        names_write_end(&scratch, text->names, source ? network->source : network->destination, network->size,
+                        has_ports, ports[!source], protocol);
+    } else {
+        endpoint_write(&scratch, packet, subject, source);
+        *scratch.at = 0;
+        if (parse_mac(bytes, mac)) {
+            scratch.at = bytes;
+            names_write_mac(&scratch, text->names, mac);
+        }
+    }
+    size_t n = buffer_used(&scratch);
+    if (n > WIDEST) {
+        for (n = WIDEST - 1; n && ((uint8_t)bytes[n] & 0xc0) == 0x80; n--)
+            ;
+        bytes[n++] = '~';
+    }
+    memcpy(at, bytes, n);
+    return pad_column(at, at + n, width);
+}
+
 static inline char *put_ends(struct text *text, char *at, const struct packet *packet, const struct layer *subject)
 {
+    if (text->names) {
+        at = put_named_end(text, at, packet, subject, true, &text->source_width);
+        return put_named_end(text, at, packet, subject, false, &text->destination_width);
+    }
     const struct network *network = subject ? layer_network(packet, subject) : NULL;
     if (!network) {
         at = put_other_end(at, packet, subject, true, &text->source_width);
@@ -244,6 +282,13 @@ static void write_summary(const struct text *text, struct buffer *out, const str
         write_verdicts(text, out, packet, subject);
     if (packet->note_count && packet->notes[packet->note_count - 1].have & remarks_notes)
         remarks_write(out, &packet->notes[packet->note_count - 1], text->style.ascii); /* of tunnels the innermost */
+}
+
+void text_summary(const struct text *text, struct buffer *out, const struct packet *packet)
+{
+    const struct layer *subject = packet_subject(packet);
+    if (subject)
+        write_summary(text, out, packet, subject);
 }
 
 /* Cuts the line that began at mark to the terminal's columns, with a sign that it was cut. */

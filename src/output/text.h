@@ -21,9 +21,11 @@ struct end6_text {
 };
 
 struct protocol;
+struct names;
 
 struct text {
     struct style style;
+    const struct names *names; /* for ends, in place of addresses and ports; NULL: none. Set after text_open. */
     enum time_format time_format;
     unsigned digits;    /* decimals of times: 6, or 9 where the capture has nanoseconds */
     int64_t last_shown; /* for FORMAT_DELTA_SHOWN */
@@ -45,3 +47,5 @@ void text_open(struct text *text, const struct style *style, enum time_format fo
 /* The headings; for terminals. */
 void text_header(struct text *text, struct buffer *out);
 void text_write(struct text *text, struct buffer *out, const struct packet *packet);
+/* Only what the line says behind its columns. */
+void text_summary(const struct text *text, struct buffer *out, const struct packet *packet);

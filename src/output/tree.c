@@ -17,13 +17,41 @@ struct tree {
     const struct style *style;
     struct bits open[NESTED_MAX]; /* the fields that the next one may lie within */
     unsigned nested, depth;       /* how many are open; how many options are */
+    const char *option;           /* one has begun, and its title is not written yet */
+    struct value option_value;    /* where it lies */
     bool no_bytes;                /* a layer that has none: that its fields don't come from there is no news */
+    const struct layer *layer;
+    unsigned row_depth;                                     /* of the row that is being written */
+    void (*row)(void *context, const struct tree_row *row); /* NULL: lines are wanted */
+    void *context;
 };
 
 static void indent(struct tree *t, unsigned depth)
 {
+    t->row_depth = depth;
+    if (t->row)
+        return;
     memset(buffer_room(t->out, INDENT * depth), ' ', INDENT * depth);
     t->out->at += INDENT * depth;
+}
+
+/* Ends a row: with a newline, or by handing it on. */
+static void end_row(struct tree *t, const struct field *field, const struct value *value, bool bad)
+{
+    if (!t->row) {
+        buffer_char(t->out, '\n');
+        return;
+    }
+    struct tree_row row = { .layer = t->layer,
+                            .field = field,
+                            .bit = value && value->width ? value->bit : 0,
+                            .width = value ? value->width : 0,
+                            .depth = t->row_depth,
+                            .bad = bad,
+                            .text = t->out->start,
+                            .length = buffer_used(t->out) };
+    t->row(t->context, &row);
+    t->out->at = t->out->start;
 }
 
 /* The bits of a field within the ones around it: "..01 1... = ". */
@@ -112,11 +140,27 @@ static void write_bracketed(struct tree *t, const struct field *field, const str
     sgr_end(t->out, t->style);
 }
 
+/* An option's title has a line of its own, but for one that its first field says again: "Host: ...". Whether the field
+ * stands in the title's place. */
+static bool write_title(struct tree *t, const struct field *field)
+{
+    const char *title = t->option;
+    t->option = NULL;
+    if (!title || (field && !strcmp(title, field->title)))
+        return title;
+    indent(t, 1 + t->depth);
+    buffer_text(t->out, _(title));
+    end_row(t, NULL, &t->option_value, false);
+    t->depth++;
+    return false;
+}
+
 static void on_field(struct sink *sink, const struct field *field, const struct value *value)
 {
     struct tree *t = (struct tree *)sink;
     if (field->flags & FIELD_HIDDEN)
         return;
+    bool instead = write_title(t, field);
     if (t->no_bytes) {
         indent(t, 1);
         write_field(t, field, value);
@@ -132,24 +176,24 @@ static void on_field(struct sink *sink, const struct field *field, const struct 
         if (number && value->width > 1 && t->nested < NESTED_MAX)
             t->open[t->nested++] = (struct bits){ value->bit, value->width };
     }
-    buffer_char(t->out, '\n');
+    t->depth += instead;
+    end_row(t, field, value, is_bad_checksum(field, value));
 }
 
 static void on_option(struct sink *sink, const char *title, const struct value *value)
 {
     struct tree *t = (struct tree *)sink;
-    (void)value;
+    write_title(t, NULL);
     t->nested = 0;
     t->depth++;
-    indent(t, 1 + t->depth);
-    buffer_text(t->out, _(title));
-    buffer_char(t->out, '\n');
-    t->depth++;
+    t->option = title;
+    t->option_value = *value;
 }
 
 static void on_option_end(struct sink *sink)
 {
     struct tree *t = (struct tree *)sink;
+    write_title(t, NULL);
     t->nested = 0;
     t->depth -= 2;
 }
@@ -159,6 +203,8 @@ static void on_layer(struct sink *sink, const struct packet *packet, const struc
     struct tree *t = (struct tree *)sink;
     t->nested = t->depth = 0;
     t->no_bytes = layer->protocol == &frame_protocol;
+    t->layer = layer;
+    t->row_depth = 0;
     sgr_begin(t->out, t->style, layer->verdict == VERDICT_BROKEN ? SGR_RED : SGR_BOLD);
     buffer_text(t->out, _(layer->protocol->title));
     sgr_end(t->out, t->style);
@@ -172,7 +218,7 @@ static void on_layer(struct sink *sink, const struct packet *packet, const struc
         layer->protocol->summary(packet, layer, t->out);
     }
     heading_place(t->out, layer, t->style);
-    buffer_char(t->out, '\n');
+    end_row(t, NULL, NULL, layer->verdict == VERDICT_BROKEN);
 }
 
 static void on_layer_end(struct sink *sink, const struct packet *packet, const struct layer *layer)
@@ -188,15 +234,27 @@ static void on_layer_end(struct sink *sink, const struct packet *packet, const s
     buffer_text(t->out, words);
     buffer_char(t->out, ']');
     sgr_end(t->out, t->style);
-    buffer_char(t->out, '\n');
+    end_row(t, NULL, NULL, true);
+}
+
+static void walk(struct tree *t, const struct packet *packet)
+{
+    t->sink = (struct sink){ on_layer, on_field, on_option, on_option_end, on_layer_end };
+    struct layer frame = { .protocol = &frame_protocol };
+    walk_layer(packet, &frame, &t->sink);
+    walk_packet(packet, &t->sink);
 }
 
 void tree_write(struct buffer *out, const struct packet *packet, const struct style *style)
 {
-    struct tree t = { .sink = { on_layer, on_field, on_option, on_option_end, on_layer_end },
-                      .out = out,
-                      .style = style };
-    struct layer frame = { .protocol = &frame_protocol };
-    walk_layer(packet, &frame, &t.sink);
-    walk_packet(packet, &t.sink);
+    struct tree t = { .out = out, .style = style };
+    walk(&t, packet);
+}
+
+void tree_rows(struct buffer *scratch, const struct packet *packet, const struct style *style,
+               void (*row)(void *context, const struct tree_row *row), void *context)
+{
+    struct tree t = { .out = scratch, .style = style, .row = row, .context = context };
+    scratch->at = scratch->start;
+    walk(&t, packet);
 }

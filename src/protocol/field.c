@@ -163,6 +163,92 @@ bool field_read(const struct field *f, const struct place *place, unsigned turn,
     return true;
 }
 
+bool field_present(const struct field *f, const struct place *place)
+{
+    return present(f, place);
+}
+
+bool field_locate(const struct field *f, const struct place *place, unsigned turn, uint32_t *bit, uint32_t *wide)
+{
+    if (f->note_bit || (f->read && !f->measure && !(f->bit | f->width)))
+        return false;
+    locate(f, place, bit, wide);
+    *bit += turn * f->stride * 8u;
+    return true;
+}
+
+static void store_bits(uint8_t *bytes, uint32_t bit, uint32_t width, uint64_t v)
+{
+    while (width > 0) {
+        uint32_t free = 8 - bit % 8, n = width < free ? width : free;
+        uint8_t mask = (uint8_t)((0xffu >> (8 - n)) << (free - n));
+        width -= n;
+        uint8_t part = (uint8_t)(v >> width << (free - n));
+        bytes[bit / 8] = (uint8_t)((bytes[bit / 8] & ~mask) | (part & mask));
+        bit += n;
+    }
+}
+
+/* The number as it stands on the wire; false if the row cannot say it. */
+static bool unscale(const struct field *f, uint32_t width, uint64_t v, uint64_t *wire)
+{
+    *wire = v;
+    if (f->unit) {
+        if (v % f->unit || v / f->unit < f->plus)
+            return false;
+        *wire = v / f->unit - f->plus;
+    }
+    return width >= 64 || !(*wire >> width);
+}
+
+static enum put put_number(const struct field *f, uint8_t *header, uint32_t bit, uint32_t width, uint64_t v)
+{
+    uint64_t wire;
+    if (width > 64 || !unscale(f, width, v, &wire))
+        return PUT_LARGE;
+    if (f->type == FIELD_UINT_LE) {
+        for (uint32_t i = 0; i < width / 8; i++)
+            header[bit / 8 + i] = (uint8_t)(wire >> 8 * i);
+    } else {
+        store_bits(header, bit, width, wire);
+    }
+    return PUT_DONE;
+}
+
+enum put field_put(const struct field *f, const struct place *place, unsigned turn, uint8_t *header,
+                   const struct value *value)
+{
+    uint32_t bit, width;
+    if (!field_locate(f, place, turn, &bit, &width) || f->type == FIELD_DURATION)
+        return PUT_COMPUTED;
+    if (!present(f, place))
+        return PUT_ABSENT;
+    if ((uint64_t)bit + width > (uint64_t)place->bytes.left * 8)
+        return PUT_SHORT;
+    if (f->flags & FIELD_SET) {
+        if (value->u >= width)
+            return PUT_LARGE;
+        store_bits(header, bit + (uint32_t)value->u, 1, 1);
+        return PUT_DONE;
+    }
+    switch (f->type) {
+    case FIELD_UINT:
+    case FIELD_UINT_LE:
+    case FIELD_BOOL:
+    case FIELD_IPV4:
+        return put_number(f, header, bit, width, value->u);
+    case FIELD_NONE:
+        return PUT_DONE;
+    }
+    if (bit % 8 || value->bytes.left > width / 8)
+        return PUT_LARGE;
+    if (width)
+        memset(header + bit / 8, 0, width / 8);
+    if (value->bytes.left)
+        memcpy(header + bit / 8, value->bytes.at, value->bytes.left);
+    return PUT_DONE;
+}
+
 const char *field_value_name(const struct field *field, uint64_t value)
 {
     if (field->names)

@@ -33,11 +33,20 @@ enum field_base {
 /* What crafting does with a field that the user did not set. */
 enum field_role {
     ROLE_NONE,
-    ROLE_LENGTH, /* computed from what follows */
-    ROLE_CHECKSUM,
-    ROLE_NEXT,   /* the key of the layer on top */
-    ROLE_SOURCE, /* from the route or the interface */
+    ROLE_LENGTH,   /* computed: the bytes that `counts` names, without `less` of them, in steps of `step` */
+    ROLE_CHECKSUM, /* computed: the Internet checksum of what `counts` names */
+    ROLE_NEXT,     /* the key of the layer on top, in the protocol's key space `carries` */
+    ROLE_SOURCE,   /* from the route or the interface */
     ROLE_DESTINATION,
+};
+
+/* What a length or a checksum counts. */
+enum field_counts {
+    COUNTS_ALL,     /* the header and all that it carries */
+    COUNTS_HEADER,  /* the header alone */
+    COUNTS_PAYLOAD, /* what it carries alone */
+    COUNTS_PSEUDO,  /* the pseudo-header (RFC 9293, 3.1) and all: checksums only; one of 0 is written as the preset */
+    COUNTS_VALUES,  /* the bytes or the times of the rows that it is the length of; if none is set it is the preset */
 };
 
 enum field_flag {
@@ -45,6 +54,7 @@ enum field_flag {
     FIELD_HIDDEN = 2,  /* answers to its name in -e, -Y and JSON, but is not drawn in trees and diagrams */
     FIELD_SET = 4,     /* a bitmap (FIELD_UINT, with a stride): occurs once for each bit that is set, as its number */
     FIELD_TRACKED = 8, /* its adjust reads the tracker's note */
+    FIELD_ROOM = 16,   /* there if the header is long enough for it: crafting makes room for it only if it is set */
 };
 
 struct value {
@@ -90,15 +100,21 @@ struct field {
     uint8_t times;       /* row + 1: but not oftener than that row's value says */
     uint8_t only, never; /* enum layer_flag: only in layers that have one of these; never in such */
     uint8_t needs;       /* shown only where so many bytes of the header are there; 0: its own are enough */
+    /* For crafting, where it is not set: */
+    uint8_t counts;     /* enum field_counts, for lengths and checksums */
+    uint8_t less, step; /* so many bytes does a length not count; the rest in units of so many, 0: the row's own unit */
+    uint16_t preset;    /* the value of a field without a role */
     const struct when *when;
     const struct value_name *names;
     const struct tlv_set *tlvs; /* FIELD_TLVS */
     const char *also;           /* a second name, shared with other rows: ip.addr, tcp.port */
     /* Not from bytes: from the note that the tracker wrote (offset into struct note and the bit that says it is
      * there), or computed when asked for; read returns false where the field is absent. Text that it made lies in
-     * scratch of the dissector's, good until the next one is made. */
+     * scratch of the dissector's, good until the next one is made. A row with read and a bit or width lies where it says:
+     * read tells what the bytes there mean, and crafting writes them. */
     uint16_t note;
     uint8_t note_bit; /* enum note_bit + 1 */
+    char letter;      /* of a bit: what stands for it in a text of letters, as S in "SA" */
     bool (*read)(const struct place *place, struct value *value);
     /* Its bytes themselves tell its length (a DNS name): how many of those that are left it takes, 0 if they break off
      * or are none. What begins after a broken one is absent. `read` may say what it means. */
@@ -118,6 +134,25 @@ struct field {
 /* Reads one field; `turn` counts the occurrences of a row with a stride, from 0. False where it is absent (its
  * condition is not met) or cut off. FIELD_TLVS answers with the bytes of the whole run. */
 bool field_read(const struct field *field, const struct place *place, unsigned turn, struct value *value);
+
+enum put {
+    PUT_DONE,
+    PUT_ABSENT,   /* its condition is not met */
+    PUT_COMPUTED, /* it has no place in the header: it is computed, or the tracker's */
+    PUT_SHORT,    /* the header ends before it does */
+    PUT_LARGE,    /* it cannot hold the value: too large, or not in its units */
+};
+
+/* Writes one field where field_read finds it. place->bytes is the header at its full length, and header the same bytes,
+ * for writing. Of *value: bytes for FIELD_MAC, IPV6, BYTES, TEXT, TIME and TLVS (shorter ones are filled up with 0), u
+ * for all others; u is what field_read answers without an adjust. A FIELD_SET sets the bit u. */
+enum put field_put(const struct field *field, const struct place *place, unsigned turn, uint8_t *header,
+                   const struct value *value);
+/* Whether a row's condition is met, however long the header is. */
+bool field_present(const struct field *field, const struct place *place);
+/* Where a field lies, in bits from the header's start, whether or not the header is long enough for it; 0 width where
+ * it is absent. *wide of one that reaches to the header's end: what is left of it. False: it has no place. */
+bool field_locate(const struct field *field, const struct place *place, unsigned turn, uint32_t *bit, uint32_t *wide);
 
 /* The name of a value, or NULL. */
 const char *field_value_name(const struct field *field, uint64_t value);

@@ -24,6 +24,8 @@ enum layer_flag {
     LAYER_FRAGMENT = 2, /* of a fragmented datagram, and only this fragment's bytes are here */
     LAYER_DEEP = 4,     /* data because LAYERS_MAX was reached */
     LAYER_ROUTED = 8,   /* an IPv4 header with a source route: its destination is not the last one */
+    LAYER_TOLD_1 = 16,  /* what earlier messages of its stream told, in the words of its protocol */
+    LAYER_TOLD_2 = 32,
 };
 
 struct layer {
@@ -102,6 +104,8 @@ enum note_bit {
     /* peel's own */
     NOTE_AGAIN, /* again and again_frame: which segment was sent again, if it is still remembered, how long ago */
     NOTE_STATES,
+    /* In no note: asked for where a field is in messages over TCP, so that the tracker puts them together. */
+    NOTE_MESSAGES,
 };
 
 /* What TCP analysis fills. */
@@ -117,6 +121,7 @@ struct note {
     uint32_t bytes_in_flight, push_bytes_sent;
     int64_t ack_rtt, initial_rtt, rto, again, time_relative, time_delta;
     uint8_t state[2]; /* of the sender and the receiver after this segment, enum tcp_state */
+    bool from_client; /* the sender is the connection's client, as far as known; there with the states */
 };
 
 struct packet {
@@ -143,6 +148,7 @@ struct packet {
 
     uint8_t layer_count, buffer_count, network_count, note_count;
     uint8_t stop;    /* enum key_space: layers that hang there are not asked for; 0: all are. Stays over packets. */
+    bool streams;    /* what TCP carries is left as data: the tracker puts messages together. Stays over packets. */
     uint8_t subject; /* the layer that the packet is about: the last one that is neither data nor quoted in an error */
     struct fragment fragment;
     struct layer layers[LAYERS_MAX];

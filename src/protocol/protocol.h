@@ -27,6 +27,34 @@ struct key {
     uint16_t value, other;
 };
 
+/* A message in a stream of bytes, as far as it was looked at: what the stream layer (track/messages) keeps of one that
+ * is not whole yet. `frame` writes it. */
+struct message {
+    uint64_t at;     /* so many of its bytes need no second look: the next one begins there */
+    uint64_t length; /* FRAME_WHOLE: all of it; FRAME_MORE: so many bytes are needed at least, if that is known */
+    uint64_t size;   /* the protocol's own, as state is; 0 at first */
+    uint32_t state;
+    bool last;        /* told: no byte comes behind those that are there */
+    bool farewell;    /* FRAME_WHOLE: what follows it in both directions is of another protocol (HTTP's 101) */
+    uint8_t flags;    /* for its layer: LAYER_TOLD_ bits */
+    uint8_t end;      /* told: which end of the conversation sends it, 0 or 1 */
+    uint32_t *memory; /* of the conversation, the protocol's own; 0 at first */
+};
+
+enum frame {
+    FRAME_NONE,   /* no message of this protocol begins here */
+    FRAME_WHOLE,  /* there to its end */
+    FRAME_MORE,   /* not whole yet */
+    FRAME_TO_END, /* it goes on until its sender closes */
+};
+
+enum probe {
+    PROBE_PORT,     /* a stream's segment that the port speaks for */
+    PROBE_STREAM,   /* where no port does: only what can hardly be anything else is recognised */
+    PROBE_DATAGRAM, /* the same of a UDP payload */
+    PROBES,
+};
+
 struct protocol {
     const char *name;           /* Wireshark's: tcp */
     const char *label;          /* for the protocol column: TCP */
@@ -45,6 +73,15 @@ struct protocol {
     enum verdict (*dissect)(struct packet *packet, struct layer *self, struct span *in, struct key *next);
     /* What no row can say (DNS names, HTTP lines): called after the table's rows. */
     void (*walk)(const struct packet *packet, const struct layer *layer, struct sink *sink);
+    /* For a protocol over TCP: finds the end of the message that begins a span, which holds message->at bytes less.
+     * Called again when more is there. NULL: none that goes over streams. */
+    enum frame (*frame)(struct message *message, struct span rest);
+    uint8_t head; /* bytes of a message in front of what dissect takes: DNS's length */
+    /* Whether a payload begins with a message, told from a look at its first bytes. NULL: never asked, and taken for
+     * one where the port is one of keys. */
+    bool (*probe)(struct span payload, enum probe how);
+    uint8_t known;     /* 1 << enum probe: where it is recognised off its ports */
+    const char *first; /* the bytes that those recognised by probe begin with; NULL: any */
     /* The line's summary. Must escape what it takes from the packet. NULL: the title. */
     void (*summary)(const struct packet *packet, const struct layer *layer, struct buffer *out);
 };

@@ -10,6 +10,7 @@ struct tlv {
     const struct field *fields; /* rows over the whole option, kind and length included; see head below */
     bool alone;                 /* no length and no value: NOP */
     bool stop;                  /* the last option: what follows is padding */
+    const char *name;           /* in crafting; NULL: its title's words, in small letters and joined with _ */
 };
 
 struct tlv_set {

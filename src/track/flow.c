@@ -227,6 +227,18 @@ uint32_t flow_find(struct flow_table *t, const struct flow_key *key)
     return index;
 }
 
+uint32_t flow_seek(const struct flow_table *t, const struct flow_key *key)
+{
+    uint32_t hash = hash_key(t, key);
+    __builtin_prefetch(&t->slots[home(t, hash)]);
+    return hash;
+}
+
+uint32_t flow_found(const struct flow_table *t, const struct flow_key *key, uint32_t hash)
+{
+    return t->slots[slot_of(t, key, hash)].index;
+}
+
 uint32_t flow_add(struct flow_table *t, const struct flow_key *key)
 {
     if ((uint64_t)t->used * 2 >= UINT64_C(1) << t->bits && !grow(t))

@@ -129,6 +129,10 @@ unsigned flow_key_set(struct flow_key *key, const uint8_t *source, const uint8_t
 
 /* The index of the newest entry with this key, or FLOW_NONE. */
 uint32_t flow_find(struct flow_table *table, const struct flow_key *key);
+/* The same without a look at the recent ones, for who asks seldom and mostly for what is new: in two steps, so that
+ * something else may be done while memory answers. The first returns what the second wants. */
+uint32_t flow_seek(const struct flow_table *table, const struct flow_key *key);
+uint32_t flow_found(const struct flow_table *table, const struct flow_key *key, uint32_t hash);
 /* A new entry for the key, all else zero, scales unknown; one with the same key becomes its `previous`. FLOW_NONE:
  * no memory. */
 uint32_t flow_add(struct flow_table *table, const struct flow_key *key);

@@ -4,6 +4,7 @@
 #include "dissectors/registry.h"
 #include "protocol/tlv.h"
 #include "track/fragments.h"
+#include "track/messages.h"
 #include "track/tally.h"
 #include "track/tcp_state.h"
 
@@ -47,6 +48,8 @@ static void forget_one(struct tracker *t)
     if (best == FLOW_NONE)
         return;
     analysis_drop(&t->analysis, flow_at(&t->flows, best));
+    if (t->messages)
+        messages_drop(t->messages, best);
     flow_drop(&t->flows, best);
     t->forgotten++;
     t->forgotten_half_open += half_open;
@@ -275,6 +278,7 @@ static void take_states(struct tracker *t, struct packet *p, uint32_t index, uns
         tcp_state_take(f, end, s, age_ms(f, p->time), t->watch);
     note->state[0] = f->end[end].state;
     note->state[1] = f->end[!end].state;
+    note->from_client = flow_client(f) == end;
     note->have |= bit(NOTE_STATES);
 }
 
@@ -345,6 +349,8 @@ static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
     }
     if (t->levels & TRACK_STATES && !(l->flags & LAYER_QUOTED))
         take_states(t, p, index, end, &s, note);
+    if (t->messages)
+        messages_take(t->messages, p, l, index, end);
 }
 
 static void take_udp(struct tracker *t, struct packet *p, struct layer *l)
@@ -396,7 +402,9 @@ void tracker_take(struct tracker *t, struct packet *p)
 {
     if (p->fragment.present && t->fragments)
         take_fragments(t, p);
-    if (!(t->levels & (TRACK_STREAMS | TRACK_STATES)))
+    if (t->messages)
+        messages_begin(t->messages);
+    if (!(t->levels & (TRACK_STREAMS | TRACK_STATES | TRACK_MESSAGES)))
         return;
     if (!(p->have & (HOT_TCP | HOT_UDP)) && !(t->levels & TRACK_STATES)) /* errors quote cut headers, too */
         return;
@@ -425,6 +433,8 @@ unsigned tracker_levels(uint64_t notes)
         levels |= TRACK_ANALYSIS;
     if (notes & bit(NOTE_STATES))
         levels |= TRACK_STATES;
+    if (notes & bit(NOTE_MESSAGES))
+        levels |= TRACK_MESSAGES;
     return levels;
 }
 
@@ -439,6 +449,8 @@ int tracker_open(struct tracker *t, unsigned levels, struct error *error)
     int code = flow_table_open(&t->flows, levels & TRACK_STATES);
     if (!code && levels & TRACK_FRAGMENTS && !(t->fragments = fragments_open()))
         code = ERROR_MEMORY;
+    if (!code && levels & TRACK_MESSAGES && !(t->messages = messages_open()))
+        code = ERROR_MEMORY;
     if (!code)
         return 0;
     tracker_close(t);
@@ -450,5 +462,7 @@ void tracker_close(struct tracker *t)
     flow_table_close(&t->flows);
     analysis_close(&t->analysis);
     fragments_close(t->fragments);
+    messages_close(t->messages);
     t->fragments = NULL;
+    t->messages = NULL;
 }

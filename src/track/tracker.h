@@ -14,9 +14,11 @@ enum track_level {
                             the states if they are tracked */
     TRACK_STATES = 4,    /* the states of both ends, counters, Zeek's history */
     TRACK_ANALYSIS = 8,  /* what is remarkable: retransmissions, round-trip times ... */
+    TRACK_MESSAGES = 16, /* application messages over TCP are put together; set packet.streams, too */
 };
 
 struct fragments;
+struct messages;
 struct tcp_watch;
 struct tlv_set;
 
@@ -25,6 +27,7 @@ struct tracker {
     struct flow_table flows;
     struct analysis analysis;
     struct fragments *fragments; /* owned; NULL: not asked for */
+    struct messages *messages;   /* owned; NULL: not asked for */
     const struct protocol *tcp, *udp;
     const struct tlv_set *tcp_options; /* how to read them */
     uint32_t tcp_streams, udp_streams; /* how many there were */

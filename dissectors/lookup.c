@@ -1,4 +1,4 @@
-#include "output/lookup.h"
+#include "dissectors/lookup.h"
 #include "dissectors/registry.h"
 #include "protocol/tlv.h"
 #include <string.h>
@@ -15,11 +15,14 @@ static bool each_row(const struct each *each, struct field_ref ref, const struct
         ref.field = f;
         if (!each->call(each->context, &ref))
             return false;
-        if (f->type != FIELD_TLVS || ref.outer_run)
+        if (f->type != FIELD_TLVS || ref.depth == RUNS_MAX - 1)
             continue;
         struct field_ref inside = ref;
-        inside.outer_run = ref.run;
-        inside.outer_tlv = ref.tlv;
+        if (ref.run) {
+            inside.outer[ref.depth].run = ref.run;
+            inside.outer[ref.depth].tlv = ref.tlv;
+            inside.depth++;
+        }
         inside.run = f;
         inside.tlv = NULL;
         if (!each_row(each, inside, f->tlvs->common))
@@ -81,10 +84,12 @@ struct reading {
     void *context;
 };
 
-/* The field in each option of a run; where the run is the outer one, in each option of the runs within. */
-static void read_run(const struct reading *r, const struct field *run, const struct tlv *tlv, const struct place *place)
+/* The field in each option of a run; where others are around it, in each option of the runs within. */
+static void read_run(const struct reading *r, unsigned level, const struct place *place)
 {
-    bool outer = run == r->ref->outer_run;
+    bool outer = level < r->ref->depth;
+    const struct field *run = outer ? r->ref->outer[level].run : r->ref->run;
+    const struct tlv *tlv = outer ? r->ref->outer[level].tlv : r->ref->tlv;
     struct value value;
     struct option option;
     if (!field_read(run, place, 0, &value))
@@ -98,7 +103,7 @@ static void read_run(const struct reading *r, const struct field *run, const str
         inside.start = place->start + (uint32_t)(inside.bytes.at - place->bytes.at);
         inside.rows = outer ? tlv ? tlv->fields : run->tlvs->common : r->ref->rows;
         if (outer)
-            read_run(r, r->ref->run, r->ref->tlv, &inside);
+            read_run(r, level + 1, &inside);
         else
             read_row(r->ref->field, &inside, r->found, r->context);
     }
@@ -111,10 +116,17 @@ void lookup_read(const struct field_ref *ref, const struct packet *packet, const
         .packet = packet, .layer = layer, .rows = layer->protocol->fields, .bytes = layer_header(packet, layer)
     };
     struct reading reading = { ref, found, context };
-    if (!ref->run)
-        read_row(ref->field, &place, found, context);
-    else if (ref->outer_run)
-        read_run(&reading, ref->outer_run, ref->outer_tlv, &place);
+    if (ref->run)
+        read_run(&reading, 0, &place);
     else
-        read_run(&reading, ref->run, ref->tlv, &place);
+        read_row(ref->field, &place, found, context);
+}
+
+uint64_t lookup_notes(const struct field_ref *ref)
+{
+    const struct field *field = ref->field;
+    uint64_t notes = ref->protocol->frame ? UINT64_C(1) << NOTE_MESSAGES : 0;
+    if (field->note_bit || field->flags & FIELD_TRACKED)
+        notes |= UINT64_C(1) << (field->note_bit ? field->note_bit - 1 : NOTE_SEQ);
+    return notes;
 }

@@ -2,12 +2,17 @@
 #pragma once
 #include "protocol/protocol.h"
 
+enum { RUNS_MAX = 4 }; /* runs of options within each other: records, messages, extensions, their lists */
+
 struct field_ref {
     const struct protocol *protocol;
-    const struct field *run;       /* the options' row when the field is an option's, else NULL */
-    const struct tlv *tlv;         /* the option; NULL with run set: one of the rows that every option has */
-    const struct field *outer_run; /* where that run is itself in an option of another one, else NULL */
-    const struct tlv *outer_tlv;
+    const struct field *run; /* the options' row when the field is an option's, else NULL */
+    const struct tlv *tlv;   /* the option; NULL with run set: one of the rows that every option has */
+    struct {
+        const struct field *run;
+        const struct tlv *tlv;
+    } outer[RUNS_MAX - 1];    /* where that run is itself in an option of another one: the runs around it, */
+    unsigned depth;           /* so many of them, the outermost first */
     const struct field *rows; /* the table that field is a row of */
     const struct field *field;
 };
@@ -19,3 +24,5 @@ void lookup_each(bool (*each)(void *context, const struct field_ref *ref), void 
 /* Calls back for each occurrence of what ref stands for in one layer of ref->protocol. */
 void lookup_read(const struct field_ref *ref, const struct packet *packet, const struct layer *layer,
                  void (*found)(void *context, const struct field *field, const struct value *value), void *context);
+/* What the tracker has to do so that ref can be read: bits 1 << enum note_bit, for tracker_levels(). */
+uint64_t lookup_notes(const struct field_ref *ref);

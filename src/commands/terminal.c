@@ -1,0 +1,35 @@
+#include "commands/terminal.h"
+#include "base/text.h"
+#include "commands/options.h"
+#include <errno.h>
+#include <langinfo.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+bool terminal_is_when(const char *word)
+{
+    return !strcmp(word, "auto") || !strcmp(word, "always") || !strcmp(word, "never");
+}
+
+void terminal_style(struct style *style, const char *color, bool ascii)
+{
+    bool terminal = isatty(STDOUT_FILENO);
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+    bool fit = terminal && !(no_color && *no_color) && term && strcmp(term, "dumb");
+    style->color = !strcmp(color, "always") || (!strcmp(color, "auto") && fit);
+    style->ascii = ascii || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+    struct winsize size;
+    if (terminal && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
+        style->columns = size.ws_col;
+}
+
+int terminal_finish(struct buffer *out, int code, struct error *error)
+{
+    buffer_flush(out);
+    int status = report(code, error);
+    if (!out->failed || out->failed == EPIPE)
+        return status;
+    return report(error_set(error, ERROR_SYSTEM, _("standard output: %s"), strerror(out->failed)), error);
+}
