@@ -1310,3 +1310,102 @@ Test(capture, a_full_device_is_told)
     cr_assert_eq(writer_open(&writer, path, &said), ERROR_SYSTEM);
     assert_said("No such file");
 }
+
+/* Both ways of writing, the second lending its packets, give the same file. */
+static struct span write_many(const char *suffix, bool many, const struct ring_packet *packets, size_t n)
+{
+    static const struct writer_description description = { .interface = "wire", .link_type = 1 };
+    static uint8_t files[2][1 << 20];
+    struct writer *writer;
+    write_file(suffix, "", 0);
+    cr_assert_eq(writer_open(&writer, path, &said), 0);
+    cr_assert_eq(writer_describe(writer, &description, &said), 0);
+    if (many) {
+        writer_lend(writer);
+        cr_assert_eq(writer_put_many(writer, packets, n, &said), 0);
+    }
+    for (size_t i = 0; !many && i < n; i++) {
+        struct record record = { .bytes = packets[i].bytes, .wire_length = packets[i].wire_length, .link_type = 1 };
+        record.time = packets[i].time;
+        record.timed = true;
+        cr_assert_eq(writer_put(writer, &record, &said), 0);
+    }
+    uint64_t size = writer_size(writer);
+    cr_assert_eq(writer_close(writer, &said), 0);
+    int fd = open(path, O_RDONLY);
+    ssize_t got = read(fd, files[many], sizeof files[many]);
+    close(fd);
+    cr_assert_eq(got, (ssize_t)size);
+    return (struct span){ files[many], (size_t)got };
+}
+
+Test(capture, packets_written_at_once_are_those_written_one_by_one)
+{
+    enum { N = 900 };
+    static uint8_t bytes[N];
+    static struct ring_packet packets[N];
+    for (size_t i = 0; i < N; i++) {
+        bytes[i] = (uint8_t)(i * 7);
+        packets[i] = (struct ring_packet){ .bytes = { bytes + N - 1 - i, i }, .wire_length = (uint32_t)i + 3 };
+        packets[i].time = (int64_t)i * 1234567890123;
+    }
+    for (int i = 0; i < 2; i++) {
+        const char *suffix = i ? ".pcap" : ".pcapng";
+        struct span one_by_one = write_many(suffix, false, packets, N), at_once = write_many(suffix, true, packets, N);
+        cr_assert_eq(one_by_one.left, at_once.left);
+        cr_assert(memcmp(one_by_one.at, at_once.at, at_once.left) == 0, "%s differs", suffix);
+    }
+}
+
+Test(capture, a_full_disk_leaves_whole_packets_of_those_that_were_lent)
+{
+    static uint8_t bytes[1000];
+    static struct ring_packet packets[64];
+    signal(SIGXFSZ, SIG_IGN);
+    for (size_t i = 0; i < 64; i++)
+        packets[i] = (struct ring_packet){ .bytes = { bytes, i % 2 ? sizeof bytes : 60 }, .wire_length = 1000 };
+    for (int i = 0; i < 2; i++) {
+        write_file(i ? ".pcap" : ".pcapng", "", 0);
+        struct rlimit limit, before;
+        cr_assert(getrlimit(RLIMIT_FSIZE, &before) == 0);
+        limit = before;
+        limit.rlim_cur = 654321;
+        cr_assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+        struct writer *writer;
+        static const struct writer_description description = { .interface = "wire", .link_type = 1 };
+        cr_assert_eq(writer_open(&writer, path, &said), 0);
+        cr_assert_eq(writer_describe(writer, &description, &said), 0);
+        writer_lend(writer);
+        int result = 0;
+        for (int n = 0; n < 1000 && !result; n++)
+            result = writer_put_many(writer, packets, 64, &said);
+        cr_assert(setrlimit(RLIMIT_FSIZE, &before) == 0);
+        cr_assert_eq(result, ERROR_SYSTEM);
+        cr_assert_eq(writer_close(writer, &said), ERROR_SYSTEM);
+        struct outcome o = read_path(path);
+        cr_assert_eq(o.ended, 0, "%s", said.text);
+        cr_assert_gt(o.packets, 1000);
+    }
+}
+
+Test(capture, a_file_whose_writer_was_killed_is_cut_behind_its_last_whole_record)
+{
+    static uint8_t bytes[100];
+    static struct ring_packet packets[10];
+    for (size_t i = 0; i < 10; i++)
+        packets[i] = (struct ring_packet){ .bytes = { bytes, sizeof bytes }, .wire_length = 100 };
+    for (int i = 0; i < 2; i++) {
+        struct span whole = write_many(i ? ".pcap" : ".pcapng", true, packets, 10);
+        size_t record = i ? 116 : 132;
+        for (size_t cut = 1; cut < record; cut++)
+            for (int known = 0; known < 2; known++) {
+                int fd = open(path, O_WRONLY | O_TRUNC);
+                cr_assert(write(fd, whole.at, whole.left - cut) > 0);
+                writer_tidy(fd, i, known ? whole.left - 3 * record : 0);
+                close(fd);
+                struct outcome o = read_path(path);
+                cr_assert_eq(o.ended, 0, "%s", said.text);
+                cr_assert_eq(o.packets, 9);
+            }
+    }
+}

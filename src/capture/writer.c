@@ -512,12 +512,18 @@ int writer_put_many(struct writer *w, const struct ring_packet *packets, size_t 
 {
     if (w->failed)
         return error_set(error, w->failed, "%s", w->sentence.text);
+    uint8_t *p = w->buffer + w->used, *end = w->buffer + w->size;
     for (size_t i = 0; i < count; i++) {
-        uint8_t *p = room(w, ENHANCED_HEADER + packets[i].bytes.left + 2 * BLOCK_TRAILER, error);
-        if (!p)
-            return w->failed;
-        used_until(w, w->pcap ? put_record(w, p, &packets[i]) : put_block(w, p, &packets[i]));
+        size_t most = ENHANCED_HEADER + packets[i].bytes.left + 2 * BLOCK_TRAILER;
+        if ((size_t)(end - p) < most || w->pieces > PIECES - 4) {
+            used_until(w, p);
+            if (!(p = room(w, most, error)))
+                return w->failed;
+            end = w->buffer + w->size;
+        }
+        p = w->pcap ? put_record(w, p, &packets[i]) : put_block(w, p, &packets[i]);
     }
+    used_until(w, p);
     return 0;
 }
 

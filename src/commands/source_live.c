@@ -242,7 +242,8 @@ bool source_live_tick(struct source *s)
 
 bool source_has_batches(const struct source *s)
 {
-    return s->interface && s->wants & SOURCE_RECORDS && !s->wanted && capture_has_batches(s->capture);
+    return s->interface && s->wants & SOURCE_RECORDS && !s->wanted && !s->display_filter &&
+           capture_has_batches(s->capture);
 }
 
 /* What the kernel left to us to judge, and to cut. One packet at a time. */
