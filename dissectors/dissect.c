@@ -17,7 +17,8 @@ static enum verdict dissect_by_table(struct packet *p, struct layer *self, struc
 }
 
 /* Whose the payload is. Of TCP's, where no stream is put together: who has a message that begins with the segment. */
-static const struct protocol *find_next(const struct packet *p, struct key key, struct span *in, uint32_t *offset)
+static inline const struct protocol *find_next(const struct packet *p, struct key key, struct span *in,
+                                               uint32_t *offset)
 {
     const struct protocol *protocol;
     if (key.space != KEY_TCP_PORT) {
@@ -149,14 +150,16 @@ static inline bool dissect_everyday(struct packet *p)
     p->subject = 2;
     if (at == end || p->stop == KEY_TCP_PORT)
         return true;
-    in = span_part(in, at, end - at);
-    const struct protocol *next = find_next(p, (struct key){ KEY_TCP_PORT, p->tcp_dstport, p->tcp_srcport }, &in, &at);
+    uint32_t left = (uint32_t)(in.left < end ? in.left : end) - at;
+    const struct protocol *next =
+        p->streams ? NULL : registry_stream(p->tcp_dstport, p->tcp_srcport, (struct span){ in.at + at, left });
     if (next) {
-        run_layers(p, next, in, at, end, 0, 1, 0);
+        uint32_t head = next->head < left ? next->head : 0;
+        run_layers(p, next, span_part(in, at + head, left - head), at + head, end, 0, 1, 0);
         return true;
     }
-    note_layer(p, 3, &data_protocol, at, (uint32_t)in.left, end, 1);
-    p->layers[3].verdict = in.left < end - at ? VERDICT_CUT : VERDICT_WHOLE;
+    note_layer(p, 3, &data_protocol, at, left, end, 1);
+    p->layers[3].verdict = left < end - at ? VERDICT_CUT : VERDICT_WHOLE;
     p->layer_count = 4;
     return true;
 }

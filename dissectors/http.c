@@ -556,19 +556,16 @@ static enum frame frame(struct message *m, struct span rest)
     return FRAME_MORE;
 }
 
+/* Off its ports only what says which version it is: that is quicker to see than a method. */
 static bool probe(struct span segment, enum probe how)
 {
-    if (!segment.left || !isupper(*segment.at))
-        return false;
-    if (how == PROBE_PORT)
-        return is_response(segment) || method_length(segment);
     if (segment.left >= 8 && !memcmp(segment.at, "HTTP/1.", 7))
         return true;
-    if (!method_length(segment))
-        return false;
-    struct span line = span_part(segment, 0, line_length(segment));
-    struct span text = line_text(line);
-    return line_ends(line) && text.left > 8 && !memcmp(text.at + text.left - 8, "HTTP/1.", 7);
+    if (how == PROBE_PORT)
+        return is_response(segment) || method_length(segment);
+    struct span line = span_part(segment, 0, line_length(segment)), text = line_text(line);
+    return text.left > 8 && text.left < line.left && !memcmp(text.at + text.left - 8, "HTTP/1.", 7) &&
+           method_length(segment);
 }
 
 /* --- dissect --- */

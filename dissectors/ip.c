@@ -67,20 +67,12 @@ static const struct when stamps_alone[] = {
     { BITS(28, 4), 0, 0 },
     { 0 },
 };
-static const struct when stamps_of_addresses[] = {
-    { BITS(28, 4), 1, 15 },
-    { 0 },
-};
 static const struct field option_timestamp[] = {
     { "ip.opt.ptr", N_("Pointer"), FIELD_UINT, BYTE(2, 1) },
     { "ip.opt.overflow", N_("Overflow"), FIELD_UINT, BITS(24, 4) },
     { "ip.opt.flag", N_("Flag"), FIELD_UINT, BITS(28, 4), .base = BASE_HEX },
     { "ip.opt.time_stamp", N_("Time stamp"), FIELD_UINT, BYTE(4, 4), .stride = 4, .flags = FIELD_HIDDEN,
       .when = stamps_alone },
-    { "ip.opt.time_stamp_addr", N_("Address"), FIELD_IPV4, BYTE(4, 4), .stride = 8, .flags = FIELD_HIDDEN,
-      .when = stamps_of_addresses },
-    { "ip.opt.time_stamp", N_("Time stamp"), FIELD_UINT, BYTE(8, 4), .stride = 8, .flags = FIELD_HIDDEN,
-      .when = stamps_of_addresses },
     { 0 },
 };
 static const struct field option_alert[] = {

@@ -250,7 +250,7 @@ const struct protocol ntp_protocol = {
     .rfc = "RFC 5905",
     .fields = fields,
     .keys = keys,
-    .least = HEADER,
+    .least = PRIVATE_HEADER,
     .dissect = dissect,
     .summary = summary,
 };

@@ -61,16 +61,22 @@ enum { SLOT_BITS = 9, SLOTS = 1 << SLOT_BITS };
 
 static struct slot {
     uint32_t key; /* space in the upper half, value in the lower */
+    bool asked;   /* by registry_decode_as */
     const struct protocol *protocol;
 } slots[SLOTS];
 
 /* The multiplier was tried out: the keys of everyday find their slots at once. */
-static inline const struct protocol *find(uint32_t key)
+static inline const struct slot *find_slot(uint32_t key)
 {
     unsigned at = key * 0x8c497c69u >> (32 - SLOT_BITS);
     while (slots[at].protocol && slots[at].key != key)
         at = (at + 1) % SLOTS;
-    return slots[at].protocol;
+    return &slots[at];
+}
+
+static inline const struct protocol *find(uint32_t key)
+{
+    return find_slot(key)->protocol;
 }
 
 /* Those that tell by a payload's looks that it is theirs: a bit each in registry_looks. */
@@ -79,14 +85,16 @@ static const struct protocol *probes[PROBES_MAX];
 uint8_t registry_looks[PROBES][256];
 
 static unsigned taken;
+static bool any_asked;
 
-static void take(const struct protocol *protocol, struct key key)
+static struct slot *take(const struct protocol *protocol, struct key key)
 {
     uint32_t whole = (uint32_t)key.space << 16 | key.value;
     unsigned at = whole * 0x8c497c69u >> (32 - SLOT_BITS);
     while (slots[at].protocol && slots[at].key != whole)
         at = (at + 1) % SLOTS;
-    slots[at] = (struct slot){ whole, protocol };
+    slots[at] = (struct slot){ whole, false, protocol };
+    return &slots[at];
 }
 
 static void take_looks(const struct protocol *protocol, unsigned index)
@@ -115,7 +123,8 @@ bool registry_decode_as(unsigned space, uint16_t port, const struct protocol *pr
     if (taken == SLOTS / 2)
         return false;
     taken++;
-    take(protocol, (struct key){ (uint16_t)space, port, 0 });
+    take(protocol, (struct key){ (uint16_t)space, port, 0 })->asked = true;
+    any_asked = true;
     return true;
 }
 
@@ -129,9 +138,21 @@ const struct protocol *registry_probe(struct span payload, enum probe how)
     return NULL;
 }
 
+static bool is_asked(uint16_t port)
+{
+    return find_slot((uint32_t)KEY_TCP_PORT << 16 | port)->asked;
+}
+
+bool registry_is_asked(uint16_t one, uint16_t other)
+{
+    return any_asked && (is_asked(one) || is_asked(other));
+}
+
 const struct protocol *registry_by_ports(uint16_t one, uint16_t other)
 {
     uint16_t low = one < other ? one : other, high = one < other ? other : one;
+    if (any_asked && is_asked(high))
+        return registry_lookup(KEY_TCP_PORT, high, low);
     return registry_lookup(KEY_TCP_PORT, low, high);
 }
 
@@ -140,6 +161,8 @@ const struct protocol *registry_stream(unsigned value, unsigned other, struct sp
     const struct protocol *protocol = registry_lookup(KEY_TCP_PORT, value, other);
     if (protocol && (!protocol->probe || protocol->probe(segment, PROBE_PORT)))
         return protocol;
+    if (registry_is_asked((uint16_t)value, (uint16_t)other))
+        return NULL;
     return registry_by_looks(segment, PROBE_STREAM);
 }
 

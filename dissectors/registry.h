@@ -23,6 +23,8 @@ bool registry_decode_as(unsigned space, uint16_t port, const struct protocol *pr
 /* Who takes a segment's payload where no message of its stream is known: by port if one can begin here, else by its
  * looks. NULL: nobody. */
 const struct protocol *registry_stream(unsigned value, unsigned other, struct span segment);
+/* Whether one of them is a port of registry_decode_as: then looks do not matter. */
+bool registry_is_asked(uint16_t one, uint16_t other);
 /* Whose messages the ports carry, the lower one first; NULL: nobody's. */
 const struct protocol *registry_by_ports(uint16_t one, uint16_t other);
 /* Who may take a payload by its looks: bit by first byte, for each of enum probe. */

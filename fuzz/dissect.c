@@ -2,8 +2,8 @@
  * and every value written, as text and as JSON, and some are asked for by name; values must lie within the packet's
  * buffers. */
 #include "dissectors/dissect.h"
-#include "dissectors/registry.h"
 #include "dissectors/lookup.h"
+#include "dissectors/registry.h"
 #include "output/value.h"
 #include <stdlib.h>
 

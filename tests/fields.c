@@ -89,7 +89,8 @@ static struct bench open_bench(void)
 {
     struct bench b;
     struct error error;
-    b.scene = scene_open(TRACK_STREAMS | TRACK_FRAGMENTS);
+    b.scene = scene_open(TRACK_STREAMS | TRACK_FRAGMENTS | TRACK_MESSAGES);
+    b.scene->packet.streams = true;
     lookup_each(add_name, NULL);
     struct fields_options options = { .separator = '\1', .aggregator = '\2' };
     cr_assert_eq(fields_open(&b.fields, names, name_count, &options, &error), 0, "%s", error.text);

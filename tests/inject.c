@@ -227,6 +227,80 @@ Test(inject, an_icmp_error_about_our_segment_is_known)
     cr_assert_eq(segment_read(&packet, false, &other, &got, &mtu), SEGMENT_NONE);
 }
 
+/* ---- segments that leave in one piece */
+
+static void joined(const char *local, const char *remote)
+{
+    static uint8_t room[8192], text[3000];
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (uint8_t)(i * 7);
+    struct segment_ends ends = ends_of(local, remote), other = turned(&ends);
+    struct segment_writer w;
+    segment_writer_begin(&w, NULL, &ends);
+    struct endpoint_segment a = {
+        .flags = TCP_ACK, .seq = 0xffffff00, .ack = 9, .window = 5, .payload = { text, 1000 }
+    };
+    struct endpoint_segment b = a, got;
+    b.seq += 1000;
+    b.payload = (struct span){ text + 1000, 600 };
+    b.more = (struct span){ text + 1600, 400 };
+    size_t n = segment_write(&w, room, &a), transport, checksum;
+    cr_assert(segment_continues(&w, &a, n, &b));
+    n += segment_append(&w, room, n, &b);
+    b.seq += 1000;
+    b.flags |= ENDPOINT_PSH;
+    b.payload = (struct span){ text + 2000, 77 };
+    b.more.left = 0;
+    cr_assert(segment_continues(&w, &a, n, &b));
+    n += segment_append(&w, room, n, &b);
+    b.seq += 77;
+    cr_assert_not(segment_continues(&w, &a, n, &b)); /* the last one was shorter: nothing can follow */
+    cr_assert_eq(segment_headers(&w, &a, &transport, &checksum), n - 2077);
+    /* whoever completes the checksum adds the rest to what stands there */
+    uint8_t *tcp = room + transport;
+    store_be16(tcp + checksum, checksum_finish(checksum_add(0, tcp, n - transport)));
+    unsigned mtu;
+    cr_assert_eq(segment_read(take(room, n, 101), false, &other, &got, &mtu), SEGMENT_HERE);
+    cr_assert_eq(got.payload.left, 2077);
+    cr_assert_arr_eq(got.payload.at, text, 2077);
+    cr_assert_eq(got.flags, TCP_ACK | ENDPOINT_PSH);
+    if (ends.local.size == 4)
+        cr_assert_eq(field(&packet, "ip.checksum.status"), CHECKSUM_GOOD);
+}
+
+Test(inject, segments_that_follow_each_other_leave_in_one_piece)
+{
+    registry_open();
+    joined("10.0.0.1", "10.0.0.2");
+    joined("fd00::1", "fd00::2");
+}
+
+Test(inject, segments_that_differ_leave_each_by_itself)
+{
+    registry_open();
+    uint8_t room[2048], text[1000] = { 0 };
+    struct segment_ends ends = ends_of("10.0.0.1", "10.0.0.2");
+    struct segment_writer w;
+    segment_writer_begin(&w, NULL, &ends);
+    struct endpoint_segment a = { .flags = TCP_ACK, .seq = 5, .ack = 9, .window = 5, .payload = { text, 1000 } };
+    size_t n = segment_write(&w, room, &a);
+    struct endpoint_segment next = a;
+    next.seq += 1000;
+    cr_assert(segment_continues(&w, &a, n, &next));
+    struct endpoint_segment others[] = { next, next, next, next, next, next, next };
+    others[0].seq++;
+    others[1].ack++;
+    others[2].window++;
+    others[3].flags |= TCP_FIN;
+    others[4].timestamps = true;
+    others[5].payload.left = 0;
+    others[6].flags |= TCP_RST;
+    for (unsigned i = 0; i < sizeof others / sizeof *others; i++)
+        cr_assert_not(segment_continues(&w, &a, n, &others[i]), "%u", i);
+    a.flags |= ENDPOINT_PSH; /* what was pushed is not kept back */
+    cr_assert_not(segment_continues(&w, &a, n, &next));
+}
+
 /* ---- neighbours */
 
 static uint8_t said[8][NEIGHBOUR_FRAME];

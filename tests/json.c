@@ -250,7 +250,8 @@ static struct bench open_bench(void)
 {
     struct bench b;
     struct error error;
-    b.scene = scene_open(TRACK_STREAMS | TRACK_FRAGMENTS);
+    b.scene = scene_open(TRACK_STREAMS | TRACK_FRAGMENTS | TRACK_MESSAGES);
+    b.scene->packet.streams = true;
     cr_assert_eq(json_open(&b.json, &error), 0);
     cr_assert_eq(buffer_open(&b.out, -1, 64), 0);
     return b;

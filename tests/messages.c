@@ -371,6 +371,17 @@ Test(messages, looks_tell_more_than_a_port)
     LAYERS(say(A, "GET / HTTP/1.1\r\n\r\n"), "http");
 }
 
+Test(messages, what_the_user_says_of_a_port_counts_more_than_looks)
+{
+    s->port[B] = 40443;
+    cr_assert(registry_decode_as(KEY_TCP_PORT, 40443, registry_by_name("tls")));
+    LAYERS(say(A, "GET / HTTP/1.1\r\n\r\n"), "data");
+    LAYERS(send(A, "\x16\x03\x03\0\4\x0e\0\0\0", 9), "tls");
+    s->port[B] = 80; /* the port of one protocol to that of another */
+    s->port[A] = 40443;
+    LAYERS(send(A, "\x16\x03\x03\0\4\x0e\0\0\0", 9), "tls");
+}
+
 Test(messages, after_an_upgrade_the_conversation_is_nobodys)
 {
     say(A, "GET / HTTP/1.1\r\nUpgrade: x\r\n\r\n");

@@ -12,6 +12,8 @@
 
 static const struct option_row rows[] = {
     EXCHANGE_ROWS,
+    { '4', NULL, NULL, N_("only IPv4 addresses of a name") },
+    { '6', NULL, NULL, N_("only IPv6 addresses of a name") },
     { EXCHANGE_FROM, "from", "ADDR",
       N_("speak from this address, and answer ARP and NDP for it if the host does not") },
     { 0 },

@@ -73,7 +73,9 @@ static bool parse_stream(struct conversation *c, int argc, char **argv)
 
 int conversation_operands(struct conversation *c, int argc, char **argv)
 {
-    if (!argc) {
+    if (!argc && c->source.display_filter) {
+        c->choice = CHOOSE_FILTER;
+    } else if (!argc) {
         c->choice = CHOOSE_FIRST;
         c->protocol = IP_TCP;
     } else if (parse_stream(c, argc, argv)) {
@@ -90,6 +92,9 @@ int conversation_operands(struct conversation *c, int argc, char **argv)
         c->protocol = 0;
         return source_operands(&c->source, argc, argv);
     }
+    if (argc && c->source.display_filter)
+        return usage_error(_("%s: -Y names a conversation by itself: %s is one too many"), c->source.command->name,
+                           argv[0]);
     return source_operands(&c->source, 0, argv);
 }
 
@@ -511,7 +516,10 @@ int conversation_begin(struct conversation *c, struct error *error)
     c->source.most = 0;
     c->source.levels |= TRACK_STREAMS;
     c->asked = c->source;
-    c->asked.filter = NULL; /* the first reading's */
+    c->asked.filter = NULL; /* the first reading's, as is what comes next */
+    c->asked.display_filter = NULL;
+    if (c->source.display_filter)
+        c->source.packet.stop = KEY_NONE; /* it may ask for what TCP carries */
     c->again = is_readable_again(&c->source);
     find_tunnels(c);
     if (c->choice == CHOOSE_ENDS && c->ends == 2)

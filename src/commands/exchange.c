@@ -34,7 +34,8 @@ void exchange_begin(struct exchange *x, const struct command *command)
 
 void exchange_end(struct exchange *x)
 {
-    conversation_close(x->conversation);
+    dialogue_close(x->dialogue);
+    live_ladder_close(x->ladder);
     if (x->out > STDERR_FILENO)
         close(x->out);
     free(x->text);
@@ -111,6 +112,9 @@ int exchange_option(struct exchange *x, int letter, const char *argument)
     case 'v':
         x->verbose = true;
         break;
+    case EXCHANGE_LADDER:
+        x->draw = true;
+        break;
     case EXCHANGE_FROM:
         x->from = argument;
         if (!parse_ip(argument, &x->settings.ends.local))
@@ -178,7 +182,7 @@ int exchange_operands(const struct exchange *x, int argc, char **argv, bool lone
 
 static void tell_time(const struct exchange *x)
 {
-    fprintf(stderr, "%10.6f  ", (double)(conversation_now() - x->begun) / 1e9);
+    fprintf(stderr, "%10.6f  ", (double)(dialogue_now() - x->begun) / 1e9);
 }
 
 static void on_change(void *context, enum tcp_state from, enum tcp_state to)
@@ -210,9 +214,16 @@ static void on_notice(void *context, enum endpoint_notice notice)
     fprintf(stderr, "%s\n", _(texts[notice]));
 }
 
+static void on_packet(void *context, struct span bytes, uint16_t link_type, int64_t time, bool sent)
+{
+    struct exchange *x = context;
+    (void)sent;
+    live_ladder_take(x->ladder, bytes, link_type, time);
+}
+
 static void tell_counts(const struct exchange *x)
 {
-    struct endpoint *e = conversation_endpoint(x->conversation);
+    struct endpoint *e = dialogue_endpoint(x->dialogue);
     const struct endpoint_counts *n = endpoint_counts(e);
     tell_time(x);
     fprintf(stderr,
@@ -257,7 +268,7 @@ static int close_output(struct exchange *x, struct error *error)
 /* Returns 0, or ERROR_SYSTEM; with an empty sentence when it is only that nobody reads any more. */
 static int drain(struct exchange *x, struct error *error)
 {
-    struct endpoint *e = conversation_endpoint(x->conversation);
+    struct endpoint *e = dialogue_endpoint(x->dialogue);
     x->blocked = false;
     for (struct span got; (got = endpoint_readable(e)).left;) {
         ssize_t n = write(x->out, got.at, got.left < x->piece ? got.left : x->piece);
@@ -271,7 +282,7 @@ static int drain(struct exchange *x, struct error *error)
         }
         if (n < 0)
             return error_set(error, ERROR_SYSTEM, _("standard output: %s"), strerror(errno));
-        endpoint_consume(e, (size_t)n, conversation_now());
+        endpoint_consume(e, (size_t)n, dialogue_now());
         if (x->piece == PIPE_PIECE) {
             x->blocked = endpoint_readable(e).left; /* looks first whether the next piece would block */
             return 0;
@@ -282,15 +293,15 @@ static int drain(struct exchange *x, struct error *error)
 
 static void feed_text(struct exchange *x)
 {
-    struct endpoint *e = conversation_endpoint(x->conversation);
-    x->text_sent += endpoint_put(e, x->text + x->text_sent, x->text_length - x->text_sent, conversation_now());
+    struct endpoint *e = dialogue_endpoint(x->dialogue);
+    x->text_sent += endpoint_put(e, x->text + x->text_sent, x->text_length - x->text_sent, dialogue_now());
     x->said_all = x->text_sent == x->text_length;
 }
 
 /* Standard input was found readable. */
 static int feed(struct exchange *x, struct error *error)
 {
-    struct endpoint *e = conversation_endpoint(x->conversation);
+    struct endpoint *e = dialogue_endpoint(x->dialogue);
     size_t room = endpoint_room(e);
     ssize_t n = read(STDIN_FILENO, x->room, room < PIECE ? room : PIECE);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
@@ -298,7 +309,7 @@ static int feed(struct exchange *x, struct error *error)
     if (n < 0)
         return error_set(error, ERROR_SYSTEM, _("standard input: %s"), strerror(errno));
     if (n > 0)
-        endpoint_put(e, x->room, (size_t)n, conversation_now());
+        endpoint_put(e, x->room, (size_t)n, dialogue_now());
     else
         x->said_all = true;
     return 0;
@@ -306,17 +317,19 @@ static int feed(struct exchange *x, struct error *error)
 
 static bool wants_input(const struct exchange *x)
 {
-    enum tcp_state state = endpoint_state(conversation_endpoint(x->conversation));
+    enum tcp_state state = endpoint_state(dialogue_endpoint(x->dialogue));
     return !x->text && !x->said_all && (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) &&
-           endpoint_room(conversation_endpoint(x->conversation));
+           endpoint_room(dialogue_endpoint(x->dialogue));
 }
 
 /* ---- the exchange */
 
 static int64_t wake_at(const struct exchange *x)
 {
-    int64_t when = conversation_deadline(x->conversation);
+    int64_t when = dialogue_deadline(x->dialogue);
     int64_t give_up = x->timeout && !x->established ? x->begun + (int64_t)x->timeout * second : INT64_MAX;
+    int64_t rest = x->ladder ? live_ladder_deadline(x->ladder) : INT64_MAX;
+    when = when < rest ? when : rest;
     return when < give_up ? when : give_up;
 }
 
@@ -324,11 +337,11 @@ static int64_t wake_at(const struct exchange *x)
 static bool wait_for(struct exchange *x, const sigset_t *waiting)
 {
     struct pollfd fds[3] = {
-        { .fd = conversation_fd(x->conversation), .events = POLLIN },
+        { .fd = dialogue_fd(x->dialogue), .events = POLLIN },
         { .fd = wants_input(x) ? STDIN_FILENO : -1, .events = POLLIN },
         { .fd = x->blocked ? x->out : -1, .events = POLLOUT },
     };
-    int64_t when = wake_at(x), left = when - conversation_now();
+    int64_t when = wake_at(x), left = when - dialogue_now();
     struct timespec time = { .tv_sec = left > 0 ? left / second : 0, .tv_nsec = left > 0 ? left % second : 0 };
     int n = ppoll(fds, 3, when == INT64_MAX ? NULL : &time, waiting);
     return n > 0 && fds[1].revents;
@@ -336,7 +349,7 @@ static bool wait_for(struct exchange *x, const sigset_t *waiting)
 
 static void move_on(struct exchange *x)
 {
-    struct endpoint *e = conversation_endpoint(x->conversation);
+    struct endpoint *e = dialogue_endpoint(x->dialogue);
     enum tcp_state state = endpoint_state(e);
     if (state < TCP_ESTABLISHED)
         return;
@@ -344,27 +357,27 @@ static void move_on(struct exchange *x)
         feed_text(x);
     if (x->said_all && !x->shut) {
         x->shut = true;
-        endpoint_shutdown(e, conversation_now());
+        endpoint_shutdown(e, dialogue_now());
     }
 }
 
 static int give_up(struct exchange *x, struct error *error)
 {
-    struct endpoint *e = conversation_endpoint(x->conversation);
+    struct endpoint *e = dialogue_endpoint(x->dialogue);
     bool called = endpoint_state(e) > TCP_LISTEN;
-    endpoint_abort(e, conversation_now());
-    conversation_flush(x->conversation);
+    endpoint_abort(e, dialogue_now());
+    dialogue_flush(x->dialogue);
     if (!interrupted)
         return error_set(error, ERROR_SYSTEM,
                          x->settings.ends.remote.size ? _("not connected after %llu s")
                                                       : _("nobody called within %llu s"),
                          x->timeout);
-    return called ? conversation_verdict(x->conversation, error) : error_set(error, ERROR_SYSTEM, _("interrupted"));
+    return called ? dialogue_verdict(x->dialogue, error) : error_set(error, ERROR_SYSTEM, _("interrupted"));
 }
 
 static bool too_late(const struct exchange *x)
 {
-    return x->timeout && !x->established && conversation_now() >= x->begun + (int64_t)x->timeout * second;
+    return x->timeout && !x->established && dialogue_now() >= x->begun + (int64_t)x->timeout * second;
 }
 
 /* Who called gave up before there was a connection; another one may call. */
@@ -375,17 +388,17 @@ static bool went_away(const struct exchange *x)
 
 static int exchange_all(struct exchange *x, const sigset_t *waiting, struct error *error)
 {
-    struct endpoint *e = conversation_endpoint(x->conversation);
+    struct endpoint *e = dialogue_endpoint(x->dialogue);
     int code = 0;
     while (!code) {
         move_on(x);
         code = drain(x, error);
-        conversation_flush(x->conversation);
+        dialogue_flush(x->dialogue);
         if (!code && endpoint_end(e) && went_away(x)) {
-            code = conversation_listen_again(x->conversation, error);
+            code = dialogue_listen_again(x->dialogue, error);
             if (code)
                 return code;
-            e = conversation_endpoint(x->conversation);
+            e = dialogue_endpoint(x->dialogue);
             continue;
         }
         if (code || (endpoint_end(e) && !endpoint_readable(e).left))
@@ -394,16 +407,19 @@ static int exchange_all(struct exchange *x, const sigset_t *waiting, struct erro
             return 0;
         if (interrupted || too_late(x))
             return give_up(x, error);
-        if (wait_for(x, waiting))
+        bool readable = wait_for(x, waiting);
+        if (x->ladder)
+            live_ladder_rest(x->ladder, dialogue_now());
+        if (readable)
             code = feed(x, error);
         if (!code)
-            code = conversation_step(x->conversation, error);
+            code = dialogue_step(x->dialogue, error);
     }
     if (code && !endpoint_end(e)) { /* the trouble is ours: the peer is told */
-        endpoint_abort(e, conversation_now());
-        conversation_flush(x->conversation);
+        endpoint_abort(e, dialogue_now());
+        dialogue_flush(x->dialogue);
     }
-    return code ? code : conversation_verdict(x->conversation, error);
+    return code ? code : dialogue_verdict(x->dialogue, error);
 }
 
 /* Signals come only while it waits: none is missed between looking and waiting. */
@@ -425,12 +441,18 @@ static void catch_signals(sigset_t *before)
 
 int exchange_run(struct exchange *x, struct error *error)
 {
-    static const struct conversation_observer observer = { .changed = on_change, .noticed = on_notice };
+    struct dialogue_observer observer = { .changed = on_change, .noticed = on_notice };
     sigset_t before;
-    x->begun = conversation_now();
+    x->begun = dialogue_now();
     if (!x->room && !(x->room = malloc(PIECE)))
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
-    int code = conversation_open(&x->conversation, &x->settings, &observer, x, error);
+    if (x->draw) {
+        int drawn = live_ladder_open(&x->ladder, error);
+        if (drawn)
+            return drawn;
+        observer.packet = on_packet;
+    }
+    int code = dialogue_open(&x->dialogue, &x->settings, &observer, x, error);
     if (code)
         return code;
     if (x->out < 0)
@@ -438,9 +460,11 @@ int exchange_run(struct exchange *x, struct error *error)
     catch_signals(&before);
     code = exchange_all(x, &before, error);
     sigprocmask(SIG_SETMASK, &before, NULL);
+    live_ladder_close(x->ladder);
+    x->ladder = NULL;
     if (x->verbose)
         tell_counts(x);
-    conversation_close(x->conversation);
-    x->conversation = NULL;
+    dialogue_close(x->dialogue);
+    x->dialogue = NULL;
     return code;
 }

@@ -1,15 +1,23 @@
 /* What peel connect and peel listen share: their options, and the exchange itself: standard input to the peer, the peer
  * to standard output, until both have said all. */
 #pragma once
+#include "commands/live_ladder.h"
 #include "commands/options.h"
-#include "inject/conversation.h"
+#include "inject/dialogue.h"
 
-enum { EXCHANGE_FROM = 300, EXCHANGE_SEND, EXCHANGE_LINGER, EXCHANGE_TIMEOUT, EXCHANGE_MSS, EXCHANGE_WINDOW };
+enum {
+    EXCHANGE_FROM = 300,
+    EXCHANGE_SEND,
+    EXCHANGE_LINGER,
+    EXCHANGE_TIMEOUT,
+    EXCHANGE_MSS,
+    EXCHANGE_WINDOW,
+    EXCHANGE_LADDER
+};
 
 #define EXCHANGE_ROWS                                                                                                  \
     { 'i', "interface", "IFACE", N_("the interface to speak on; else the one the route leads to") },                   \
         { 'p', "local-port", "PORT", N_("speak from this port; else from any that is free") },                         \
-        { '4', NULL, NULL, N_("IPv4 only") }, { '6', NULL, NULL, N_("IPv6 only") },                                    \
         { EXCHANGE_SEND, "send", "TEXT",                                                                               \
           N_("send TEXT instead of standard input; \\r \\n \\t \\0 \\xHH and \\\\ mean what they mean in C") },        \
         { EXCHANGE_LINGER, "linger", "SECONDS",                                                                        \
@@ -17,21 +25,24 @@ enum { EXCHANGE_FROM = 300, EXCHANGE_SEND, EXCHANGE_LINGER, EXCHANGE_TIMEOUT, EX
         { EXCHANGE_TIMEOUT, "timeout", "SECONDS", N_("give up what is not connected after so long") },                 \
         { EXCHANGE_MSS, "mss", "BYTES", N_("no longer segments than this, either way") },                              \
         { EXCHANGE_WINDOW, "window", "BYTES", N_("receive so many bytes ahead; 4194304") },                            \
+        { EXCHANGE_LADDER, "ladder", NULL,                                                                             \
+          N_("draw the conversation on standard error as it happens, the states of both ends beside each arrow") },    \
     {                                                                                                                  \
         'v', "verbose", NULL, N_("tell on standard error what happens, and what it took")                              \
     }
 
 struct exchange {
     const struct command *command;
-    struct conversation_settings settings;
+    struct dialogue_settings settings;
     const char *from;
     uint8_t *text; /* of --send, NULL: standard input; owned */
     size_t text_length;
     unsigned long long timeout; /* seconds; 0: none but the endpoint's own */
     int family;                 /* AF_UNSPEC, or of -4 and -6 */
-    bool verbose;
+    bool verbose, draw;
     /* at work */
-    struct conversation *conversation;
+    struct dialogue *dialogue;
+    struct live_ladder *ladder; /* NULL: is not drawn; owned */
     int64_t begun;
     bool said_all, shut, output_over, established;
     uint64_t text_sent;

@@ -141,7 +141,7 @@ static int run_split(struct command_follow *c)
     struct split *split = NULL;
     struct source *s = &c->talk.source;
     s->levels = TRACK_STREAMS;
-    s->packet.stop = KEY_TCP_PORT;
+    s->packet.stop = s->display_filter ? KEY_NONE : KEY_TCP_PORT;
     int code = split_open(&split, c->split_path, &error), taken = 0, finished = 0;
     if (!code)
         code = source_begin(s, &error);

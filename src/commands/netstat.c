@@ -16,7 +16,19 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { AT = 256, HOSTS, TIME, STYLE, DIFF, MOST, BOTH, MERGE, OWNERS_EVERY_MS = 1000, OUTPUT_BYTES = 256 << 10 };
+enum {
+    AT = 256,
+    HOSTS,
+    TIME,
+    STYLE,
+    DIFF,
+    MOST,
+    BOTH,
+    MERGE,
+    OWNERS_EVERY_MS = 1000,
+    LIVE_SNAP = 2048,
+    OUTPUT_BYTES = 256 << 10
+};
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_ZEEK };
 
 static const struct option_row rows[] = {
@@ -715,11 +727,14 @@ static int open_all(struct netstat *n, struct error *error)
     if (n->named && (code = names_open(&n->names, &(struct names_files){ .hosts = n->hosts }, error)))
         return code;
     n->source.levels = TRACK_STATES;
-    n->source.wants = SOURCE_PASSED;
     n->source.wanted = wanted;
     n->source.context = n;
+    /* Headers tell all that is asked for; whole are only the fragments of a datagram, and not what a card or a driver
+     * put together to 64 KiB. */
+    if (source_is_live(&n->source) && !n->source.snaplen)
+        n->source.snaplen = LIVE_SNAP;
     n->source.tick = tick;
-    n->source.wants = SOURCE_CONFINED | (n->owners ? SOURCE_OWNERS : 0u);
+    n->source.wants = SOURCE_PASSED | SOURCE_CONFINED | (n->owners ? SOURCE_OWNERS : 0u);
     code = source_begin(&n->source, error);
     if (!code && n->this_host) {
         n->query.is_local = is_this_host;

@@ -1,6 +1,7 @@
 /* peel run: scripts that send, ask, listen and expect. */
 #include "base/text.h"
 #include "capture/writer.h"
+#include "commands/live_ladder.h"
 #include "commands/options.h"
 #include "dissectors/dissect.h"
 #include "inject/script_parts.h"
@@ -90,24 +91,69 @@ static int by_time(const void *a, const void *b)
     return (x->time > y->time) - (x->time < y->time);
 }
 
-/* What was sent and what came instead of what was expected, on standard error. */
+/* Whether the packet travels between the two ends. */
+static bool is_between(const struct packet *p, const uint8_t ends[2][16], uint8_t size)
+{
+    for (unsigned i = 0; i < p->network_count; i++) {
+        const struct network *n = &p->networks[i];
+        bool there = n->size == size && !memcmp(n->source, ends[0], size) && !memcmp(n->destination, ends[1], size);
+        bool back = n->size == size && !memcmp(n->source, ends[1], size) && !memcmp(n->destination, ends[0], size);
+        if (there || back)
+            return true;
+    }
+    return false;
+}
+
+/* The ends of the last packet of TCP that was sent: what is expected is of them. 0: there is none. */
+static uint8_t find_ends(struct run *r, size_t n, uint8_t ends[2][16])
+{
+    for (size_t i = n; i-- > 0;) {
+        const struct kept *k = &r->kept[i];
+        if (!k->sent || !k->bytes)
+            continue;
+        dissect_kept(r, k, i + 1, r->kept[0].time);
+        if (!r->shown.network_count || !(r->shown.have & HOT_TCP))
+            continue;
+        const struct network *network = &r->shown.networks[0];
+        memcpy(ends[0], network->source, network->size);
+        memcpy(ends[1], network->destination, network->size);
+        return network->size;
+    }
+    return 0;
+}
+
+/* What was sent and what came instead of what was expected, on standard error: a ladder of TCP's two ends, and a
+ * line for each packet of others. */
 static void show_kept(struct run *r)
 {
     struct buffer out;
     struct text text;
+    struct error error;
+    struct live_ladder *ladder = NULL;
+    uint8_t ends[2][16];
     size_t n = r->count < KEPT ? (size_t)r->count : KEPT;
-    qsort(r->kept, n, sizeof *r->kept, by_time);
-    if (buffer_open(&out, STDERR_FILENO, COLUMNS_MOST))
+    if (!n || buffer_open(&out, STDERR_FILENO, COLUMNS_MOST))
         return;
+    qsort(r->kept, n, sizeof *r->kept, by_time);
+    uint8_t size = find_ends(r, n, ends);
+    if (size && live_ladder_open(&ladder, &error)) {
+        live_ladder_close(ladder);
+        ladder = NULL;
+    }
     text_open(&text, &r->style, FORMAT_RELATIVE, 6);
     for (size_t i = 0; i < n; i++) {
         const struct kept *k = &r->kept[i];
         if (!k->bytes)
             continue;
         dissect_kept(r, k, i + 1, r->kept[0].time);
+        if (ladder && is_between(&r->shown, ends, size)) {
+            live_ladder_take(ladder, (struct span){ k->bytes, k->length }, k->link_type, k->time);
+            continue;
+        }
         buffer_text(&out, k->sent ? "sent " : "came ");
         text_write(&text, &out, &r->shown);
     }
+    live_ladder_close(ladder);
     buffer_flush(&out);
     buffer_free(&out);
 }

@@ -13,8 +13,11 @@
 #include "host/sandbox.h"
 #include "host/stop.h"
 #include <stdio.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { HASTE = -10 /* see setpriority(2) */ };
 
 static const int64_t second = 1000000000;
 
@@ -59,6 +62,8 @@ int source_live_open(struct source *s, struct error *error)
         .snap_length = s->snaplen > UINT32_MAX ? 0 : (uint32_t)s->snaplen,
         .promiscuous = !s->no_promiscuous,
     };
+    /* Who listens too late has lost packets: before others, if we may. */
+    setpriority(PRIO_PROCESS, 0, HASTE);
     code = capture_open_live(&s->capture, &options, error);
     if (code == ERROR_NOT_FOUND)
         return not_found(s->interface, error);
@@ -108,6 +113,7 @@ static void begin_helping(void *context)
     const struct source *s = context;
     unsigned keep = (s->series ? CAPABILITIES_FILES : 0) | (s->wants & SOURCE_OWNERS ? CAPABILITIES_OWNERS : 0);
     interfaces_forget();
+    setpriority(PRIO_PROCESS, 0, 0);
     privilege_keep(keep, NULL);
 }
 

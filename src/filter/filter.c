@@ -13,6 +13,7 @@ enum step_type {
     STEP_TEST,  /* asks the tree */
     STEP_LAYER, /* a protocol that has hot copies */
     STEP_RANGE, /* one copy, one range */
+    STEP_PAIR,  /* two copies (tcp.port, ip.addr), one range */
     STEP_HOT,   /* whatever can be said by ranges of numbers */
 };
 
@@ -210,7 +211,7 @@ static bool make_hot(struct step *step, const struct node *n)
     if (!good || !step->range_count)
         return false;
     step->range = step->ranges[0];
-    step->type = step->range_count == 1 && step->copies == 1 ? STEP_RANGE : STEP_HOT;
+    step->type = step->range_count > 1 ? STEP_HOT : step->copies == 1 ? STEP_RANGE : STEP_PAIR;
     return true;
 }
 
@@ -256,9 +257,8 @@ static void compile_clauses(struct filter *f, struct node *n)
         compile_clauses(f, n->b);
         return;
     }
-    if (f->clause_count == CLAUSES_MAX)
-        return;
-    f->clauses[f->clause_count++] = (struct clause){ .start = compile(f, n, PASS, FAIL), .node = n };
+    if (f->clause_count < CLAUSES_MAX)
+        f->clauses[f->clause_count++] = (struct clause){ .start = compile(f, n, PASS, FAIL), .node = n };
 }
 
 static int build(struct filter *f, struct error *error)
@@ -275,6 +275,8 @@ static int build(struct filter *f, struct error *error)
         return error_set(error, ERROR_MEMORY, "%s", _("filter: no memory"));
     f->start = compile(f, f->syntax.root, PASS, FAIL);
     compile_clauses(f, f->syntax.root);
+    if (f->clause_count == CLAUSES_MAX) /* perhaps not all of them: nobody reads so many */
+        f->clause_count = 0;
     return 0;
 }
 
@@ -344,6 +346,12 @@ static bool in_ranges(const struct step *s, uint32_t value)
     return false;
 }
 
+static inline bool run_pair(const struct step *s, const struct packet *p)
+{
+    bool a = in_range(s->range, load_copy(s, p, 0)) != s->not, b = in_range(s->range, load_copy(s, p, 1)) != s->not ;
+    return s->every ? a & b : a | b;
+}
+
 static bool run_hot(const struct step *s, const struct packet *p)
 {
     for (unsigned i = 0; i < s->copies; i++)
@@ -364,6 +372,8 @@ static bool run(struct filter *f, int32_t at, const struct packet *p)
             result = evaluate(&f->evaluation, s->node, p);
         else if (s->type == STEP_RANGE)
             result = in_range(s->range, load_copy(s, p, 0)) != s->not ;
+        else if (s->type == STEP_PAIR)
+            result = run_pair(s, p);
         else
             result = s->type == STEP_LAYER || run_hot(s, p);
         at = result ? s->yes : s->no;
@@ -371,20 +381,27 @@ static bool run(struct filter *f, int32_t at, const struct packet *p)
     return at == PASS;
 }
 
-static void ask_clauses(struct filter *f, const struct packet *p)
+/* The same clause by clause: behind one that fails, those are asked that nothing matched so far. */
+static bool run_clauses(struct filter *f, const struct packet *p)
 {
-    for (unsigned i = 0; i < f->clause_count; i++)
-        if (!f->clauses[i].matched)
-            f->clauses[i].matched = run(f, f->clauses[i].start, p);
+    bool passes = true;
+    for (unsigned i = 0; i < f->clause_count; i++) {
+        struct clause *clause = &f->clauses[i];
+        if (!passes && clause->matched)
+            continue;
+        bool holds = run(f, clause->start, p);
+        clause->matched |= holds;
+        passes &= holds;
+    }
+    return passes;
 }
 
 bool filter_passes(struct filter *f, const struct packet *p)
 {
-    bool passes = run(f, f->start, p);
-    f->passed |= passes;
-    if (!f->passed && f->clause_count > 1)
-        ask_clauses(f, p);
-    return passes;
+    if (f->passed || f->clause_count < 2)
+        return run(f, f->start, p);
+    f->passed = run_clauses(f, p);
+    return f->passed;
 }
 
 /* --- when nothing passed --- */

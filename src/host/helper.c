@@ -163,7 +163,7 @@ bool helper_ready(const struct helper *helper)
 
 int helper_answer(struct helper *helper, struct helper_answer *answer)
 {
-    struct head head;
+    struct head head = { 0 };
     *answer = (struct helper_answer){ .fd = -1, .bytes.fd = -1 };
     if (helper->fd < 0 || !receive_head(helper->fd, &head, &answer->fd))
         return gone(answer);

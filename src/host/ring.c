@@ -14,7 +14,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { VLAN_TAG = 4, ADDRESSES = 12, INSTRUCTIONS_MAX = 4000, AHEAD = 4, CACHE_LINE = 64, EVERYTHING = 0x40000 };
+enum {
+    VLAN_TAG = 4,
+    ADDRESSES = 12,
+    INSTRUCTIONS_MAX = 4000,
+    AHEAD = 4,
+    AHEAD_SMALL = 16,
+    SMALL_STEP = 512,
+    CACHE_LINE = 64,
+    EVERYTHING = 0x40000
+};
 
 struct ring {
     /* on the way of a packet */
@@ -216,7 +225,8 @@ static void put_tag_back(struct ring_packet *packet, const struct tpacket3_hdr *
  * all packets as long as this one, the others would be here. */
 static inline void fetch_ahead(const struct ring *r, uint32_t step)
 {
-    const uint8_t *end = (const uint8_t *)block(r) + RING_BLOCK, *at = r->packet + (size_t)AHEAD * step;
+    size_t ahead = step < SMALL_STEP ? AHEAD_SMALL : AHEAD;
+    const uint8_t *end = (const uint8_t *)block(r) + RING_BLOCK, *at = r->packet + ahead * step;
     if (at + 2 * CACHE_LINE < end) {
         __builtin_prefetch(at);
         __builtin_prefetch(at + CACHE_LINE);

@@ -7,6 +7,7 @@
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 
 #include <netinet/in.h>
 #include <poll.h>
@@ -31,6 +32,7 @@ struct wire {
     struct wire_info info;
     struct wire_counts counts;
     int fd;     /* AF_PACKET */
+    int joined; /* AF_PACKET for sending, each packet behind a virtio header that tells how to cut it; -1: none */
     int own[2]; /* loopback without frames: raw sockets of IPv4 and IPv6, else -1 */
     bool receive, outgoing;
     struct xdp *xdp; /* NULL: not used */
@@ -43,6 +45,8 @@ struct wire {
     unsigned waiting;
     struct mmsghdr out[WIRE_BATCH];
     struct iovec pieces[WIRE_BATCH];
+    struct iovec cuttings[WIRE_BATCH][2]; /* header and piece, for the joined socket */
+    struct virtio_net_hdr cuts[WIRE_BATCH];
     union {
         struct sockaddr_ll link;
         struct sockaddr_in in;
@@ -181,6 +185,22 @@ static int open_own_sockets(struct wire *w, struct error *error)
     return 0;
 }
 
+/* Nothing is lost if it cannot be had: then nothing is joined. */
+static void open_joined(struct wire *w)
+{
+    int one = 1;
+    struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_ifindex = w->info.index };
+    w->joined = socket(AF_PACKET, (w->info.link_type == LINK_RAW ? SOCK_DGRAM : SOCK_RAW) | SOCK_CLOEXEC, 0);
+    if (w->joined < 0)
+        return;
+    set_buffer(w->joined, SO_SNDBUF, SO_SNDBUFFORCE);
+    if (!setsockopt(w->joined, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof one) &&
+        !bind(w->joined, (struct sockaddr *)&address, sizeof address))
+        return;
+    close(w->joined);
+    w->joined = -1;
+}
+
 static int make_room(struct wire *w, struct error *error)
 {
     w->arena = malloc(ARENA);
@@ -190,8 +210,9 @@ static int make_room(struct wire *w, struct error *error)
     if (!w->arena || (w->receive && !w->slots))
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
     for (unsigned i = 0; i < WIRE_BATCH; i++) {
-        w->out[i].msg_hdr.msg_iov = &w->pieces[i];
-        w->out[i].msg_hdr.msg_iovlen = 1;
+        w->out[i].msg_hdr.msg_iov = w->joined < 0 ? &w->pieces[i] : w->cuttings[i];
+        w->out[i].msg_hdr.msg_iovlen = w->joined < 0 ? 1 : 2;
+        w->cuttings[i][0] = (struct iovec){ &w->cuts[i], sizeof w->cuts[i] };
     }
     return 0;
 }
@@ -204,6 +225,8 @@ static int start(struct wire *w, const char *interface, unsigned flags, const st
         code = open_packet_socket(w, flags, filter, count, error);
     if (!code && w->info.loopback && w->info.link_type == LINK_RAW)
         code = open_own_sockets(w, error);
+    else if (!code && flags & WIRE_JOIN && !(flags & WIRE_XDP))
+        open_joined(w);
     if (!code)
         code = make_room(w, error);
     if (!code && flags & WIRE_XDP && w->info.link_type == LINK_ETHERNET)
@@ -219,7 +242,7 @@ int wire_open(struct wire **wire, const char *interface, unsigned flags, const s
     struct wire *w = calloc(1, sizeof *w);
     if (!w)
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
-    w->fd = w->own[0] = w->own[1] = -1;
+    w->fd = w->joined = w->own[0] = w->own[1] = -1;
     w->receive = flags & WIRE_RECEIVE;
     w->outgoing = flags & WIRE_OUTGOING;
     int code = start(w, interface, flags, filter, count, error);
@@ -243,6 +266,7 @@ void wire_close(struct wire *w)
         return;
     xdp_close(w->xdp);
     close_socket(w->fd);
+    close_socket(w->joined);
     close_socket(w->own[0]);
     close_socket(w->own[1]);
     free(w->arena);
@@ -316,7 +340,7 @@ static int socket_for(const struct wire *w, unsigned i, unsigned *run)
 {
     *run = w->waiting - i;
     if (w->own[0] < 0)
-        return w->fd;
+        return w->joined < 0 ? w->fd : w->joined;
     bool six = is_ipv6(&w->pieces[i]);
     for (unsigned n = 1; n < *run; n++)
         if (is_ipv6(&w->pieces[i + n]) != six)
@@ -403,7 +427,8 @@ void wire_put(struct wire *w, size_t n)
         return;
     }
     unsigned i = w->waiting++;
-    w->pieces[i] = (struct iovec){ w->next, n };
+    w->pieces[i] = w->cuttings[i][1] = (struct iovec){ w->next, n };
+    w->cuts[i] = (struct virtio_net_hdr){ 0 };
     if (w->info.link_type == LINK_RAW)
         address(w, i);
     w->next += (n + 15) & ~(size_t)15;
@@ -411,6 +436,35 @@ void wire_put(struct wire *w, size_t n)
         w->next = w->arena + ARENA;
     if (w->waiting == WIRE_BATCH)
         send_batch(w);
+}
+
+uint8_t *wire_last(struct wire *w, size_t *length, size_t n)
+{
+    if (w->joined < 0 || !w->waiting)
+        return NULL;
+    const struct iovec *last = &w->pieces[w->waiting - 1];
+    uint8_t *packet = last->iov_base;
+    *length = last->iov_len;
+    return n <= (size_t)(w->arena + ARENA - packet) - last->iov_len ? packet : NULL;
+}
+
+void wire_stretch(struct wire *w, size_t n, const struct wire_cut *cut)
+{
+    unsigned i = w->waiting - 1;
+    w->pieces[i].iov_len += n;
+    w->cuttings[i][1].iov_len += n;
+    w->cuts[i] = (struct virtio_net_hdr){
+        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+        .gso_type = cut->six ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4,
+        .hdr_len = cut->headers,
+        .gso_size = cut->piece,
+        .csum_start = cut->transport,
+        .csum_offset = cut->checksum,
+    };
+    size_t end = (w->pieces[i].iov_len + 15) & ~(size_t)15;
+    w->next = (uint8_t *)w->pieces[i].iov_base + end;
+    if (w->next > w->arena + ARENA)
+        w->next = w->arena + ARENA;
 }
 
 int wire_flush(struct wire *w, struct error *error)

@@ -19,6 +19,7 @@ enum wire_flag {
     WIRE_OUTGOING = 2, /* and what this host sends there */
     WIRE_BYPASS = 4,   /* past the queue in front of the interface: quicker, but captures on this host don't see it */
     WIRE_XDP = 8,      /* by AF_XDP if kernel and interface let us (implies WIRE_BYPASS); else as without */
+    WIRE_JOIN = 32,    /* segments of a TCP stream may leave in one piece: wire_stretch */
     WIRE_FRAMES = 16,  /* loopback: Ethernet frames, which captures see and the host's own sockets do not */
 };
 
@@ -77,6 +78,19 @@ int wire_fd(const struct wire *wire);
 uint8_t *wire_room(struct wire *wire, size_t n);
 /* The packet that was written into the last room: its first n bytes. It leaves at the latest when 64 wait. */
 void wire_put(struct wire *wire, size_t n);
+/* The packet that was put last, if it still waits and there is room for n more bytes behind it; NULL: not so, or the
+ * wire was opened without WIRE_JOIN, or does not know how. *length: its own. */
+uint8_t *wire_last(struct wire *wire, size_t *length, size_t n);
+/* How a packet is cut again by the kernel or the interface. */
+struct wire_cut {
+    uint16_t headers;   /* bytes in front of the payload */
+    uint16_t transport; /* where the TCP header begins; its checksum is only that of the pseudo-header */
+    uint16_t checksum;  /* where in the TCP header the checksum lies */
+    uint16_t piece;     /* bytes of payload in each packet but the last */
+    bool six;
+};
+/* n bytes of payload were written behind wire_last's packet. */
+void wire_stretch(struct wire *wire, size_t n, const struct wire_cut *cut);
 /* Sends what waits. What the interface has no room for is offered again for a tenth of a second, then it is refused.
  * Returns 0, or ERROR_SYSTEM for the first packet that was refused since the last flush (those after it were sent all
  * the same). */

@@ -320,7 +320,7 @@ static int tell_lengths(struct craft_layer *l, struct error *error)
             continue;
         size_t n = counted(l, f);
         compute(l, f, n, &fits);
-        if (!fits)
+        if (!fits && !l->based) /* what was read stays as it was */
             return error_set(error, ERROR_USAGE, _("%s: %zu bytes are more than it can say"), f->abbrev, n);
     }
     return 0;
@@ -428,7 +428,7 @@ static uint16_t checksum_of(const struct craft *c, const struct packet *p, unsig
 /* From the innermost out: an outer one may count an inner one. */
 static void tell_checksums(struct craft *c, struct packet *p)
 {
-    for (unsigned i = c->count; i-- > 0;) {
+    for (unsigned i = c->count < LAYERS_MAX ? c->count : LAYERS_MAX; i-- > 0;) {
         struct craft_layer *l = &c->layers[i];
         for (const struct field *f = l->protocol ? l->protocol->fields : NULL; f && f->abbrev; f++) {
             bool fits;
@@ -544,7 +544,7 @@ static int add_rest(struct craft *c, const struct packet *p, const uint32_t *end
 }
 
 /* Marks those computed bits that are not what was read: they are kept as they are. */
-static void keep_what_differs(struct craft *c, const struct packet *p, unsigned role)
+static void keep_what_differs(struct craft *c, unsigned role)
 {
     for (unsigned i = 0; i < c->count; i++) {
         struct craft_layer *l = &c->layers[i];
@@ -564,7 +564,6 @@ static void keep_what_differs(struct craft *c, const struct packet *p, unsigned 
             }
         }
     }
-    (void)p;
     c->built = false;
 }
 
@@ -592,11 +591,12 @@ int craft_from_packet(struct craft **craft, const struct packet *p, struct error
     struct craft *c = craft_new();
     struct span bytes;
     int code = c ? take_layers(c, p, error) : no_memory(error);
-    for (unsigned role = ROLE_LENGTH; role <= ROLE_NEXT && !code; role++) {
-        static const unsigned order[] = { ROLE_NEXT, ROLE_LENGTH, ROLE_CHECKSUM };
+    /* Checksums twice: an outer one counts an inner one that may be kept wrong. */
+    static const unsigned order[] = { ROLE_NEXT, ROLE_LENGTH, ROLE_CHECKSUM, ROLE_CHECKSUM };
+    for (unsigned i = 0; i < sizeof order / sizeof *order && !code; i++) {
         code = craft_build(c, &bytes, error);
         if (!code)
-            keep_what_differs(c, p, order[role - ROLE_LENGTH]);
+            keep_what_differs(c, order[i]);
     }
     if (code) {
         craft_free(c);

@@ -6,9 +6,9 @@
  * for those lengths, checksums and next protocols that were right: they follow.
  *
  * Names of fields are Wireshark's without the protocol: ttl is ip.ttl in a layer of IP. A name that is no field's own
- * stands for those that begin with it (window: tcp.window_size_value; dst in ARP: the address that the value is), or else
- * for those that end with it (identifier: icmpv6.echo.identifier). `_` may stand for `.`. `rest` are bytes of the header
- * behind the last one that a field describes. */
+ * stands for those that begin with it (window: tcp.window_size_value; dst in ARP: the address that the value is), or
+ * else for those that end with it (identifier: icmpv6.echo.identifier). `_` may stand for `.`. `rest` are bytes of the
+ * header behind the last one that a field describes. */
 #pragma once
 #include "base/error.h"
 #include "base/span.h"
@@ -16,8 +16,8 @@
 #include "protocol/protocol.h"
 
 enum {
-    CRAFT_LAYERS_MAX = LAYERS_MAX,
-    CRAFT_PACKET_MAX = 65536 + 256, /* bytes: the longest IP datagram and what lies below it */
+    CRAFT_LAYERS_MAX = 2 * LAYERS_MAX + 1, /* of a packet that was read: its layers, and what lies behind each end */
+    CRAFT_PACKET_MAX = 65536 + 256,        /* bytes: the longest IP datagram and what lies below it */
 };
 
 #define CRAFT_REST "rest"

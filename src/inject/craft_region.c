@@ -538,7 +538,7 @@ bool region_compute(struct region *r, const struct field *rows, const struct fie
     struct value value = { .u = number }, now;
     uint32_t bit, wide;
     *fits = true;
-    if (hangs_on_itself(f))
+    if (hangs_on_itself(f) && !(r->base && !field_present(f, &place))) /* what was read keeps its kind */
         row.when = NULL;
     if (!field_locate(&row, &place, 0, &bit, &wide) || !wide || bit + wide > r->length * 8 ||
         region_is_claimed(r, bit, wide) || is_claimed_by_base(r, bit, wide))

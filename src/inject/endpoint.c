@@ -511,7 +511,7 @@ void endpoint_consume(struct endpoint *e, size_t n, int64_t now)
     if (e->state < TCP_ESTABLISHED || r->fin_taken)
         return;
     uint32_t told = seq_before(r->nxt, r->edge) ? r->edge - r->nxt : 0, space = receiver_space(e);
-    uint32_t most = UINT16_MAX << r->scale;
+    uint32_t most = (uint32_t)UINT16_MAX << r->scale;
     if (space > most)
         space = most;
     if ((told < e->snd.mss && space >= e->snd.mss) || (space > told && space - told >= r->data.size / 2)) {

@@ -1,5 +1,5 @@
 /* A TCP endpoint (RFC 9293) as a pure state machine: segments and times come in by calls, segments go out through a
- * callback, an observer is told what happened. It knows no clock, no addresses, no bytes of headers: conversation.[ch]
+ * callback, an observer is told what happened. It knows no clock, no addresses, no bytes of headers: dialogue.[ch]
  * puts those around it.
  *
  * RFC 9293 (states, windows), 6298 (retransmission timer), 5681 and 6928 (congestion, initial window), 2018, 2883 and

@@ -24,7 +24,7 @@ uint32_t receiver_space(const struct endpoint *e)
 uint32_t receiver_window(struct endpoint *e)
 {
     struct receiver *r = &e->rcv;
-    uint32_t most = UINT16_MAX << r->scale, space = receiver_space(e);
+    uint32_t most = (uint32_t)UINT16_MAX << r->scale, space = receiver_space(e);
     uint32_t target = r->nxt + (space < most ? space : most), grain = r->data.size / 2;
     if (grain > e->snd.mss)
         grain = e->snd.mss;

@@ -31,5 +31,3 @@ int script_packet(struct script *script, const char *expression, struct craft **
 int script_run(struct script *script, const char *path, int argc, char **argv, struct error *error);
 /* Whether it was an expect that failed. */
 bool script_expectation_failed(const struct script *script);
-/* The names of all functions that scripts find, each called back once: "send", "packet:hex". For the manual's test. */
-void script_names(struct script *script, void (*name)(void *context, const char *name), void *context);

@@ -478,13 +478,8 @@ static int packet_index(lua_State *L)
 {
     struct script_packet *p = script_check_packet(L, 1);
     const char *name = luaL_checkstring(L, 2);
-    for (const luaL_Reg *r = packet_methods; r->name; r++)
-        if (!strcmp(r->name, name)) {
-            lua_pushcfunction(L, r->func);
-            return 1;
-        }
-    if (luaL_getmetafield(L, 1, name) != LUA_TNIL)
-        return 1; /* what others added */
+    if (strncmp(name, "__", 2) != 0 && luaL_getmetafield(L, 1, name) != LUA_TNIL)
+        return 1; /* a method */
     if (!strcmp(name, "payload"))
         return packet_payload(L);
     if (!strcmp(name, "time")) {
@@ -657,10 +652,8 @@ static int layer_all(lua_State *L)
 static int layer_index(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 2);
-    if (!strcmp(name, "all")) {
-        lua_pushcfunction(L, layer_all);
+    if (strncmp(name, "__", 2) != 0 && luaL_getmetafield(L, 1, name) != LUA_TNIL)
         return 1;
-    }
     return read_field(L, name, false);
 }
 
@@ -692,6 +685,7 @@ static const luaL_Reg packet_meta[] = {
 static const luaL_Reg layer_meta[] = {
     { "__index", layer_index },
     { "__newindex", layer_newindex },
+    { "all", layer_all },
     { NULL, NULL },
 };
 static const luaL_Reg functions[] = {
@@ -725,6 +719,7 @@ void script_packets_open(lua_State *L)
 {
     luaL_newmetatable(L, PACKET);
     luaL_setfuncs(L, packet_meta, 0);
+    luaL_setfuncs(L, packet_methods, 0);
     luaL_newmetatable(L, LAYER);
     luaL_setfuncs(L, layer_meta, 0);
     luaL_newmetatable(L, "peel value");

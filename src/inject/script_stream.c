@@ -1,6 +1,6 @@
 /* TCP conversations in scripts: connect(), listen(), c:send(), c:receive(), c:close(). */
 #include "base/text.h"
-#include "inject/conversation.h"
+#include "inject/dialogue.h"
 #include "inject/script_parts.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,13 +16,13 @@ enum { SECOND = 1000000000, LINE_MOST = 1 << 20 };
 
 struct stream {
     struct script *script;
-    struct conversation *conversation; /* NULL: closed */
+    struct dialogue *conversation; /* NULL: closed */
     struct error error;
     int failed; /* the code of what ended it, from outside of the endpoint */
 };
 
 struct listener {
-    struct conversation_settings settings;
+    struct dialogue_settings settings;
     char interface[16];
     struct stream *stream; /* that waits for a call, or NULL */
 };
@@ -31,29 +31,29 @@ struct listener {
 
 int stream_fd(const struct stream *s)
 {
-    return conversation_fd(s->conversation);
+    return dialogue_fd(s->conversation);
 }
 
 int64_t stream_deadline(const struct stream *s)
 {
-    return s->failed ? INT64_MAX : conversation_deadline(s->conversation);
+    return s->failed ? INT64_MAX : dialogue_deadline(s->conversation);
 }
 
 void stream_step(struct stream *s)
 {
     if (!s->failed)
-        s->failed = conversation_step(s->conversation, &s->error);
+        s->failed = dialogue_step(s->conversation, &s->error);
 }
 
 static struct endpoint *endpoint_of(const struct stream *s)
 {
-    return conversation_endpoint(s->conversation);
+    return dialogue_endpoint(s->conversation);
 }
 
 void stream_abort(struct stream *s)
 {
-    endpoint_abort(endpoint_of(s), conversation_now());
-    conversation_flush(s->conversation);
+    endpoint_abort(endpoint_of(s), dialogue_now());
+    dialogue_flush(s->conversation);
 }
 
 static void let_go(struct stream *s)
@@ -64,7 +64,7 @@ static void let_go(struct stream *s)
         if (script->streams[i] != s)
             script->streams[kept++] = script->streams[i];
     script->stream_count = kept;
-    conversation_close(s->conversation);
+    dialogue_close(s->conversation);
     s->conversation = NULL;
 }
 
@@ -84,14 +84,14 @@ static struct stream *new_stream(lua_State *L)
     return s;
 }
 
-static void open_stream(lua_State *L, struct stream *s, const struct conversation_settings *settings)
+static void open_stream(lua_State *L, struct stream *s, const struct dialogue_settings *settings)
 {
-    static const struct conversation_observer observer = { .packet = on_packet };
+    static const struct dialogue_observer observer = { .packet = on_packet };
     struct script *script = s->script;
     struct error error;
     if (script->stream_count == STREAMS_MAX)
         luaL_error(L, "more than %d conversations", STREAMS_MAX);
-    if (conversation_open(&s->conversation, settings, &observer, s, &error))
+    if (dialogue_open(&s->conversation, settings, &observer, s, &error))
         script_fail(L, &error);
     script->streams[script->stream_count++] = s;
 }
@@ -129,11 +129,11 @@ static void read_text(lua_State *L, int table, const char *name, char *text, siz
 }
 
 /* {interface=, from=, port=, window=, mss=, linger=, no_delay=, sack=, scale=, timestamps=} */
-static void read_settings(lua_State *L, int table, struct conversation_settings *s, char interface[16])
+static void read_settings(lua_State *L, int table, struct dialogue_settings *s, char interface[16])
 {
     char from[ADDRESS_TEXT];
     const struct script *script = script_of(L);
-    *s = (struct conversation_settings){ .endpoint = endpoint_defaults() };
+    *s = (struct dialogue_settings){ .endpoint = endpoint_defaults() };
     s->endpoint.mss = 0;
     snprintf(interface, 16, "%s", script->settings.interface ? script->settings.interface : "");
     if (lua_istable(L, table)) {
@@ -256,7 +256,7 @@ static bool is_over(const struct stream *s)
 static int fail_stream(lua_State *L, struct stream *s)
 {
     struct error error = s->error;
-    if (!s->failed && !conversation_verdict(s->conversation, &error))
+    if (!s->failed && !dialogue_verdict(s->conversation, &error))
         error_set(&error, ERROR_SYSTEM, "%s", _("the conversation is over"));
     let_go(s);
     return script_fail(L, &error);
@@ -286,7 +286,7 @@ static int finish_connect(lua_State *L, struct script_wait *w)
 /* connect("host:port", {timeout=...}): the conversation, once it is ESTABLISHED; an error if it will not be. */
 static int connect_to(lua_State *L)
 {
-    struct conversation_settings settings;
+    struct dialogue_settings settings;
     char interface[16], host[256];
     if (!lua_isnoneornil(L, 2))
         luaL_checktype(L, 2, LUA_TTABLE);
@@ -364,11 +364,11 @@ static bool has_sent(struct script *script, struct script_wait *w)
     (void)script;
     if (is_over(g->stream))
         return true;
-    size_t n = endpoint_put(e, g->text, g->length, conversation_now());
+    size_t n = endpoint_put(e, g->text, g->length, dialogue_now());
     g->text += n;
     g->length -= n;
     if (n)
-        conversation_flush(g->stream->conversation);
+        dialogue_flush(g->stream->conversation);
     return !g->length;
 }
 
@@ -445,8 +445,8 @@ static bool has_received(struct script *script, struct script_wait *w)
         size_t n = bytes_wanted(g, readable, &enough);
         if (!take_bytes(g, readable.at, n))
             return true;
-        endpoint_consume(e, n, conversation_now());
-        conversation_flush(g->stream->conversation);
+        endpoint_consume(e, n, dialogue_now());
+        dialogue_flush(g->stream->conversation);
         if (enough)
             return true;
     }
@@ -501,8 +501,8 @@ static int stream_receive(lua_State *L)
 static int stream_shutdown(lua_State *L)
 {
     struct stream *s = check_stream(L);
-    endpoint_shutdown(endpoint_of(s), conversation_now());
-    conversation_flush(s->conversation);
+    endpoint_shutdown(endpoint_of(s), dialogue_now());
+    dialogue_flush(s->conversation);
     return 0;
 }
 
@@ -512,8 +512,8 @@ static bool has_closed(struct script *script, struct script_wait *w)
     struct endpoint *e = endpoint_of(g->stream);
     (void)script;
     for (struct span rest; (rest = endpoint_readable(e)).left;)
-        endpoint_consume(e, rest.left, conversation_now());
-    conversation_flush(g->stream->conversation);
+        endpoint_consume(e, rest.left, dialogue_now());
+    dialogue_flush(g->stream->conversation);
     return is_over(g->stream);
 }
 
@@ -521,7 +521,7 @@ static int finish_close(lua_State *L, struct script_wait *w)
 {
     struct stage *g = (struct stage *)w;
     struct error error;
-    if (g->stream->failed || !is_over(g->stream) || conversation_verdict(g->stream->conversation, &error)) {
+    if (g->stream->failed || !is_over(g->stream) || dialogue_verdict(g->stream->conversation, &error)) {
         if (!is_over(g->stream)) {
             stream_abort(g->stream);
             let_go(g->stream);
@@ -541,8 +541,8 @@ static int stream_close(lua_State *L)
     if (!s->conversation)
         return 0;
     lua_settop(L, 2);
-    endpoint_shutdown(endpoint_of(s), conversation_now());
-    conversation_flush(s->conversation);
+    endpoint_shutdown(endpoint_of(s), dialogue_now());
+    dialogue_flush(s->conversation);
     struct stage *g = new_stage(L, s, has_closed, finish_close, script_deadline(L, 2, "timeout", -1));
     return script_wait(L, &g->wait);
 }
@@ -619,7 +619,7 @@ static void set_number(lua_State *L, const char *name, uint64_t n)
 static int stream_info(lua_State *L)
 {
     struct stream *s = check_stream(L);
-    const struct segment_ends *ends = conversation_ends(s->conversation);
+    const struct segment_ends *ends = dialogue_ends(s->conversation);
     const struct endpoint_counts *n = endpoint_counts(endpoint_of(s));
     lua_newtable(L);
     set_address(L, "local_address", &ends->local);

@@ -203,6 +203,54 @@ size_t segment_write(struct segment_writer *w, uint8_t *at, const struct endpoin
     return before + length;
 }
 
+size_t segment_headers(const struct segment_writer *w, const struct endpoint_segment *g, size_t *transport,
+                       size_t *checksum)
+{
+    *transport = w->link + w->network;
+    *checksum = forms.checksum.bit / 8;
+    return *transport + TCP + options_length(g);
+}
+
+static size_t payload_of(const struct endpoint_segment *g)
+{
+    return g->payload.left + g->more.left;
+}
+
+bool segment_continues(const struct segment_writer *w, const struct endpoint_segment *before, size_t length,
+                       const struct endpoint_segment *g)
+{
+    size_t transport, checksum, head = segment_headers(w, before, &transport, &checksum), piece = payload_of(before);
+    if (!piece || length <= head || before->flags != TCP_ACK || g->flags & (TCP_SYN | TCP_RST | TCP_FIN))
+        return false;
+    size_t there = length - head;
+    return g->seq == before->seq + (uint32_t)there && there % piece == 0 && payload_of(g) && payload_of(g) <= piece &&
+           length + payload_of(g) - w->link <= UINT16_MAX && g->ack == before->ack && g->window == before->window &&
+           g->timestamps == before->timestamps && g->ts_value == before->ts_value && g->ts_echo == before->ts_echo &&
+           !before->sack_count && !g->sack_count;
+}
+
+size_t segment_append(struct segment_writer *w, uint8_t *at, size_t length, const struct endpoint_segment *g)
+{
+    size_t n = payload_of(g), before = w->link + w->network;
+    uint8_t *tcp = at + before;
+    if (g->payload.left)
+        memcpy(at + length, g->payload.at, g->payload.left);
+    if (g->more.left)
+        memcpy(at + length + g->payload.left, g->more.at, g->more.left);
+    uint8_t *flags = tcp + forms.header_length.bit / 8;
+    store_be16(flags, (uint16_t)(load_be16(flags) | g->flags));
+    uint32_t sum = w->pseudo + (uint32_t)(length + n - before);
+    slot_put(tcp, forms.checksum, (uint16_t)~checksum_finish(checksum_add(sum, tcp, 0)));
+    if (w->six)
+        slot_put(at + w->link, forms.ipv6_length, (uint32_t)(length + n - before));
+    else {
+        slot_put(at + w->link, forms.ip_length, (uint32_t)(length + n - w->link));
+        slot_put(at + w->link, forms.ip_checksum, 0);
+        slot_put(at + w->link, forms.ip_checksum, checksum_finish(checksum_add(0, at + w->link, IPV4)));
+    }
+    return n;
+}
+
 /* ---- reading */
 
 static void read_option(const struct option *o, struct endpoint_segment *g)

@@ -28,6 +28,17 @@ size_t segment_length(const struct segment_writer *writer, const struct endpoint
 /* Writes the packet; returns its length. */
 size_t segment_write(struct segment_writer *writer, uint8_t *at, const struct endpoint_segment *segment);
 
+/* Whether g continues the segment `before`, whose packet (length bytes) is at `at`, so that both can leave as one piece
+ * that is cut again where it has to be: the next bytes of the stream, and all else the same. */
+bool segment_continues(const struct segment_writer *writer, const struct endpoint_segment *before, size_t length,
+                       const struct endpoint_segment *g);
+/* Writes g's payload behind the packet and makes its headers fit all of it, the checksum left to be completed. Returns
+ * how many bytes were added. */
+size_t segment_append(struct segment_writer *writer, uint8_t *at, size_t length, const struct endpoint_segment *g);
+/* The length of the headers of a data segment, and where the TCP header and the checksum in it lie. */
+size_t segment_headers(const struct segment_writer *writer, const struct endpoint_segment *g, size_t *transport,
+                       size_t *checksum);
+
 enum segment_kind {
     SEGMENT_NONE,        /* not of this conversation, or damaged */
     SEGMENT_HERE,        /* a segment from the remote end */

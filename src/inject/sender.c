@@ -107,13 +107,16 @@ static bool is_address(const struct field *f, unsigned role)
     return (f->type == FIELD_IPV4 || f->type == FIELD_IPV6) && f->role == role;
 }
 
-/* Reads the address of a layer that has a role. */
-static bool read_address(const struct packet *view, const struct layer *l, unsigned role, struct ip_address *address)
+/* The destination that a layer's header holds; one that was not set is none. */
+static bool read_destination(const struct craft *craft, const struct packet *view, unsigned layer,
+                             struct ip_address *address)
 {
+    const struct layer *l = &view->layers[layer];
     struct place place = { .packet = view, .layer = l, .rows = l->protocol->fields, .bytes = layer_header(view, l) };
     struct value value;
     for (const struct field *f = place.rows; f->abbrev; f++)
-        if (is_address(f, role) && field_read(f, &place, 0, &value)) {
+        if (is_address(f, ROLE_DESTINATION) && field_read(f, &place, 0, &value) &&
+            !(craft_layer_protocol(craft, layer) && craft_is_open(craft, layer, f))) {
             *address = address_of(f, &value);
             return true;
         }
@@ -129,7 +132,7 @@ static bool find_destination(struct craft *craft, struct packet *view, struct ip
         return false;
     craft_view(craft, view);
     for (unsigned i = 0; i < view->layer_count; i++)
-        if (read_address(view, &view->layers[i], ROLE_DESTINATION, destination))
+        if (read_destination(craft, view, i, destination))
             return true;
     return false;
 }
@@ -261,6 +264,8 @@ static int set_source(struct sender_lane *l, struct way *way, struct craft *craf
 {
     if (f->type == FIELD_MAC)
         return set_bytes(craft, layer, f, wire_info(l->wire)->mac, MAC_BYTES, error);
+    if (!way->destination.size)
+        return 0;
     int code = find_way(way, l->name, error);
     size_t size = f->type == FIELD_IPV4 ? 4 : 16;
     if (code || way->route.source.size != size)

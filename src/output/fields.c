@@ -4,8 +4,8 @@
 #include "base/address.h"
 #include "base/nearest.h"
 #include "base/text.h"
-#include "dissectors/registry.h"
 #include "dissectors/lookup.h"
+#include "dissectors/registry.h"
 #include "output/value.h"
 #include "protocol/sink.h"
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 #include "output/fields_list.h"
 #include "base/nearest.h"
 #include "base/text.h"
+#include "dissectors/lookup.h"
 #include "dissectors/registry.h"
 #include "output/heading.h"
-#include "dissectors/lookup.h"
 #include "protocol/tlv.h"
 #include <stdlib.h>
 

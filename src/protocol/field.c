@@ -242,8 +242,10 @@ enum put field_put(const struct field *f, const struct place *place, unsigned tu
     }
     if (bit % 8 || value->bytes.left > width / 8)
         return PUT_LARGE;
-    memset(header + bit / 8, 0, width / 8);
-    memcpy(header + bit / 8, value->bytes.at, value->bytes.left);
+    if (width)
+        memset(header + bit / 8, 0, width / 8);
+    if (value->bytes.left)
+        memcpy(header + bit / 8, value->bytes.at, value->bytes.left);
     return PUT_DONE;
 }
 

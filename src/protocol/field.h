@@ -110,8 +110,8 @@ struct field {
     const char *also;           /* a second name, shared with other rows: ip.addr, tcp.port */
     /* Not from bytes: from the note that the tracker wrote (offset into struct note and the bit that says it is
      * there), or computed when asked for; read returns false where the field is absent. Text that it made lies in
-     * scratch of the dissector's, good until the next one is made. A row with read and a bit or width lies where it says:
-     * read tells what the bytes there mean, and crafting writes them. */
+     * scratch of the dissector's, good until the next one is made. A row with read and a bit or width lies where it
+     * says: read tells what the bytes there mean, and crafting writes them. */
     uint16_t note;
     uint8_t note_bit; /* enum note_bit + 1 */
     char letter;      /* of a bit: what stands for it in a text of letters, as S in "SA" */

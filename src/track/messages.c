@@ -40,7 +40,7 @@ struct direction {
 
 struct conversation {
     const struct protocol *protocol; /* NULL: nobody claims it */
-    bool sure;                       /* a message of it was seen */
+    bool sure;                       /* a message of it was seen, or the user says so */
     uint32_t memory;                 /* the protocol's */
     uint32_t next_free;
     struct direction direction[2];
@@ -53,7 +53,7 @@ struct messages {
     uint32_t count, room, free;
     size_t held;
     uint64_t lost;
-    size_t most; /* that may be held */
+    size_t most;           /* that may be held */
     struct assembly *done; /* owned: whose bytes the packet at hand shows */
     uint8_t window[CARRY + SEGMENT_MOST];
 };
@@ -476,10 +476,12 @@ static struct conversation *add_conversation(struct messages *m, uint32_t flow, 
 
 /* Who may claim a conversation that nobody has: by port, */
 static const struct protocol *by_ports(struct messages *m, uint32_t flow, const struct packet *p,
-                                       const struct layer *tcp)
+                                       const struct layer *tcp, bool *asked)
 {
     struct span header = layer_header(p, tcp);
-    const struct protocol *protocol = registry_by_ports(load_be16(header.at), load_be16(header.at + 2));
+    uint16_t source = load_be16(header.at), destination = load_be16(header.at + 2);
+    const struct protocol *protocol = registry_by_ports(source, destination);
+    *asked = registry_is_asked(source, destination);
     if (protocol && protocol->frame)
         return protocol;
     m->places[flow] = NOBODY;
@@ -498,9 +500,10 @@ static struct conversation *find(struct messages *m, uint32_t flow, const struct
     struct conversation *c = place && place != NOBODY ? &m->conversations[place] : NULL;
     if (c && c->sure && c->protocol)
         return c;
-    const struct protocol *by_port = c ? c->protocol : place ? NULL : by_ports(m, flow, p, tcp);
+    bool asked = false;
+    const struct protocol *by_port = c ? c->protocol : place ? NULL : by_ports(m, flow, p, tcp, &asked);
     const struct protocol *protocol = by_port;
-    if (!by_port || !by_port->probe || !by_port->probe(payload, PROBE_PORT)) {
+    if (!asked && (!by_port || !by_port->probe || !by_port->probe(payload, PROBE_PORT))) {
         const struct protocol *other = registry_by_looks(payload, PROBE_STREAM);
         if (other && other->frame && !(c && c->direction[0].open) && !(c && c->direction[1].open))
             protocol = other;
@@ -511,6 +514,8 @@ static struct conversation *find(struct messages *m, uint32_t flow, const struct
         m->lost++;
     else
         c->protocol = protocol;
+    if (c)
+        c->sure |= asked;
     return c;
 }
 

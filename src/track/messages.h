@@ -34,7 +34,8 @@ void messages_begin(struct messages *messages);
 /* A segment of the conversation in the flow table's entry `flow` that `end` sent; may add layers and buffers to the
  * packet, good until messages_begin. */
 void messages_take(struct messages *messages, struct packet *packet, const struct layer *tcp, uint32_t flow,
-                   unsigned end);
+                   unsigned end)
+    __attribute__((noinline)); /* in the tracker's loop it would cost those who do not ask */
 /* The conversation is about to be forgotten. */
 void messages_drop(struct messages *messages, uint32_t flow);
 

@@ -1,4 +1,4 @@
-#include "inject/conversation.h"
+#include "inject/dialogue.h"
 #include "base/buffer.h"
 #include "base/text.h"
 #include "capture/bpf.h"
@@ -14,9 +14,9 @@
 
 enum { PROTOCOL_TCP = 6, TCP_HEADER = 20, MSS_MOST = 65495, LINK_ETHERNET = 1 };
 
-struct conversation {
-    struct conversation_settings settings;
-    struct conversation_observer observer;
+struct dialogue {
+    struct dialogue_settings settings;
+    struct dialogue_observer observer;
     void *context;
     struct segment_ends ends;
     struct route route;
@@ -26,15 +26,16 @@ struct conversation {
     struct endpoint *endpoint;
     struct isn_secret secret;
     struct segment_writer writer;
-    bool resolving; /* the next hop's link address is awaited */
-    bool listening; /* nobody has called yet */
+    struct endpoint_segment last; /* of which the packet put last was made */
+    bool resolving;               /* the next hop's link address is awaited */
+    bool listening;               /* nobody has called yet */
     uint8_t macs[12];
     char said[ADDRESS_TEXT + 16];      /* how the remote end is called in sentences */
     const struct wire_packet *arrived; /* and not told of yet */
     struct packet packet;              /* scratch */
 };
 
-int64_t conversation_now(void)
+int64_t dialogue_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -48,7 +49,7 @@ static int64_t since_1970(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static void say_remote(struct conversation *c)
+static void say_remote(struct dialogue *c)
 {
     char address[ADDRESS_TEXT];
     *write_ip(address, &c->ends.remote) = 0;
@@ -57,14 +58,14 @@ static void say_remote(struct conversation *c)
 
 /* ---- what goes out */
 
-static void told(struct conversation *c, struct span bytes, int64_t time, bool sent)
+static void told(struct dialogue *c, struct span bytes, int64_t time, bool sent)
 {
     if (c->observer.packet)
         c->observer.packet(c->context, bytes, wire_info(c->wire)->link_type, time, sent);
 }
 
 /* What arrived is told before what follows from it. */
-static void tell_arrival(struct conversation *c)
+static void tell_arrival(struct dialogue *c)
 {
     const struct wire_packet *p = c->arrived;
     c->arrived = NULL;
@@ -72,29 +73,53 @@ static void tell_arrival(struct conversation *c)
         told(c, p->bytes, p->time, false);
 }
 
+/* Data that continues the packet before it leaves with it in one piece, as the kernel's own does: it is cut by the
+ * interface, or never. Not where each packet is told of. */
+static bool join(struct dialogue *c, const struct endpoint_segment *g)
+{
+    size_t length, transport, checksum;
+    uint8_t *last = wire_last(c->wire, &length, g->payload.left + g->more.left);
+    if (!last || !segment_continues(&c->writer, &c->last, length, g))
+        return false;
+    size_t head = segment_headers(&c->writer, &c->last, &transport, &checksum);
+    struct wire_cut cut = {
+        .headers = (uint16_t)head,
+        .transport = (uint16_t)transport,
+        .checksum = (uint16_t)checksum,
+        .piece = (uint16_t)(c->last.payload.left + c->last.more.left),
+        .six = c->ends.local.size == 16,
+    };
+    wire_stretch(c->wire, segment_append(&c->writer, last, length, g), &cut);
+    return true;
+}
+
 static void send_segment(void *context, const struct endpoint_segment *g)
 {
-    struct conversation *c = context;
+    struct dialogue *c = context;
     tell_arrival(c);
+    if (!c->observer.packet && join(c, g))
+        return;
     uint8_t *room = wire_room(c->wire, segment_length(&c->writer, g));
     if (!room)
         return;
     size_t n = segment_write(&c->writer, room, g);
+    c->last = *g; /* its payload is only counted later, never read */
     told(c, (struct span){ room, n }, c->observer.packet ? since_1970() : 0, true);
     wire_put(c->wire, n);
 }
 
 static void send_frame(void *context, struct span frame)
 {
-    struct conversation *c = context;
+    struct dialogue *c = context;
     tell_arrival(c);
+    c->last = (struct endpoint_segment){ 0 };
     told(c, frame, since_1970(), true);
     wire_send(c->wire, frame);
 }
 
 static void changed(void *context, enum tcp_state from, enum tcp_state to)
 {
-    struct conversation *c = context;
+    struct dialogue *c = context;
     tell_arrival(c);
     if (c->observer.changed)
         c->observer.changed(c->context, from, to);
@@ -102,7 +127,7 @@ static void changed(void *context, enum tcp_state from, enum tcp_state to)
 
 static void noticed(void *context, enum endpoint_notice notice)
 {
-    struct conversation *c = context;
+    struct dialogue *c = context;
     tell_arrival(c);
     if (c->observer.noticed)
         c->observer.noticed(c->context, notice);
@@ -110,16 +135,16 @@ static void noticed(void *context, enum endpoint_notice notice)
 
 /* What the interface has no room for is lost, and sent again as what is lost elsewhere. That it went down is told when
  * it is read from. */
-void conversation_flush(struct conversation *c)
+void dialogue_flush(struct dialogue *c)
 {
     wire_flush(c->wire, NULL);
 }
 
 /* ---- opening */
 
-static int find_way(struct conversation *c, struct error *error)
+static int find_way(struct dialogue *c, struct error *error)
 {
-    const struct conversation_settings *s = &c->settings;
+    const struct dialogue_settings *s = &c->settings;
     struct route *r = &c->route;
     c->ends = s->ends;
     c->listening = !s->ends.remote.size;
@@ -156,7 +181,7 @@ static void add_host(struct buffer *b, const char *what, const struct ip_address
 }
 
 /* The kernel shows us only what may be for us. */
-static int open_wire(struct conversation *c, struct error *error)
+static int open_wire(struct dialogue *c, struct error *error)
 {
     struct wire_info info;
     struct buffer text;
@@ -174,7 +199,7 @@ static int open_wire(struct conversation *c, struct error *error)
     code = text.failed ? ERROR_MEMORY : bpf_open(&bpf, text.start, info.link_type, error);
     if (!code) {
         const struct wire_instruction *program = bpf_program_of(bpf, &count);
-        code = wire_open(&c->wire, c->route.interface, WIRE_RECEIVE, program, count, error);
+        code = wire_open(&c->wire, c->route.interface, WIRE_RECEIVE | WIRE_JOIN, program, count, error);
         bpf_close(bpf);
     }
     buffer_free(&text);
@@ -182,12 +207,12 @@ static int open_wire(struct conversation *c, struct error *error)
 }
 
 /* An address that is not this host's has no stack that would have to be silent; but somebody has to answer for it. */
-static int hold_port(struct conversation *c, struct error *error)
+static int hold_port(struct dialogue *c, struct error *error)
 {
     const struct ip_address *local = &c->ends.local;
     if (local->size && !route_is_own(local)) {
         if (!c->ends.local_port)
-            c->ends.local_port = (uint16_t)(32768 + conversation_now() / 1000 % 28000);
+            c->ends.local_port = (uint16_t)(32768 + dialogue_now() / 1000 % 28000);
         return 0;
     }
     int code = hush_open(&c->hush, PROTOCOL_TCP, local, c->route.index, c->ends.local_port, error);
@@ -196,7 +221,7 @@ static int hold_port(struct conversation *c, struct error *error)
     return code;
 }
 
-static int open_neighbours(struct conversation *c, struct error *error)
+static int open_neighbours(struct dialogue *c, struct error *error)
 {
     if (wire_info(c->wire)->link_type != LINK_ETHERNET)
         return 0;
@@ -213,7 +238,7 @@ static int open_neighbours(struct conversation *c, struct error *error)
     return 0;
 }
 
-static uint16_t mss_of(const struct conversation *c, unsigned size)
+static uint16_t mss_of(const struct dialogue *c, unsigned size)
 {
     unsigned mtu = wire_info(c->wire)->mtu, head = (size == 4 ? 20u : 40u) + TCP_HEADER;
     if (c->route.mtu && c->route.mtu < mtu)
@@ -224,7 +249,7 @@ static uint16_t mss_of(const struct conversation *c, unsigned size)
     return (uint16_t)(mss < MSS_MOST ? mss : MSS_MOST);
 }
 
-static int open_endpoint(struct conversation *c, struct error *error)
+static int open_endpoint(struct dialogue *c, struct error *error)
 {
     static const struct endpoint_sink sink = { send_segment, changed, noticed };
     struct endpoint_settings s = c->settings.endpoint;
@@ -234,7 +259,7 @@ static int open_endpoint(struct conversation *c, struct error *error)
     return endpoint_open(&c->endpoint, &s, &sink, c, error);
 }
 
-static void meet(struct conversation *c, int64_t now)
+static void meet(struct dialogue *c, int64_t now)
 {
     uint32_t ts_offset, iss = isn_make(&c->secret, &c->ends.local, c->ends.local_port, &c->ends.remote,
                                        c->ends.remote_port, now, &ts_offset);
@@ -244,7 +269,7 @@ static void meet(struct conversation *c, int64_t now)
 }
 
 /* Nobody answers for it: three questions, a second each. */
-static int silent(const struct conversation *c, struct error *error)
+static int silent(const struct dialogue *c, struct error *error)
 {
     char address[ADDRESS_TEXT];
     *write_ip(address, &c->route.next_hop) = 0;
@@ -254,7 +279,7 @@ static int silent(const struct conversation *c, struct error *error)
                      address, c->route.interface);
 }
 
-static int resolve(struct conversation *c, int64_t now, struct error *error)
+static int resolve(struct dialogue *c, int64_t now, struct error *error)
 {
     if (c->neighbours) {
         enum neighbour_state state = neighbours_find(c->neighbours, &c->ends.local, &c->route.next_hop, c->macs, now);
@@ -269,7 +294,7 @@ static int resolve(struct conversation *c, int64_t now, struct error *error)
     return 0;
 }
 
-static int start(struct conversation *c, struct error *error)
+static int start(struct dialogue *c, struct error *error)
 {
     int code = find_way(c, error);
     if (!code)
@@ -286,17 +311,17 @@ static int start(struct conversation *c, struct error *error)
         endpoint_listen(c->endpoint);
     } else {
         c->resolving = true;
-        code = resolve(c, conversation_now(), error);
+        code = resolve(c, dialogue_now(), error);
     }
-    conversation_flush(c);
+    dialogue_flush(c);
     return code;
 }
 
-int conversation_open(struct conversation **conversation, const struct conversation_settings *settings,
-                      const struct conversation_observer *observer, void *context, struct error *error)
+int dialogue_open(struct dialogue **dialogue, const struct dialogue_settings *settings,
+                  const struct dialogue_observer *observer, void *context, struct error *error)
 {
-    struct conversation *c = calloc(1, sizeof *c);
-    *conversation = NULL;
+    struct dialogue *c = calloc(1, sizeof *c);
+    *dialogue = NULL;
     if (!c)
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
     c->settings = *settings;
@@ -304,18 +329,18 @@ int conversation_open(struct conversation **conversation, const struct conversat
     c->context = context;
     int code = start(c, error);
     if (code)
-        conversation_close(c);
+        dialogue_close(c);
     else
-        *conversation = c;
+        *dialogue = c;
     return code;
 }
 
-void conversation_close(struct conversation *c)
+void dialogue_close(struct dialogue *c)
 {
     if (!c)
         return;
     if (c->wire)
-        conversation_flush(c);
+        dialogue_flush(c);
     endpoint_free(c->endpoint);
     neighbours_close(c->neighbours);
     wire_close(c->wire);
@@ -340,7 +365,7 @@ static bool sender_mac(const struct packet *p, uint8_t mac[6])
     return false;
 }
 
-static void forget_caller(struct conversation *c)
+static void forget_caller(struct dialogue *c)
 {
     c->ends.local = c->settings.ends.local;
     c->ends.remote = c->settings.ends.remote;
@@ -348,7 +373,7 @@ static void forget_caller(struct conversation *c)
 }
 
 /* Somebody calls: what depends on who it is. Answers go to where the call came from. */
-static bool take_call(struct conversation *c, int64_t now)
+static bool take_call(struct dialogue *c, int64_t now)
 {
     if (!c->settings.ends.local.size && !route_is_own(&c->ends.local)) {
         forget_caller(c);
@@ -364,7 +389,7 @@ static bool take_call(struct conversation *c, int64_t now)
     return true;
 }
 
-static void too_long(struct conversation *c, uint32_t seq, unsigned mtu, int64_t now)
+static void too_long(struct dialogue *c, uint32_t seq, unsigned mtu, int64_t now)
 {
     unsigned head = (c->ends.local.size == 16 ? 40u : 20u) + TCP_HEADER;
     unsigned least = c->ends.local.size == 16 ? 1280 : 576; /* RFC 8201, 4; RFC 1191, 5 */
@@ -373,7 +398,7 @@ static void too_long(struct conversation *c, uint32_t seq, unsigned mtu, int64_t
     endpoint_limit(c->endpoint, seq, (uint16_t)(mtu - head < MSS_MOST ? mtu - head : MSS_MOST), now);
 }
 
-static void take_packet(struct conversation *c, const struct wire_packet *w, int64_t now)
+static void take_packet(struct dialogue *c, const struct wire_packet *w, int64_t now)
 {
     struct packet *p = &c->packet;
     struct endpoint_segment g;
@@ -399,12 +424,12 @@ static void take_packet(struct conversation *c, const struct wire_packet *w, int
         too_long(c, g.seq, mtu, now);
 }
 
-int conversation_step(struct conversation *c, struct error *error)
+int dialogue_step(struct dialogue *c, struct error *error)
 {
     struct wire_packet packets[WIRE_RECEIVED];
     int n, code = 0;
     unsigned rounds = 0;
-    int64_t now = conversation_now();
+    int64_t now = dialogue_now();
     do {
         n = wire_receive(c->wire, packets, error);
         for (int i = 0; i < n; i++)
@@ -418,32 +443,32 @@ int conversation_step(struct conversation *c, struct error *error)
         code = resolve(c, now, error);
     if (endpoint_deadline(c->endpoint) <= now)
         endpoint_tick(c->endpoint, now);
-    conversation_flush(c);
+    dialogue_flush(c);
     return code;
 }
 
-int64_t conversation_deadline(const struct conversation *c)
+int64_t dialogue_deadline(const struct dialogue *c)
 {
     int64_t a = endpoint_deadline(c->endpoint), b = c->neighbours ? neighbours_deadline(c->neighbours) : INT64_MAX;
     return a < b ? a : b;
 }
 
-int conversation_fd(const struct conversation *c)
+int dialogue_fd(const struct dialogue *c)
 {
     return wire_fd(c->wire);
 }
 
-struct endpoint *conversation_endpoint(struct conversation *c)
+struct endpoint *dialogue_endpoint(struct dialogue *c)
 {
     return c->endpoint;
 }
 
-const struct segment_ends *conversation_ends(const struct conversation *c)
+const struct segment_ends *dialogue_ends(const struct dialogue *c)
 {
     return &c->ends;
 }
 
-int conversation_listen_again(struct conversation *c, struct error *error)
+int dialogue_listen_again(struct dialogue *c, struct error *error)
 {
     endpoint_free(c->endpoint);
     c->endpoint = NULL;
@@ -454,7 +479,7 @@ int conversation_listen_again(struct conversation *c, struct error *error)
     return code;
 }
 
-int conversation_verdict(const struct conversation *c, struct error *error)
+int dialogue_verdict(const struct dialogue *c, struct error *error)
 {
     switch (endpoint_end(c->endpoint)) {
     case ENDPOINT_OPEN:

@@ -1,17 +1,17 @@
 /* A TCP conversation from this host: an endpoint with all that it needs to be one. The route is looked up, the port
  * held silent, the next hop's link address asked for, segments go out by a wire and come in by it.
  *
- * Whoever holds one waits until its fd is readable or its deadline has come, and calls conversation_step; between
- * steps the endpoint may be written to, read from and closed (then conversation_flush). Several can live side by
+ * Whoever holds one waits until its fd is readable or its deadline has come, and calls dialogue_step; between
+ * steps the endpoint may be written to, read from and closed (then dialogue_flush). Several can live side by
  * side. */
 #pragma once
 #include "inject/endpoint.h"
 #include "inject/segment.h"
 
-struct conversation;
+struct dialogue;
 struct packet;
 
-struct conversation_observer {
+struct dialogue_observer {
     /* Any of them may be NULL. A packet of this conversation that was sent or received, which is valid during the
      * call; ARP and ICMP that concern it, too. One that was received is told before what follows from it. time:
      * nanoseconds since 1970. */
@@ -20,7 +20,7 @@ struct conversation_observer {
     void (*noticed)(void *context, enum endpoint_notice notice);
 };
 
-struct conversation_settings {
+struct dialogue_settings {
     const char *interface;    /* NULL: the route's; for a listener the one that has the address */
     struct segment_ends ends; /* remote.size 0: listen. local.size 0: the route's; a listener's: any of the host's.
                                  local_port 0: any that is free */
@@ -29,28 +29,28 @@ struct conversation_settings {
 
 /* Opens the wire and begins to ask for the next hop, or to listen. Returns 0, or a negative error with a sentence for
  * the user: no route, no such interface, port in use, rights missing. */
-int conversation_open(struct conversation **conversation, const struct conversation_settings *settings,
-                      const struct conversation_observer *observer, void *context, struct error *error);
+int dialogue_open(struct dialogue **dialogue, const struct dialogue_settings *settings,
+                  const struct dialogue_observer *observer, void *context, struct error *error);
 /* Frees the port; says nothing more (call endpoint_abort before to reset). */
-void conversation_close(struct conversation *conversation);
+void dialogue_close(struct dialogue *dialogue);
 
-int conversation_fd(const struct conversation *conversation);
-/* By conversation_now; INT64_MAX: none. */
-int64_t conversation_deadline(const struct conversation *conversation);
+int dialogue_fd(const struct dialogue *dialogue);
+/* By dialogue_now; INT64_MAX: none. */
+int64_t dialogue_deadline(const struct dialogue *dialogue);
 /* Nanoseconds of the clock that endpoints are told: steady. */
-int64_t conversation_now(void);
+int64_t dialogue_now(void);
 /* Takes what came, and does what time demands. Returns 0, or an error that ends the conversation: the interface went
  * down, nobody answers for the next hop. How the endpoint ended is the endpoint's to tell. */
-int conversation_step(struct conversation *conversation, struct error *error);
+int dialogue_step(struct dialogue *dialogue, struct error *error);
 /* Sends what the endpoint has said since the last step. */
-void conversation_flush(struct conversation *conversation);
+void dialogue_flush(struct dialogue *dialogue);
 
 /* Of a listener whose endpoint has ended: it waits for the next caller, and the port stays held in between. A new
  * endpoint takes the place of the old one; after an error there is none, and the conversation can only be closed. */
-int conversation_listen_again(struct conversation *conversation, struct error *error);
+int dialogue_listen_again(struct dialogue *dialogue, struct error *error);
 
-struct endpoint *conversation_endpoint(struct conversation *conversation);
-const struct segment_ends *conversation_ends(const struct conversation *conversation);
+struct endpoint *dialogue_endpoint(struct dialogue *dialogue);
+const struct segment_ends *dialogue_ends(const struct dialogue *dialogue);
 /* The endpoint's end as a sentence, "10.0.0.2 port 80: connection refused", and the error that belongs to it; 0 if it
  * ended in order or has not ended. */
-int conversation_verdict(const struct conversation *conversation, struct error *error);
+int dialogue_verdict(const struct dialogue *dialogue, struct error *error);
