@@ -70,7 +70,7 @@ static int open_state(struct app *app, void **state, struct error *error)
     if (!c || !c->branches || !c->talkers || !c->worst || buffer_open(&c->plot, -1, 4096) ||
         buffer_open(&c->lengths, -1, 4096))
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
-    unsigned parts = STATISTICS_TREE | STATISTICS_FLOWS | STATISTICS_SERIES | STATISTICS_TCP;
+    unsigned parts = STATISTICS_TREE | STATISTICS_FLOWS | STATISTICS_PAIRS | STATISTICS_SERIES | STATISTICS_TCP;
     c->open = true;
     c->statistics.flows_most = UINT32_MAX;
     if (statistics_open(&c->statistics, parts, 0))
