@@ -430,8 +430,8 @@ static void catch_signals(sigset_t *before)
     sigemptyset(&ours);
     static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
     for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        struct sigaction old;
-        if (!sigaction(numbers[i], NULL, &old) && old.sa_handler == SIG_IGN)
+        struct sigaction old; /* nohup(1) means it; a shell that starts a job in the background does not */
+        if (numbers[i] == SIGHUP && !sigaction(SIGHUP, NULL, &old) && old.sa_handler == SIG_IGN)
             continue;
         sigaction(numbers[i], &action, NULL);
         sigaddset(&ours, numbers[i]);
