@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum {
-    SLICE_NS = 6000000,        /* how long work keeps a key waiting */
+    SLICE_NS = 4000000,        /* how long work keeps a key waiting */
     REDRAW_NS = 100000000,     /* how often what only grows is drawn */
     LOOK_AGAIN_NS = 500000000, /* whether the file has grown */
     READ_BLOCK = 128 << 10,

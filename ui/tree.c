@@ -292,10 +292,12 @@ static void draw_line_of(const struct tree_pane *t, const struct tree_line *line
     indent = indent < area.width / 2 ? indent : area.width / 2;
     draw_fill(y, area.x, area.width, paint);
     const char *sign = !line->holds ? " " : is_open(t, line->key) ? draw_sign("▾", "-") : draw_sign("▸", "+");
-    draw_text(y, area.x + indent, 1, sign, paint);
+    if (line == tree_pane_line(t))
+        draw_text(y, area.x, 1, draw_sign("▌", ">"), paint);
+    draw_text(y, area.x + 1 + indent, 1, sign, paint);
     if (paint == PAINT_PLAIN)
         paint = line->bad ? PAINT_BAD : !line->depth ? PAINT_BOLD : !line->width && line->field ? PAINT_DIM : paint;
-    draw_text_part(y, area.x + indent + 2, area.width - indent - 2, t->texts.start + line->text, line->length, paint);
+    draw_text_part(y, area.x + indent + 3, area.width - indent - 3, t->texts.start + line->text, line->length, paint);
 }
 
 void tree_pane_draw(struct tree_pane *t, struct area area, bool focused)

@@ -81,7 +81,7 @@ static uint8_t *put_number(uint8_t *to, uint64_t value)
 
 static uint64_t fold(int64_t value)
 {
-    return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+    return (uint64_t)value << 1 ^ (value < 0 ? UINT64_MAX : 0);
 }
 
 static int64_t unfold(uint64_t value)
@@ -469,7 +469,7 @@ static const struct protocol *protocol_at(uint64_t number)
 
 static bool take_layers(struct span *in, struct packet *p)
 {
-    struct layer nowhere;
+    struct layer nowhere = { 0 };
     const uint8_t *head = span_pull(in, 3);
     if (!head || head[1] > LAYERS_MAX)
         return false;
@@ -507,7 +507,7 @@ static bool take_details(struct span *in, struct packet *p, uint64_t number)
         return false;
     unsigned notes = *first & (HAS_LAYERS - 1);
     for (unsigned i = 0; i < notes; i++) {
-        struct note nowhere;
+        struct note nowhere = { 0 };
         const uint8_t *layer = span_pull(in, 1);
         if (!layer || !in->left)
             return false;
