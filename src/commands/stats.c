@@ -91,6 +91,7 @@ struct stats {
     uint64_t interval; /* nanoseconds; 0: not given */
     uint8_t host[16], host_size;
     const char *color, *hosts, *svg;
+    int svg_fd; /* -1: svg could not be opened */
     bool named;
     /* at work */
     struct style style;
@@ -430,18 +431,15 @@ static int write_svg(struct stats *s, struct error *error)
         stats_svg(&s->out, &view, title_of(s));
         return 0;
     }
-    int fd = open(s->svg, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return error_set(error, ERROR_SYSTEM, "%s: %s", s->svg, strerror(errno));
-    if (buffer_open(&file, fd, OUTPUT_BYTES)) {
-        close(fd);
+    if (buffer_open(&file, s->svg_fd, OUTPUT_BYTES)) {
+        close(s->svg_fd);
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
     }
     stats_svg(&file, &view, title_of(s));
     buffer_flush(&file);
     int failed = file.failed;
     buffer_free(&file);
-    if (close(fd) && !failed)
+    if (close(s->svg_fd) && !failed)
         failed = errno;
     return failed ? error_set(error, ERROR_SYSTEM, "%s: %s", s->svg, strerror(failed)) : 0;
 }
@@ -492,7 +490,14 @@ static int read_all(struct stats *s, struct error *error)
     s->statistics.host = s->host_size ? s->host : NULL;
     s->statistics.host_size = s->host_size;
     s->source.levels = parts & STATISTICS_TCP ? TRACK_STREAMS | TRACK_ANALYSIS : 0;
+    s->source.wants |= SOURCE_CONFINED;
     int code = source_begin(&s->source, error);
+    /* Before the first packet: afterwards there is no right to. */
+    if (!code && s->svg && strcmp(s->svg, "-") != 0) {
+        s->svg_fd = open(s->svg, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        if (s->svg_fd < 0)
+            code = error_set(error, ERROR_SYSTEM, "%s: %s", s->svg, strerror(errno));
+    }
     if (code)
         return code;
     while ((code = source_next(&s->source, error)) > 0) {
@@ -542,7 +547,7 @@ static int run(const struct command *command, int argc, char **argv)
         return status;
     choose_style(&s);
     int code = read_all(&s, &error);
-    bool begun = s.source.capture;
+    bool begun = s.source.capture && s.svg_fd >= 0;
     if (begun && code != ERROR_MEMORY) /* what came before damage is good */
         code = show(&s, code, &error);
     status = finish(&s, code, &error);
