@@ -25,8 +25,11 @@ int region_resize(struct region *r, size_t n, struct error *error)
         return error_set(error, ERROR_USAGE, _("%s: a header of more than %d bytes"), r->protocol, CRAFT_PACKET_MAX);
     if (n > r->room) {
         size_t room = n < 256 ? 256 : n * 2;
-        uint8_t *header = realloc(r->header, room), *claimed = header ? realloc(r->claimed, room) : NULL;
-        r->header = header ? header : r->header;
+        uint8_t *header = realloc(r->header, room);
+        if (!header)
+            return error_set(error, ERROR_MEMORY, _("no memory"));
+        r->header = header;
+        uint8_t *claimed = realloc(r->claimed, room);
         if (!claimed)
             return error_set(error, ERROR_MEMORY, _("no memory"));
         r->claimed = claimed;
@@ -151,7 +154,7 @@ static const char *width_words(const struct field *f, uint32_t wide, char *words
     if (wide > 63)
         snprintf(words, n, "%u bytes", wide / 8);
     else if (f->unit)
-        snprintf(words, n, "%u to %llu in steps of %u", f->plus * f->unit,
+        snprintf(words, n, "%u to %llu in steps of %u", (unsigned)f->plus * f->unit,
                  (unsigned long long)(((UINT64_C(1) << wide) - 1 + f->plus) * f->unit), f->unit);
     else
         snprintf(words, n, "0 to %llu", (1ULL << wide) - 1);

@@ -109,10 +109,9 @@ static void resume(lua_State *L, struct script *s, unsigned index, int arguments
     s->tasks[index].running = true;
     s->tasks[index].wait = NULL;
     int status = lua_resume(T, L, arguments, &results);
-    struct task *t = NULL; /* others may have been added meanwhile, but none is removed while one runs */
-    for (unsigned i = 0; i < s->task_count; i++)
-        if (s->tasks[i].L == T)
-            t = &s->tasks[i];
+    struct task *t = s->tasks; /* others may have been added meanwhile, but none is removed while one runs */
+    while (t->L != T)
+        t++;
     t->running = false;
     if (status == LUA_YIELD) {
         if (t->wait)

@@ -388,7 +388,7 @@ static void put_label(struct buffer *out, const struct plot *p, unsigned line)
     double value = line == 0                                                  ? p->up_most
                    : line + 1 == p->up_lines + p->down_lines && p->down_lines ? p->down_most
                                                                               : -1;
-    char bytes[32];
+    char bytes[32] = "";
     struct buffer text = { .start = bytes, .at = bytes, .end = bytes + sizeof bytes, .fd = -1 };
     if (value >= 0)
         human_rate(&text, value);

@@ -835,7 +835,7 @@ static bool add_ends(struct tally_table *t, const struct statistics *s)
         if (!belongs(f, t->kind))
             continue;
         bool both = !speaks_to_itself(t->flows, f);
-        for (unsigned turn = 0; turn <= both; turn++) {
+        for (unsigned turn = 0; turn < 1u + both; turn++) {
             unsigned end = flow_client(f) ^ turn;
             struct tally_row *row = find_row(t, i, end);
             if (!row)
