@@ -1,5 +1,6 @@
 /* The screen Conversation: one conversation as a ladder, as the bytes that both ends read, and as a plot of its
  * sequence numbers over time. */
+#include "base/array.h"
 #include "base/text.h"
 #include "output/follow.h"
 #include "output/ladder.h"
@@ -183,14 +184,8 @@ static void add_point(struct talk *t, const struct packet *p, const struct layer
     const struct note *note = layer_note(p, l);
     if (t->point_count == POINTS_MAX || !p->timed)
         return;
-    if (t->point_count == t->point_room) {
-        uint32_t room = t->point_room ? t->point_room * 2 : 256;
-        struct point *more = realloc(t->points, room * sizeof *more);
-        if (!more)
-            return;
-        t->points = more;
-        t->point_room = room;
-    }
+    if (!array_grow(&t->points, sizeof *t->points, t->point_count, &t->point_room))
+        return;
     if (!t->point_count)
         t->first_time = p->time;
     struct point *point = &t->points[t->point_count++];

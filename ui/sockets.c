@@ -1,5 +1,6 @@
 /* The screen Sockets: the connections that the packets prove, as of now or as of any packet: both ends of each, or what
  * netstat on one host would print. */
+#include "base/array.h"
 #include "base/text.h"
 #include "output/netstat.h"
 #include "ui/app.h"
@@ -208,14 +209,8 @@ static uint32_t key_of(const struct socket_screen *s, const struct flow_table *f
 
 static bool add(struct listed *l, struct sortable row)
 {
-    if (l->count == l->room) {
-        uint32_t room = l->room ? l->room * 2 : 1024;
-        struct sortable *more = realloc(l->rows, room * sizeof *more);
-        if (!more)
-            return false;
-        l->rows = more;
-        l->room = room;
-    }
+    if (!array_grow(&l->rows, sizeof *l->rows, l->count, &l->room))
+        return false;
     l->rows[l->count++] = row;
     return true;
 }
@@ -237,14 +232,8 @@ static void take_listener(void *context, const struct socket *socket)
     struct socket_screen *s = context;
     if (socket->state != TCP_LISTEN)
         return;
-    if (s->listener_count == s->listener_room) {
-        uint32_t room = s->listener_room ? s->listener_room * 2 : 64;
-        struct socket *more = realloc(s->listeners, room * sizeof *more);
-        if (!more)
-            return;
-        s->listeners = more;
-        s->listener_room = room;
-    }
+    if (!array_grow(&s->listeners, sizeof *s->listeners, s->listener_count, &s->listener_room))
+        return;
     s->listeners[s->listener_count++] = *socket;
 }
 

@@ -6,6 +6,7 @@
  * bytes lie. */
 #include "output/json.h"
 #include "base/address.h"
+#include "base/array.h"
 #include "base/text.h"
 #include "dissectors/registry.h"
 #include "output/value.h"
@@ -222,14 +223,8 @@ static bool add_key(struct plan *plan, const char *abbrev, uint32_t *index)
     for (*index = 0; *index < plan->key_count; ++*index)
         if (!strcmp(plan->keys[*index].abbrev, abbrev))
             return true;
-    if (plan->key_count == plan->key_room) {
-        unsigned room = plan->key_room ? plan->key_room * 2 : 32;
-        struct member *keys = realloc(plan->keys, room * sizeof *keys);
-        if (!keys)
-            return false;
-        plan->keys = keys;
-        plan->key_room = room;
-    }
+    if (!array_grow(&plan->keys, sizeof *plan->keys, plan->key_count, &plan->key_room))
+        return false;
     struct member key = { 0 };
     key.text = make_text(",\"", abbrev, "\":", &key.length);
     if (!key.text)
@@ -871,26 +866,11 @@ static char *put_row(struct json *j, struct buffer *out, const struct plan *plan
     return make_room(j, out, out->at, plan->room);
 }
 
-/* Grows an array by doubling; false: no memory. */
-static bool grow(void *array, size_t element, uint32_t count, uint32_t *room)
-{
-    if (count < *room)
-        return true;
-    uint32_t more = *room ? *room * 2 : 64;
-    void **at = array;
-    void *bigger = realloc(*at, more * element);
-    if (!bigger)
-        return false;
-    *at = bigger;
-    *room = more;
-    return true;
-}
-
 /* One more occurrence of a key, kept until the layer's end. */
 static void gather(struct json *j, struct plan *plan, uint32_t index, const struct field *f, const struct value *value)
 {
-    if (!grow(&j->pieces, sizeof *j->pieces, j->piece_count, &j->piece_room) ||
-        !grow(&j->touched, sizeof *j->touched, j->touched_count, &j->touched_room)) {
+    if (!array_grow(&j->pieces, sizeof *j->pieces, j->piece_count, &j->piece_room) ||
+        !array_grow(&j->touched, sizeof *j->touched, j->touched_count, &j->touched_room)) {
         j->scratch.failed = 1;
         return;
     }

@@ -1,4 +1,5 @@
 #include "track/messages.h"
+#include "base/array.h"
 #include "dissectors/dissect.h"
 #include "dissectors/registry.h"
 #include "track/flow.h"
@@ -459,14 +460,8 @@ static struct conversation *add_conversation(struct messages *m, uint32_t flow, 
     if (index) {
         m->free = m->conversations[index].next_free;
     } else {
-        if (m->count + 1 >= m->room) {
-            uint32_t room = m->room ? m->room * 2 : 256;
-            struct conversation *all = realloc(m->conversations, room * sizeof *all);
-            if (!all)
-                return NULL;
-            m->conversations = all;
-            m->room = room;
-        }
+        if (!array_grow(&m->conversations, sizeof *m->conversations, m->count + 1, &m->room))
+            return NULL;
         index = ++m->count;
     }
     m->conversations[index] = (struct conversation){ .protocol = protocol };
