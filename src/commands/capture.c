@@ -111,8 +111,9 @@ static int take_ring(struct taking *t, const char *text)
     return 0;
 }
 
-static int parse_option(struct taking *t, int letter, const char *argument)
+static int parse_option(void *context, int letter, char *argument)
 {
+    struct taking *t = context;
     int taken = source_option(&t->source, letter == 'p' ? SOURCE_NO_PROMISCUOUS : letter, argument);
     if (taken)
         return taken < 0 ? EXIT_USAGE : 0;
@@ -139,12 +140,9 @@ static int parse_option(struct taking *t, int letter, const char *argument)
 static int parse(struct taking *t, const struct command *command, int argc, char **argv)
 {
     struct options options;
-    options_begin(&options, command, argc, argv);
-    int letter, status = 0;
-    while (!status && (letter = options_next(&options)) != 0)
-        status = letter < 0 ? EXIT_USAGE : parse_option(t, letter, options.argument);
+    int status = options_read(&options, command, argc, argv, parse_option, t);
     if (status)
-        return EXIT_USAGE;
+        return status;
     if (!t->source.interface)
         return usage_error("%s", _("capture: from where? Say -i IFACE ('peel ifaces' lists them)"));
     if (!t->series.path || !*t->series.path)

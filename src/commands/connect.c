@@ -22,12 +22,9 @@ static const struct option_row rows[] = {
 static int parse(struct exchange *x, int argc, char **argv, char **host, unsigned *port)
 {
     struct options options;
-    options_begin(&options, x->command, argc, argv);
-    int letter, status = 0;
-    while ((letter = options_next(&options)) > 0 && !status)
-        status = exchange_option(x, letter, options.argument);
-    if (letter < 0 || status)
-        return EXIT_USAGE;
+    int status = options_read(&options, x->command, argc, argv, exchange_option, x);
+    if (status)
+        return status;
     return exchange_operands(x, argc - options.operand, argv + options.operand, false, host, port);
 }
 

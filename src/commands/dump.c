@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "capture/writer.h"
 #include "commands/source.h"
+#include "commands/terminal.h"
 #include "output/diagram.h"
 #include "output/fields.h"
 #include "output/hex.h"
@@ -12,11 +13,9 @@
 #include "output/tree.h"
 #include "track/messages.h"
 #include <errno.h>
-#include <langinfo.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { COUNT = 256, COLOR, ANALYSIS, HOSTS, FIELDS_MAX = 256, OUTPUT_BYTES = 256 << 10 };
@@ -111,16 +110,9 @@ static int parse_time(struct dump *d, const char *word)
     return 0;
 }
 
-static int parse_when(const char **when, const char *option, const char *word)
+static int parse_option(void *context, int letter, char *argument)
 {
-    if (strcmp(word, "auto") && strcmp(word, "always") && strcmp(word, "never"))
-        return usage_error(_("dump: --%s %s: not one of auto, always, never"), option, word);
-    *when = word;
-    return 0;
-}
-
-static int parse_option(struct dump *d, int letter, const char *argument)
-{
+    struct dump *d = context;
     int taken = source_option(&d->source, letter == 'p' ? SOURCE_NO_PROMISCUOUS : letter, argument);
     if (taken)
         return taken < 0 ? EXIT_USAGE : 0;
@@ -140,9 +132,9 @@ static int parse_option(struct dump *d, int letter, const char *argument)
     case 't':
         return parse_time(d, argument);
     case COLOR:
-        return parse_when(&d->color, "color", argument);
+        return terminal_when(&d->color, d->source.command, "color", argument);
     case ANALYSIS:
-        return parse_when(&d->analysis, "analysis", argument);
+        return terminal_when(&d->analysis, d->source.command, "analysis", argument);
     case 'v':
         d->tree = true;
         return 0;
@@ -176,12 +168,9 @@ static int parse_option(struct dump *d, int letter, const char *argument)
 static int parse(struct dump *d, const struct command *command, int argc, char **argv)
 {
     struct options options;
-    options_begin(&options, command, argc, argv);
-    int letter, status = 0;
-    while ((letter = options_next(&options)) > 0 && !status)
-        status = parse_option(d, letter, options.argument);
-    if (letter < 0 || status)
-        return EXIT_USAGE;
+    int status = options_read(&options, command, argc, argv, parse_option, d);
+    if (status)
+        return status;
     if ((status = source_operands(&d->source, argc - options.operand, argv + options.operand)))
         return status;
     if (d->format == FORMAT_FIELDS && !d->name_count)
@@ -191,20 +180,6 @@ static int parse(struct dump *d, const struct command *command, int argc, char *
     if (d->format != FORMAT_TEXT && (d->tree || d->diagram || d->hex))
         return usage_error("%s", _("dump: -v, -d and -x need -T text"));
     return 0;
-}
-
-static void choose_style(struct dump *d)
-{
-    bool terminal = isatty(STDOUT_FILENO);
-    d->terminal = terminal;
-    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-    d->style.color = !strcmp(d->color, "always") || (!strcmp(d->color, "auto") && terminal &&
-                                                     !(no_color && *no_color) && term && strcmp(term, "dumb"));
-    d->style.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
-    struct winsize size;
-    if (terminal && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
-        d->style.columns = size.ws_col;
-    d->line_buffered |= terminal;
 }
 
 /* What was asked for besides the line; a line without text between it and the next packet's. */
@@ -333,7 +308,9 @@ static int run(const struct command *command, int argc, char **argv)
     int status = parse(&d, command, argc, argv);
     if (status)
         return status;
-    choose_style(&d);
+    terminal_style(&d.style, STDOUT_FILENO, d.color, false);
+    d.terminal = isatty(STDOUT_FILENO);
+    d.line_buffered |= d.terminal;
     d.source.tick = write_out;
     d.source.context = &d;
     struct error error;

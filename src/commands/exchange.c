@@ -93,8 +93,9 @@ static int take_number(const struct exchange *x, const char *name, const char *t
     return usage_error(_("%s: %s %s: not a number from %llu to %llu"), x->command->name, name, text, least, most);
 }
 
-int exchange_option(struct exchange *x, int letter, const char *argument)
+int exchange_option(void *exchange, int letter, char *argument)
 {
+    struct exchange *x = exchange;
     unsigned long long n = 0;
     int status = 0;
     switch (letter) {

@@ -55,7 +55,7 @@ struct exchange {
 void exchange_begin(struct exchange *exchange, const struct command *command);
 void exchange_end(struct exchange *exchange);
 /* An option of EXCHANGE_ROWS. Returns 0, or EXIT_USAGE and said so. */
-int exchange_option(struct exchange *exchange, int letter, const char *argument);
+int exchange_option(void *exchange, int letter, char *argument);
 /* HOST:PORT, [HOST]:PORT, or HOST and PORT as two operands; *host is owned by the caller, NULL where a lone PORT is
  * allowed and was given. Returns 0 or EXIT_USAGE. */
 int exchange_operands(const struct exchange *exchange, int argc, char **argv, bool lone_port, char **host,

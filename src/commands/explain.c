@@ -27,8 +27,9 @@ struct command_explain {
     struct buffer out;
 };
 
-static int parse_option(struct command_explain *c, int letter, const char *argument)
+static int parse_option(void *context, int letter, char *argument)
 {
+    struct command_explain *c = context;
     int taken = source_option(&c->talk.source, letter, argument);
     if (taken)
         return taken < 0 ? EXIT_USAGE : 0;
@@ -42,9 +43,7 @@ static int parse_option(struct command_explain *c, int letter, const char *argum
         return usage_error(_("explain: --width %s: not a number from %d to %d"), argument, EXPLAIN_COLUMNS_LEAST,
                            WIDTH_MOST);
     case COLOR:
-        if (!terminal_is_when(argument))
-            return usage_error(_("explain: --color %s: not one of auto, always, never"), argument);
-        c->color = argument;
+        return terminal_when(&c->color, c->talk.source.command, "color", argument);
     }
     return 0;
 }
@@ -52,12 +51,9 @@ static int parse_option(struct command_explain *c, int letter, const char *argum
 static int parse(struct command_explain *c, const struct command *command, int argc, char **argv)
 {
     struct options options;
-    options_begin(&options, command, argc, argv);
-    int letter, status = 0;
-    while ((letter = options_next(&options)) > 0 && !status)
-        status = parse_option(c, letter, options.argument);
-    if (letter < 0 || status)
-        return EXIT_USAGE;
+    int status = options_read(&options, command, argc, argv, parse_option, c);
+    if (status)
+        return status;
     return conversation_operands(&c->talk, argc - options.operand, argv + options.operand);
 }
 
@@ -82,7 +78,7 @@ static int run(const struct command *command, int argc, char **argv)
     int status = parse(&c, command, argc, argv);
     if (status)
         return status;
-    terminal_style(&c.style, c.color, c.ascii);
+    terminal_style(&c.style, STDOUT_FILENO, c.color, c.ascii);
     unsigned columns = c.width ? (unsigned)c.width : c.style.columns;
     if (buffer_open(&c.out, STDOUT_FILENO, OUTPUT_BYTES) || explain_open(&c.explain, &c.style, columns))
         return report(error_set(&error, ERROR_MEMORY, "%s", _("no memory")), &error);

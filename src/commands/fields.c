@@ -1,11 +1,8 @@
 /* peel fields: every field peel knows. */
 #include "base/text.h"
 #include "commands/options.h"
+#include "commands/terminal.h"
 #include "output/fields_list.h"
-#include <errno.h>
-#include <langinfo.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 static const struct option_row rows[] = {
@@ -20,19 +17,16 @@ static int run(const struct command *command, int argc, char **argv)
         return EXIT_USAGE;
     if (argc - options.operand > 1)
         return usage_error("%s", _("fields: more than one protocol"));
-    const char *no_color = getenv("NO_COLOR");
-    struct style style = { .color = isatty(STDOUT_FILENO) && !(no_color && *no_color),
-                           .ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0 };
+    struct style style;
+    terminal_style(&style, STDOUT_FILENO, "auto", false);
     struct error error;
     struct buffer out;
     if (buffer_open(&out, STDOUT_FILENO, 1 << 16))
         return report(error_set(&error, ERROR_MEMORY, "%s", _("no memory")), &error);
     int code = fields_list_write(&out, argc > options.operand ? argv[options.operand] : NULL, &style, &error);
-    buffer_flush(&out);
-    if (!code && out.failed && out.failed != EPIPE)
-        code = error_set(&error, ERROR_SYSTEM, _("standard output: %s"), strerror(out.failed));
+    int status = terminal_finish(&out, code, &error);
     buffer_free(&out);
-    return report(code, &error);
+    return status;
 }
 
 const struct command fields_command = {

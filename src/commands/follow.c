@@ -46,8 +46,9 @@ static int parse_format(struct command_follow *c, const char *word)
     return usage_error(_("follow: -T %s: not one of ascii, hex, raw, json"), word);
 }
 
-static int parse_option(struct command_follow *c, int letter, const char *argument)
+static int parse_option(void *context, int letter, char *argument)
 {
+    struct command_follow *c = context;
     int taken = source_option(&c->talk.source, letter, argument);
     if (taken)
         return taken < 0 ? EXIT_USAGE : 0;
@@ -70,9 +71,7 @@ static int parse_option(struct command_follow *c, int letter, const char *argume
         c->ascii = true;
         return 0;
     case COLOR:
-        if (!terminal_is_when(argument))
-            return usage_error(_("follow: --color %s: not one of auto, always, never"), argument);
-        c->color = argument;
+        return terminal_when(&c->color, c->talk.source.command, "color", argument);
     }
     return 0;
 }
@@ -80,12 +79,9 @@ static int parse_option(struct command_follow *c, int letter, const char *argume
 static int parse(struct command_follow *c, const struct command *command, int argc, char **argv)
 {
     struct options options;
-    options_begin(&options, command, argc, argv);
-    int letter, status = 0;
-    while ((letter = options_next(&options)) > 0 && !status)
-        status = parse_option(c, letter, options.argument);
-    if (letter < 0 || status)
-        return EXIT_USAGE;
+    int status = options_read(&options, command, argc, argv, parse_option, c);
+    if (status)
+        return status;
     argc -= options.operand;
     argv += options.operand;
     if (!c->split_path)
@@ -113,7 +109,7 @@ static int follow_one(struct command_follow *c, struct error *error)
 static int run_one(struct command_follow *c)
 {
     struct error error;
-    terminal_style(&c->style, c->color, c->ascii);
+    terminal_style(&c->style, STDOUT_FILENO, c->color, c->ascii);
     if (buffer_open(&c->out, STDOUT_FILENO, OUTPUT_BYTES))
         return report(error_set(&error, ERROR_MEMORY, "%s", _("no memory")), &error);
     follow_open(&c->follow, &c->style, c->format);

@@ -36,8 +36,9 @@ struct command_ladder {
     struct buffer out;
 };
 
-static int parse_option(struct command_ladder *c, int letter, const char *argument)
+static int parse_option(void *context, int letter, char *argument)
 {
+    struct command_ladder *c = context;
     int taken = source_option(&c->talk.source, letter, argument);
     if (taken)
         return taken < 0 ? EXIT_USAGE : 0;
@@ -58,9 +59,7 @@ static int parse_option(struct command_ladder *c, int letter, const char *argume
             return 0;
         return usage_error(_("ladder: --width %s: not a number from %d to 1000"), argument, LADDER_COLUMNS_LEAST);
     case COLOR:
-        if (!terminal_is_when(argument))
-            return usage_error(_("ladder: --color %s: not one of auto, always, never"), argument);
-        c->color = argument;
+        return terminal_when(&c->color, c->talk.source.command, "color", argument);
     }
     return 0;
 }
@@ -68,12 +67,9 @@ static int parse_option(struct command_ladder *c, int letter, const char *argume
 static int parse(struct command_ladder *c, const struct command *command, int argc, char **argv)
 {
     struct options options;
-    options_begin(&options, command, argc, argv);
-    int letter, status = 0;
-    while ((letter = options_next(&options)) > 0 && !status)
-        status = parse_option(c, letter, options.argument);
-    if (letter < 0 || status)
-        return EXIT_USAGE;
+    int status = options_read(&options, command, argc, argv, parse_option, c);
+    if (status)
+        return status;
     return conversation_operands(&c->talk, argc - options.operand, argv + options.operand);
 }
 
@@ -95,7 +91,7 @@ static int draw_all(struct command_ladder *c, struct error *error)
 static int open_outputs(struct command_ladder *c, struct error *error)
 {
     int fd = STDOUT_FILENO;
-    terminal_style(&c->style, c->color, c->ascii);
+    terminal_style(&c->style, STDOUT_FILENO, c->color, c->ascii);
     unsigned columns = c->width ? (unsigned)c->width : c->style.columns;
     if (ladder_open(&c->ladder, &c->style, columns) || (c->svg_path && ladder_svg_open(&c->svg, &c->ladder)))
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));

@@ -16,12 +16,9 @@ static int parse(struct exchange *x, int argc, char **argv)
     struct options options;
     char *host = NULL;
     unsigned port = 0;
-    options_begin(&options, x->command, argc, argv);
-    int letter, status = 0;
-    while ((letter = options_next(&options)) > 0 && !status)
-        status = exchange_option(x, letter, options.argument);
-    if (letter < 0 || status)
-        return EXIT_USAGE;
+    int status = options_read(&options, x->command, argc, argv, exchange_option, x);
+    if (status)
+        return status;
     struct segment_ends *ends = &x->settings.ends;
     if (options.operand < argc || !ends->local_port) {
         status = exchange_operands(x, argc - options.operand, argv + options.operand, true, &host, &port);

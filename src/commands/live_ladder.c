@@ -6,7 +6,6 @@
 #include "output/ladder.h"
 #include "track/tracker.h"
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { OUTPUT_BYTES = 16 << 10 };
@@ -25,23 +24,12 @@ struct live_ladder {
     struct packet packet;
 };
 
-/* As terminal_style does it for standard output. */
-static void choose_style(struct style *style)
-{
-    bool terminal = isatty(STDERR_FILENO);
-    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-    bool color = terminal && !(no_color && *no_color) && term && strcmp(term, "dumb");
-    terminal_style(style, color ? "always" : "never", false);
-    struct winsize size;
-    style->columns = terminal && !ioctl(STDERR_FILENO, TIOCGWINSZ, &size) ? size.ws_col : 0;
-}
-
 int live_ladder_open(struct live_ladder **ladder, struct error *error)
 {
     struct live_ladder *l = *ladder = calloc(1, sizeof *l);
     if (!l)
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
-    choose_style(&l->style);
+    terminal_style(&l->style, STDERR_FILENO, "auto", false);
     l->tcp = registry_by_name("tcp");
     l->kept_since = INT64_MAX;
     int code = tracker_open(&l->tracker, TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_STATES | TRACK_ANALYSIS, error);

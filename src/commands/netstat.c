@@ -1,6 +1,7 @@
 /* peel netstat: sockets rebuilt from packets. */
 #include "output/netstat.h"
 #include "base/address.h"
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "commands/netstat_kernel.h"
@@ -72,6 +73,7 @@ struct change {
 struct netstat {
     /* asked for */
     struct source source;
+    char **argv; /* --diff takes two of them */
     enum format format;
     const struct netstat_style *netstat_style;
     struct sockets_query query;
@@ -86,9 +88,9 @@ struct netstat {
     struct names *names; /* NULL: none were asked for */
     struct tcp_watch watch;
     struct change *changes; /* owned */
-    size_t change_count, change_room;
+    uint32_t change_count, change_room;
     struct socket *found; /* owned */
-    size_t found_count, found_room;
+    uint32_t found_count, found_room;
     int64_t first, last;
     bool begun, failed;
     struct interfaces interfaces; /* of this host, on an interface */
@@ -236,12 +238,12 @@ static int take_host(struct netstat *n, const char *text)
     return 0;
 }
 
-static int take_diff(struct netstat *n, const char *first, char **argv)
+static int take_diff(struct netstat *n, const char *first)
 {
-    if (!argv[optind])
+    if (!n->argv[optind])
         return usage_error("%s", _("netstat: --diff needs two times"));
     int status = take_instant(&n->diff[0], "--diff", first);
-    return status ? status : take_instant(&n->diff[1], "--diff", argv[optind++]);
+    return status ? status : take_instant(&n->diff[1], "--diff", n->argv[optind++]);
 }
 
 static int take_format(struct netstat *n, const char *word)
@@ -255,8 +257,9 @@ static int take_format(struct netstat *n, const char *word)
     return usage_error(_("netstat: -T %s: not one of text, json, zeek"), word);
 }
 
-static int parse_option(struct netstat *n, int letter, const char *argument, char **argv)
+static int parse_option(void *context, int letter, char *argument)
 {
+    struct netstat *n = context;
     int taken = letter == 'c' ? 0 : source_option(&n->source, letter, argument);
     if (taken)
         return taken < 0 ? EXIT_USAGE : 0;
@@ -308,7 +311,7 @@ static int parse_option(struct netstat *n, int letter, const char *argument, cha
         n->netstat_style = netstat_style(argument);
         return n->netstat_style ? 0 : usage_error(_("netstat: --style %s: not one of linux, windows, macos"), argument);
     case DIFF:
-        return take_diff(n, argument, argv);
+        return take_diff(n, argument);
     case MOST:
         if (!parse_number(argument, 1, UINT32_MAX, &n->most))
             return usage_error(_("netstat: --max-connections %s: not a number from 1 on"), argument);
@@ -329,12 +332,10 @@ static unsigned long long affordable(void)
 static int parse(struct netstat *n, const struct command *command, int argc, char **argv)
 {
     struct options options;
-    options_begin(&options, command, argc, argv);
-    int letter, status = 0;
-    while (!status && (letter = options_next(&options)) != 0)
-        status = letter < 0 ? EXIT_USAGE : parse_option(n, letter, options.argument, argv);
+    n->argv = argv;
+    int status = options_read(&options, command, argc, argv, parse_option, n);
     if (status)
-        return EXIT_USAGE;
+        return status;
     if ((status = source_operands(&n->source, argc - options.operand, argv + options.operand)))
         return status;
     if (!n->query.tcp && !n->query.udp)
@@ -369,14 +370,9 @@ static void remember_change(struct tcp_watch *watch, struct flow *f, unsigned en
     const struct flow_table *t = &n->source.tracker.flows;
     if (n->source.packet.time <= n->diff[0].time)
         return;
-    if (n->change_count == n->change_room) {
-        size_t room = n->change_room ? n->change_room * 2 : 256;
-        struct change *more = realloc(n->changes, room * sizeof *more);
-        n->failed |= !more;
-        if (!more)
-            return;
-        n->changes = more;
-        n->change_room = room;
+    if (!array_grow(&n->changes, sizeof *n->changes, n->change_count, &n->change_room)) {
+        n->failed = true;
+        return;
     }
     uint32_t index = n->source.tracker.current;
     if (flow_at(t, index) == f)
@@ -428,14 +424,9 @@ static void keep_socket(void *context, const struct socket *socket)
     struct netstat *n = context;
     if (n->only_listeners && !socket->bound)
         return;
-    if (n->found_count == n->found_room) {
-        size_t room = n->found_room ? n->found_room * 2 : 256;
-        struct socket *more = realloc(n->found, room * sizeof *more);
-        n->failed |= !more;
-        if (!more)
-            return;
-        n->found = more;
-        n->found_room = room;
+    if (!array_grow(&n->found, sizeof *n->found, n->found_count, &n->found_room)) {
+        n->failed = true;
+        return;
     }
     n->found[n->found_count++] = *socket;
 }

@@ -77,6 +77,16 @@ int options_next(struct options *o)
     return letter;
 }
 
+int options_read(struct options *o, const struct command *command, int argc, char **argv,
+                 int (*take)(void *context, int letter, char *argument), void *context)
+{
+    options_begin(o, command, argc, argv);
+    int letter, status = 0;
+    while (!status && (letter = options_next(o)) != 0)
+        status = letter < 0 ? EXIT_USAGE : take(context, letter, o->argument);
+    return status ? EXIT_USAGE : 0;
+}
+
 char *options_join(int argc, char **argv, bool *failed)
 {
     size_t n = 0;

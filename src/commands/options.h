@@ -21,6 +21,11 @@ void options_begin(struct options *options, const struct command *command, int a
  * are answered here, and end the program with status 0. */
 int options_next(struct options *options);
 
+/* All of a command's options: take gets each, and returns 0 or an exit status. The first operand is then
+ * options->operand. Returns 0, or EXIT_USAGE: something was wrong, and said so. */
+int options_read(struct options *options, const struct command *command, int argc, char **argv,
+                 int (*take)(void *context, int letter, char *argument), void *context);
+
 /* The operands from argv[0] on, joined with spaces, as a pcap-filter expression; the caller frees it. NULL: there are
  * none, or (*failed) no memory. */
 char *options_join(int argc, char **argv, bool *failed);

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "capture/writer.h"
 #include "commands/source.h"
+#include "commands/terminal.h"
 #include "dissectors/dissect.h"
 #include "dissectors/registry.h"
 #include "inject/script.h"
@@ -11,7 +12,6 @@
 #include "output/text.h"
 #include "output/tree.h"
 #include <errno.h>
-#include <langinfo.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,8 +137,9 @@ static int parse_setting(struct send *s, char *argument)
     return 0;
 }
 
-static int parse_option(struct send *s, int letter, char *argument)
+static int parse_option(void *context, int letter, char *argument)
 {
+    struct send *s = context;
     double rate;
     switch (letter) {
     case 'w':
@@ -214,12 +215,9 @@ static int check(struct send *s, int argc, char **argv)
 static int parse(struct send *s, const struct command *command, int argc, char **argv)
 {
     struct options options;
-    options_begin(&options, command, argc, argv);
-    int letter, status = 0;
-    while ((letter = options_next(&options)) > 0 && !status)
-        status = parse_option(s, letter, (char *)(uintptr_t)options.argument);
-    if (letter < 0 || status)
-        return EXIT_USAGE;
+    int status = options_read(&options, command, argc, argv, parse_option, s);
+    if (status)
+        return status;
     if ((status = check(s, argc - options.operand, argv + options.operand)))
         return status;
     if ((s->tree || s->diagram || s->hex) && !s->dry_run)
@@ -422,13 +420,6 @@ static int send_replayed(struct send *s, struct error *error)
     return code < 0 ? code : 0;
 }
 
-static void choose_style(struct send *s)
-{
-    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-    s->style.color = isatty(STDOUT_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb");
-    s->style.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
-}
-
 /* What the packets' times begin with: now, or what a reproducible build says is now. */
 static int64_t start_time(void)
 {
@@ -488,7 +479,8 @@ static int open_outputs(struct send *s, struct error *error)
 {
     if (buffer_open(&s->out, STDOUT_FILENO, OUTPUT_BYTES))
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
-    choose_style(s);
+    terminal_style(&s->style, STDOUT_FILENO, "auto", false);
+    s->style.columns = 0; /* lines are not cut */
     text_open(&s->text, &s->style, FORMAT_RELATIVE, 6);
     int code = s->write_path ? writer_open(&s->writer, s->write_path, error) : 0;
     if (code)

@@ -4,13 +4,12 @@
 #include "base/nearest.h"
 #include "base/text.h"
 #include "commands/source.h"
+#include "commands/terminal.h"
 #include "output/names.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <langinfo.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { COLOR = 256, HOSTS, SORT, TOP, INTERVAL, AT, SVG, OUTPUT_BYTES = 256 << 10 };
@@ -213,8 +212,9 @@ static int take_format(struct stats *s, const char *word)
     return 0;
 }
 
-static int parse_option(struct stats *s, int letter, const char *argument)
+static int parse_option(void *context, int letter, char *argument)
 {
+    struct stats *s = context;
     unsigned long long number;
     int taken = source_option(&s->source, letter, argument);
     if (taken)
@@ -250,10 +250,7 @@ static int parse_option(struct stats *s, int letter, const char *argument)
     case AT:
         return take_host(s, argument);
     case COLOR:
-        if (strcmp(argument, "auto") && strcmp(argument, "always") && strcmp(argument, "never"))
-            return usage_error(_("stats: --color %s: not one of auto, always, never"), argument);
-        s->color = argument;
-        return 0;
+        return terminal_when(&s->color, s->source.command, "color", argument);
     }
     return 0;
 }
@@ -271,29 +268,14 @@ static void choose_overview(struct stats *s)
 static int parse(struct stats *s, const struct command *command, int argc, char **argv)
 {
     struct options options;
-    options_begin(&options, command, argc, argv);
-    int letter, status = 0;
-    while (!status && (letter = options_next(&options)) != 0)
-        status = letter < 0 ? EXIT_USAGE : parse_option(s, letter, options.argument);
+    int status = options_read(&options, command, argc, argv, parse_option, s);
     if (status)
-        return EXIT_USAGE;
+        return status;
     if (!s->section_count && s->interval)
         add_section(s, THROUGHPUT, KIND_ANY);
     if (!s->section_count)
         choose_overview(s);
     return source_operands(&s->source, argc - options.operand, argv + options.operand);
-}
-
-static void choose_style(struct stats *s)
-{
-    bool terminal = isatty(STDOUT_FILENO);
-    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-    s->style.color = !strcmp(s->color, "always") || (!strcmp(s->color, "auto") && terminal &&
-                                                     !(no_color && *no_color) && term && strcmp(term, "dumb"));
-    s->style.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
-    struct winsize size;
-    if (terminal && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
-        s->style.columns = size.ws_col;
 }
 
 /* --- printing --- */
@@ -545,7 +527,7 @@ static int run(const struct command *command, int argc, char **argv)
     int status = parse(&s, command, argc, argv);
     if (status)
         return status;
-    choose_style(&s);
+    terminal_style(&s.style, STDOUT_FILENO, s.color, false);
     int code = read_all(&s, &error);
     bool begun = s.source.capture && s.svg_fd >= 0;
     if (begun && code != ERROR_MEMORY) /* what came before damage is good */

@@ -8,21 +8,23 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-bool terminal_is_when(const char *word)
+int terminal_when(const char **when, const struct command *command, const char *option, const char *word)
 {
-    return !strcmp(word, "auto") || !strcmp(word, "always") || !strcmp(word, "never");
+    if (strcmp(word, "auto") && strcmp(word, "always") && strcmp(word, "never"))
+        return usage_error(_("%s: --%s %s: not one of auto, always, never"), command->name, option, word);
+    *when = word;
+    return 0;
 }
 
-void terminal_style(struct style *style, const char *color, bool ascii)
+void terminal_style(struct style *style, int fd, const char *color, bool ascii)
 {
-    bool terminal = isatty(STDOUT_FILENO);
+    bool terminal = isatty(fd);
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
     bool fit = terminal && !(no_color && *no_color) && term && strcmp(term, "dumb");
     style->color = !strcmp(color, "always") || (!strcmp(color, "auto") && fit);
     style->ascii = ascii || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
     struct winsize size;
-    if (terminal && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
-        style->columns = size.ws_col;
+    style->columns = terminal && !ioctl(fd, TIOCGWINSZ, &size) ? size.ws_col : 0;
 }
 
 int terminal_finish(struct buffer *out, int code, struct error *error)
