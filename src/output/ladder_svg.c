@@ -1,5 +1,6 @@
 #include "output/ladder_svg.h"
 #include "base/text.h"
+#include "output/xml.h"
 #include "track/tcp_state.h"
 
 /* Where things stand, in pixels. */
@@ -42,31 +43,12 @@ static const char style[] =
 
 /* --- pieces --- */
 
-static void put_xml(struct buffer *out, const char *text, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        switch (text[i]) {
-        case '&':
-            buffer_text(out, "&amp;");
-            break;
-        case '<':
-            buffer_text(out, "&lt;");
-            break;
-        case '>':
-            buffer_text(out, "&gt;");
-            break;
-        default:
-            buffer_char(out, text[i]);
-        }
-    }
-}
-
 static void put_text(struct buffer *out, const char *class, unsigned x, unsigned y, const char *text, size_t n)
 {
     if (!n)
         return;
     buffer_format(out, "<text class=\"%s\" x=\"%u\" y=\"%u\">", class, x, y);
-    put_xml(out, text, n);
+    xml_text(out, text, n);
     buffer_text(out, "</text>\n");
 }
 

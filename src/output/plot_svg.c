@@ -1,5 +1,6 @@
 #include "output/plot_svg.h"
 #include "output/human.h"
+#include "output/xml.h"
 
 enum {
     WIDTH = 1000,
@@ -56,37 +57,6 @@ static void begin_label(struct buffer *out, const char *anchor, double x, double
     buffer_char(out, '>');
 }
 
-/* Text between tags or in quotes: no character that XML would read. What it cannot hold at all becomes '?'. */
-static void put_text(struct buffer *out, const char *text)
-{
-    for (const char *at = text; *at; at++) {
-        switch (*at) {
-        case '<':
-            buffer_text(out, "&lt;");
-            break;
-        case '>':
-            buffer_text(out, "&gt;");
-            break;
-        case '&':
-            buffer_text(out, "&amp;");
-            break;
-        case '"':
-            buffer_text(out, "&quot;");
-            break;
-        default: {
-            uint32_t code;
-            unsigned n = utf8_length((const uint8_t *)at, strlen(at), &code);
-            bool good = n && code >= 0x20 && code != 0x7f && (code < 0xfffe || code > 0xffff);
-            if (good)
-                buffer_put(out, at, n);
-            else
-                buffer_char(out, '?');
-            at += n ? n - 1 : 0;
-        }
-        }
-    }
-}
-
 static double largest(const double *values, unsigned n)
 {
     double most = 0;
@@ -136,7 +106,7 @@ static void put_head(struct buffer *out, const struct plot_svg *p)
                   "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
                   "font-family=\"sans-serif\" font-size=\"13\">\n<title>",
                   WIDTH, HEIGHT, WIDTH, HEIGHT);
-    put_text(out, p->title);
+    xml_text(out, p->title, strlen(p->title));
     buffer_text(out, "</title>\n<style>\n"
                      "  .page { fill: #fff } .ink { fill: #222 } .faint { fill: #667 } .grid { stroke: #ddd }\n"
                      "  .axis { stroke: #667 } .up { fill: #3b76b5 } .down { fill: #d9822b }\n"
@@ -146,7 +116,7 @@ static void put_head(struct buffer *out, const struct plot_svg *p)
                      "  }\n</style>\n");
     buffer_format(out, "<rect class=\"page\" width=\"%d\" height=\"%d\"/>\n", WIDTH, HEIGHT);
     buffer_format(out, "<text class=\"ink\" x=\"%d\" y=\"28\" font-size=\"17\">", LEFT);
-    put_text(out, p->title);
+    xml_text(out, p->title, strlen(p->title));
     buffer_text(out, "</text>\n");
 }
 
@@ -225,7 +195,7 @@ static void put_legend(struct buffer *out, const struct plot_svg *p)
                       LEFT + i * 220, BOTTOM + 45);
         buffer_format(out, "<text class=\"ink\" x=\"%u\" y=\"%d\">%s ", LEFT + 18 + i * 220, BOTTOM + 56,
                       i ? "↓" : "↑");
-        put_text(out, names[i]);
+        xml_text(out, names[i], strlen(names[i]));
         buffer_text(out, "</text>\n");
     }
 }
