@@ -1,5 +1,6 @@
 #include "host/route.h"
 #include "base/text.h"
+#include "host/netlink.h"
 #include <errno.h>
 #include <ifaddrs.h>
 #include <linux/rtnetlink.h>
@@ -61,71 +62,59 @@ static int ask(const struct ip_address *destination, int index, union answer *an
     return result;
 }
 
-/* The next attribute of a run, which then no longer holds it; NULL: there is none. */
-static const struct rtattr *next_attribute(const uint8_t **at, size_t *left)
+static void take_address(struct ip_address *address, struct span value)
 {
-    const struct rtattr *a = (const struct rtattr *)(const void *)*at;
-    if (*left < sizeof *a || a->rta_len < sizeof *a || a->rta_len > *left)
-        return NULL;
-    size_t step = RTA_ALIGN(a->rta_len);
-    step = step < *left ? step : *left;
-    *at += step;
-    *left -= step;
-    return a;
-}
-
-static void take_address(struct ip_address *address, const struct rtattr *a)
-{
-    size_t n = RTA_PAYLOAD(a);
-    if (n != 4 && n != 16)
+    if (value.left != 4 && value.left != 16)
         return;
-    address->size = (uint8_t)n;
-    memcpy(address->bytes, RTA_DATA(a), n);
+    address->size = (uint8_t)value.left;
+    memcpy(address->bytes, value.at, value.left);
 }
 
 /* RTA_VIA: a gateway of the other family. */
-static void take_via(struct ip_address *address, const struct rtattr *a)
+static void take_via(struct ip_address *address, struct span value)
 {
     struct rtvia via;
-    size_t n = RTA_PAYLOAD(a);
-    if (n < sizeof via)
+    const uint8_t *head = span_pull(&value, sizeof via);
+    if (!head)
         return;
-    memcpy(&via, RTA_DATA(a), sizeof via);
-    size_t size = via.rtvia_family == AF_INET ? 4 : 16;
-    if (n < sizeof via + size)
-        return;
-    address->size = (uint8_t)size;
-    memcpy(address->bytes, (const uint8_t *)RTA_DATA(a) + sizeof via, size);
+    memcpy(&via, head, sizeof via);
+    take_address(address, span_part(value, 0, via.rtvia_family == AF_INET ? 4 : 16));
 }
 
-static void take_metrics(struct route *route, const struct rtattr *all)
+static void take_metrics(struct route *route, struct span all)
 {
-    const uint8_t *at = RTA_DATA(all);
-    size_t left = RTA_PAYLOAD(all);
-    for (const struct rtattr *a; (a = next_attribute(&at, &left));)
-        if (a->rta_type == RTAX_MTU && RTA_PAYLOAD(a) == sizeof route->mtu)
-            memcpy(&route->mtu, RTA_DATA(a), sizeof route->mtu);
+    struct netlink_attribute a;
+    while (netlink_attribute(&all, &a))
+        if (a.type == RTAX_MTU)
+            route->mtu = netlink_u32(a.value);
 }
 
 static unsigned char read_answer(struct route *route, const union answer *answer)
 {
     const struct rtmsg *m = NLMSG_DATA(&answer->head);
-    const size_t head = NLMSG_SPACE(sizeof *m);
-    const uint8_t *at = answer->bytes + head;
-    size_t left = answer->head.nlmsg_len > head ? answer->head.nlmsg_len - head : 0;
-    for (const struct rtattr *a; (a = next_attribute(&at, &left));) {
-        if (a->rta_type == RTA_OIF && RTA_PAYLOAD(a) == sizeof route->index)
-            memcpy(&route->index, RTA_DATA(a), sizeof route->index);
-        else if (a->rta_type == RTA_PREFSRC)
-            take_address(&route->source, a);
-        else if (a->rta_type == RTA_GATEWAY || a->rta_type == RTA_VIA) {
-            if (a->rta_type == RTA_VIA)
-                take_via(&route->next_hop, a);
-            else
-                take_address(&route->next_hop, a);
+    struct span rest =
+        span_part((struct span){ answer->bytes, answer->head.nlmsg_len }, NLMSG_SPACE(sizeof *m), SIZE_MAX);
+    struct netlink_attribute a;
+    while (netlink_attribute(&rest, &a)) {
+        switch (a.type) {
+        case RTA_OIF:
+            route->index = (int)netlink_u32(a.value);
+            break;
+        case RTA_PREFSRC:
+            take_address(&route->source, a.value);
+            break;
+        case RTA_GATEWAY:
+            take_address(&route->next_hop, a.value);
             route->gateway = true;
-        } else if (a->rta_type == RTA_METRICS)
-            take_metrics(route, a);
+            break;
+        case RTA_VIA:
+            take_via(&route->next_hop, a.value);
+            route->gateway = true;
+            break;
+        case RTA_METRICS:
+            take_metrics(route, a.value);
+            break;
+        }
     }
     return m->rtm_type;
 }
