@@ -1,7 +1,7 @@
 /* Messages over TCP: cut out of segments, put together from several, in whatever order these come, in bounded memory.
  */
 #include "track/messages.h"
-#include "output/value.h"
+#include "gathered.h"
 #include "segments.h"
 
 enum { MINE = 1000, ITS = 5000 };
@@ -75,36 +75,7 @@ static const char *layers(const struct packet *p)
 }
 #define LAYERS(p, expected) cr_assert_str_eq(layers(p), expected, "layers are %s", layers(p))
 
-struct gather {
-    struct sink sink;
-    const char *name;
-    struct buffer out;
-};
-
-static void gather_field(struct sink *sink, const struct field *field, const struct value *value)
-{
-    struct gather *g = (struct gather *)sink;
-    if (strcmp(field->abbrev, g->name) != 0)
-        return;
-    if (buffer_used(&g->out))
-        buffer_char(&g->out, ',');
-    value_write(&g->out, field, value);
-}
-
-static const char *values(const struct packet *p, const char *name)
-{
-    static char text[4096];
-    struct gather g = { .sink = { .field = gather_field }, .name = name };
-    buffer_open(&g.out, -1, 256);
-    walk_packet(p, &g.sink);
-    size_t n = buffer_used(&g.out);
-    n = n < sizeof text - 1 ? n : sizeof text - 1;
-    memcpy(text, g.out.start, n);
-    text[n] = 0;
-    buffer_free(&g.out);
-    return text;
-}
-#define SAYS(p, name, expected) cr_assert_str_eq(values(p, name), expected, "%s is %s", name, values(p, name))
+#define SAYS(p, name, expected) cr_assert_str_eq(gathered(p, name), expected, "%s is %s", name, gathered(p, name))
 
 static const struct layer *first(const struct packet *p, const char *name)
 {
@@ -346,7 +317,7 @@ Test(messages, headers_without_end_are_shown_as_far_as_they_go)
     unsigned shown = 0;
     for (unsigned i = 0; i < 100; i++) {
         const struct packet *p = say(A, often(100, "X-Name: yes\n"));
-        shown += !strncmp(values(p, "http.request.method"), "GET", 3);
+        shown += !strncmp(gathered(p, "http.request.method"), "GET", 3);
         cr_assert_leq(messages_bytes(s->tracker.messages), MESSAGE_KEPT + 4096);
     }
     cr_assert_eq(shown, 1);

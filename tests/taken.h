@@ -2,7 +2,7 @@
 #pragma once
 #include "dissectors/dissect.h"
 #include "dissectors/registry.h"
-#include "output/value.h"
+#include "gathered.h"
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
@@ -20,35 +20,9 @@ __attribute__((unused)) static const struct packet *take(uint16_t link_type, con
     static const uint8_t bytes[] = { __VA_ARGS__ };                                                                    \
     const struct packet *p = take(link_type, bytes, sizeof bytes)
 
-/* A sink that gathers the values of one field, joined with commas. */
-struct gather {
-    struct sink sink;
-    const char *name;
-    struct buffer out;
-};
-
-static void gather_field(struct sink *sink, const struct field *field, const struct value *value)
+__attribute__((unused)) static const char *values(const char *name)
 {
-    struct gather *g = (struct gather *)sink;
-    if (strcmp(field->abbrev, g->name) != 0)
-        return;
-    if (buffer_used(&g->out))
-        buffer_char(&g->out, ',');
-    value_write(&g->out, field, value);
-}
-
-static const char *values(const char *name)
-{
-    static char text[4096];
-    struct gather g = { .sink = { .field = gather_field }, .name = name };
-    buffer_open(&g.out, -1, 256);
-    walk_packet(&packet, &g.sink);
-    size_t n = buffer_used(&g.out);
-    cr_assert_lt(n, sizeof text);
-    memcpy(text, g.out.start, n);
-    text[n] = 0;
-    buffer_free(&g.out);
-    return text;
+    return gathered(&packet, name);
 }
 #define SAYS(name, expected) cr_assert_str_eq(values(name), expected, "%s is %s", name, values(name))
 
