@@ -1,12 +1,14 @@
 /* What the process may do, and how it gives that up before it looks at the first packet.
  *
  * What happens where, for every command on an interface:
- *   as it was called       the interface is opened, a network namespace entered, the first file made, standard output
- *                          of a command opened
- *   in the helper          keeps the capabilities that its deeds need (HELPER_ below) and parses no packet: the
- *                          interface that came back, the next file of a ring, removing its oldest one, who owns a
- * socket everything else        as SUDO_UID or nobody, without capabilities, no_new_privs, and within sandbox.h: reads
- * the ring, takes packets apart, tracks, prints, writes into descriptors that it was given */
+ *
+ * - As it was called: the interface is opened, a network namespace entered, the first file made, standard output of a
+ *   command opened.
+ * - In the helper, which keeps the capabilities that its deeds need (HELPER_ below) and parses no packet: the interface
+ *   that came back, the next file of a ring, removing its oldest one, who owns a socket.
+ * - As SUDO_UID or nobody, without capabilities, no_new_privs, everything else: reading the ring, taking packets apart,
+ *   tracking, printing, writing into descriptors that it was given. dump, netstat, capture and stats do it within
+ *   sandbox.h; follow, ladder, explain and the screen, which may open files later, without. */
 #pragma once
 #include "base/error.h"
 #include <stdbool.h>
