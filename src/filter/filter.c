@@ -3,6 +3,7 @@
  * ask the tree. */
 #include "filter/filter.h"
 #include "base/text.h"
+#include "dissectors/registry.h"
 #include "filter/evaluate.h"
 #include "filter/extra.h"
 #include <stdlib.h>
@@ -308,19 +309,27 @@ void filter_close(struct filter *f)
     free(f);
 }
 
+/* What a name in the filter asks of the tracker. What TCP carries is a message or data only once streams are put
+ * together. */
+static uint64_t node_notes(const struct node *n)
+{
+    uint64_t notes =
+        n->protocol && (n->protocol->frame || n->protocol == &data_protocol) ? UINT64_C(1) << NOTE_MESSAGES : 0;
+    for (unsigned k = 0; k < n->ref_count; k++) {
+        const struct field *field = n->refs[k].field;
+        notes |= lookup_notes(&n->refs[k]);
+        if (!field->note_bit && field->flags & FIELD_TRACKED)
+            notes |= extra_notes(field);
+    }
+    return notes;
+}
+
 uint64_t filter_notes(const struct filter *f)
 {
     uint64_t notes = 0;
-    for (unsigned i = 0; i < f->syntax.node_count; i++) {
-        const struct node *n = &f->syntax.nodes[i];
-        for (unsigned k = 0; n->type == NODE_FIELD && k < n->ref_count; k++) {
-            const struct field *field = n->refs[k].field;
-            if (field->note_bit)
-                notes |= UINT64_C(1) << (field->note_bit - 1);
-            else if (field->flags & FIELD_TRACKED)
-                notes |= UINT64_C(1) << NOTE_SEQ | extra_notes(field);
-        }
-    }
+    for (unsigned i = 0; i < f->syntax.node_count; i++)
+        if (f->syntax.nodes[i].type == NODE_FIELD)
+            notes |= node_notes(&f->syntax.nodes[i]);
     return notes;
 }
 
