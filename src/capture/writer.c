@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum {
-    BUFFER = 512 * 1024,
+    BUFFER = 64 * 1024, /* eight times as much throws packets out of the cache that are to be copied: a fifth slower */
     PCAP_HEADER = 24,
     PCAP_RECORD = 16,
     BLOCK_TRAILER = 4,

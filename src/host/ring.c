@@ -19,7 +19,7 @@ enum {
     ADDRESSES = 12,
     INSTRUCTIONS_MAX = 4000,
     AHEAD = 4,
-    AHEAD_SMALL = 16,
+    AHEAD_SMALL = 32,
     SMALL_STEP = 512,
     CACHE_LINE = 64,
     EVERYTHING = 0x40000
@@ -66,7 +66,6 @@ static int map_ring(struct ring *r, size_t bytes, struct error *error)
     if (r->blocks < 2)
         r->blocks = 2;
     int version = TPACKET_V3;
-    unsigned room = VLAN_TAG;
     struct tpacket_req3 request = {
         .tp_block_size = RING_BLOCK,
         .tp_block_nr = r->blocks,
@@ -75,7 +74,6 @@ static int map_ring(struct ring *r, size_t bytes, struct error *error)
         .tp_retire_blk_tov = RING_WAIT_MS,
     };
     if (setsockopt(r->fd, SOL_PACKET, PACKET_VERSION, &version, sizeof version) ||
-        setsockopt(r->fd, SOL_PACKET, PACKET_RESERVE, &room, sizeof room) ||
         setsockopt(r->fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof request))
         return refuse(r, "PACKET_RX_RING", error);
     void *map = mmap(NULL, (size_t)r->blocks * RING_BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
@@ -206,7 +204,8 @@ static bool next_block(struct ring *r)
     return true;
 }
 
-/* Puts a tag back behind the two addresses, into the room in front of the packet that was asked for. */
+/* Puts a tag back behind the two addresses, over the end of the sockaddr_ll that the kernel writes in front of a packet
+ * and nobody reads. Room that was asked for (PACKET_RESERVE) would make the place of a short packet longer. */
 static void put_tag_back(struct ring_packet *packet, const struct tpacket3_hdr *head, uint8_t *bytes)
 {
     if (packet->bytes.left < ADDRESSES)
