@@ -25,13 +25,13 @@ static void begin_helping(void *context)
     privilege_keep(CAPABILITIES_OWNERS, NULL);
 }
 
-static void help(void *context, unsigned deed, struct helper_answer *answer)
+static void help(void *context, const struct helper_question *question, struct helper_answer *answer)
 {
     struct live *live = context;
-    if (deed == DEED_LOOK) {
+    if (question->deed == DEED_LOOK) {
         struct live_standing standing = capture_look(live->capture);
         buffer_put(&answer->bytes, &standing, sizeof standing);
-    } else if (deed == DEED_OWNERS) {
+    } else if (question->deed == DEED_OWNERS) {
         answer->code = owner_sockets(&answer->bytes, true, &answer->error);
     }
 }

@@ -36,6 +36,11 @@ struct capture;
  * ERROR_MEMORY. The sentence in error begins with the path. */
 int capture_open(struct capture **capture, const char *path, struct error *error);
 
+/* The same for a file that somebody else opened: the descriptor is the capture's, also after an error. */
+int capture_open_descriptor(struct capture **capture, int fd, const char *path, struct error *error);
+/* How a file is opened for that. Returns a descriptor or ERROR_SYSTEM, with the sentence of capture_open. */
+int capture_open_file(const char *path, struct error *error);
+
 /* The next packet. Returns 1 (a packet), 0 (the end, in order) or a negative error: ERROR_DAMAGED or ERROR_SYSTEM,
  * with a sentence that says behind which packet and at which byte. After 0 or an error it returns the same again.
  * Only an interface also gives CAPTURE_NOTHING. */

@@ -147,7 +147,7 @@ static int hand_over(struct capture **result, struct capture *c, int code)
     return code;
 }
 
-static int open_file(const char *path, struct error *error)
+int capture_open_file(const char *path, struct error *error)
 {
     int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : STDIN_FILENO;
     struct stat status;
@@ -162,9 +162,13 @@ static int open_file(const char *path, struct error *error)
 int capture_open(struct capture **capture, const char *path, struct error *error)
 {
     *capture = NULL;
-    int fd = open_file(path, error);
-    if (fd < 0)
-        return fd;
+    int fd = capture_open_file(path, error);
+    return fd < 0 ? fd : capture_open_descriptor(capture, fd, path, error);
+}
+
+int capture_open_descriptor(struct capture **capture, int fd, const char *path, struct error *error)
+{
+    *capture = NULL;
     struct capture *c = calloc(1, sizeof *c);
     if (!c) {
         if (fd != STDIN_FILENO)

@@ -358,7 +358,7 @@ static int run(const struct command *command, int argc, char **argv)
     static struct taking t = { .series = { .owner = (uid_t)-1, .group = (gid_t)-1 } };
     struct source *s = &t.source;
     s->command = command;
-    s->wants = SOURCE_RECORDS | SOURCE_CONFINED;
+    s->wants = SOURCE_RECORDS;
     s->tick = tick;
     s->context = &t;
     int status = parse(&t, command, argc, argv);

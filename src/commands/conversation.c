@@ -445,21 +445,12 @@ static bool is_readable_again(const struct source *s)
     return s->file_count > 0;
 }
 
-static int open_source(struct conversation *c, struct error *error)
-{
-    c->source.wanted = wanted;
-    c->source.context = c;
-    return source_begin(&c->source, error);
-}
-
 /* Begins anew, without what let packets pass. */
 static int open_again(struct conversation *c, struct error *error)
 {
-    source_close(&c->source);
-    c->source = c->asked;
     c->found = c->over = false;
     c->turns = 0;
-    return open_source(c, error);
+    return source_again(&c->source, &c->asked, error);
 }
 
 /* Reads up to the first packet of what was chosen. 1: found. */
@@ -515,16 +506,20 @@ int conversation_begin(struct conversation *c, struct error *error)
     c->most = c->source.most;
     c->source.most = 0;
     c->source.levels |= TRACK_STREAMS;
+    c->source.wanted = wanted;
+    c->source.context = c;
+    c->again = is_readable_again(&c->source);
+    if (c->again && (c->choice == CHOOSE_FIRST || c->choice == CHOOSE_FILTER || c->companions))
+        c->source.wants |= SOURCE_AGAIN;
     c->asked = c->source;
     c->asked.filter = NULL; /* the first reading's, as is what comes next */
     c->asked.display_filter = NULL;
     if (c->source.display_filter)
         c->source.packet.stop = KEY_NONE; /* it may ask for what TCP carries */
-    c->again = is_readable_again(&c->source);
     find_tunnels(c);
     if (c->choice == CHOOSE_ENDS && c->ends == 2)
         set_known(c);
-    int code = open_source(c, error);
+    int code = source_begin(&c->source, error);
     if (!code && c->again && (c->choice == CHOOSE_FILTER || c->companions))
         code = find_ends(c, error);
     return code < 0 ? code : 0;

@@ -3,8 +3,10 @@
 #include "base/text.h"
 #include "commands/conversation.h"
 #include "commands/terminal.h"
+#include "host/privilege.h"
 #include "output/split.h"
 #include "protocol/protocol.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -131,6 +133,23 @@ static int run_one(struct command_follow *c)
 
 /* --- all of them --- */
 
+/* The folder belongs to who called, as what is made in it. */
+static int open_split(struct command_follow *c, struct split **split, struct error *error)
+{
+    struct source *s = &c->talk.source;
+    uid_t owner;
+    gid_t group;
+    int code = split_open(split, c->split_path, error);
+    if (code)
+        return code;
+    s->wants |= SOURCE_MAKES;
+    s->folder = split_folder(*split);
+    split_makes(*split, source_make, s);
+    if (split_is_new(*split) && privilege_caller(&owner, &group) && fchown(s->folder, owner, group))
+        return error_set(error, ERROR_SYSTEM, "%s: %s", c->split_path, strerror(errno));
+    return 0;
+}
+
 static int run_split(struct command_follow *c)
 {
     struct error error, second;
@@ -138,7 +157,7 @@ static int run_split(struct command_follow *c)
     struct source *s = &c->talk.source;
     s->levels = TRACK_STREAMS;
     s->packet.stop = s->display_filter ? KEY_NONE : KEY_TCP_PORT;
-    int code = split_open(&split, c->split_path, &error), taken = 0, finished = 0;
+    int code = open_split(c, &split, &error), taken = 0, finished = 0;
     if (!code)
         code = source_begin(s, &error);
     if (!code) {

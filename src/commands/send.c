@@ -401,7 +401,7 @@ static int put_replayed(struct send *s, struct record *r, struct error *error)
 static int send_replayed(struct send *s, struct error *error)
 {
     int64_t first = 0;
-    s->source.wants = s->setting_count || s->sender ? 0 : SOURCE_RECORDS;
+    s->source.wants = SOURCE_FREE | (s->setting_count || s->sender ? 0u : SOURCE_RECORDS);
     s->steady_start = steady_now();
     s->source.most = s->most;
     int code = source_begin(&s->source, error);

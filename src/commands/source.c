@@ -109,7 +109,7 @@ int source_operands(struct source *s, int argc, char **argv)
 
 static int open_next(struct source *s, struct error *error)
 {
-    int code = capture_open(&s->capture, s->files[s->file], error);
+    int code = source_open_capture(s, error);
     if (code)
         return code;
     s->file++;
@@ -250,16 +250,32 @@ int source_next(struct source *s, struct error *error)
     }
 }
 
-void source_close(struct source *s)
+static void close_reading(struct source *s)
 {
-    if (s->interface && s->capture)
-        source_live_report(s);
-    if (s->confined)
-        helper_stop(&s->helper);
     capture_close(s->capture);
     bpf_close(s->bpf);
     filter_close(s->display);
     tracker_close(&s->before);
     tracker_close(&s->tracker);
     free(s->filter);
+}
+
+int source_again(struct source *s, const struct source *asked, struct error *error)
+{
+    struct helper helper = s->helper;
+    bool confined = s->confined;
+    close_reading(s);
+    *s = *asked;
+    s->helper = helper;
+    s->confined = confined;
+    return source_begin(s, error);
+}
+
+void source_close(struct source *s)
+{
+    if (s->interface && s->capture)
+        source_live_report(s);
+    if (s->confined)
+        helper_stop(&s->helper);
+    close_reading(s);
 }

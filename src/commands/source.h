@@ -14,10 +14,11 @@ enum { SOURCE_NO_PROMISCUOUS = 900, SOURCE_NETNS };
 
 enum source_wants {
     SOURCE_RECORDS = 1, /* only records: packets are taken apart only where something that lets them pass needs it */
-    SOURCE_CONFINED =
-        2,             /* nothing but standard output and what is open by the first source_next is needed: a sandbox */
-    SOURCE_OWNERS = 4, /* source_sockets will be asked for the owners of sockets */
-    SOURCE_PASSED = 8, /* the tracker is shown only what passed the display filter, as if nothing else had happened */
+    SOURCE_OWNERS = 2, /* source_sockets will be asked for the owners of sockets */
+    SOURCE_PASSED = 4, /* the tracker is shown only what passed the display filter, as if nothing else had happened */
+    SOURCE_AGAIN = 8,  /* source_again will be called */
+    SOURCE_MAKES = 16, /* source_make will be called */
+    SOURCE_FREE = 32,  /* what is done with packets needs all rights: nothing is given up */
 };
 
 struct bpf;
@@ -52,6 +53,7 @@ struct source {
     void *context;
     struct series *series; /* of a capture to disk, whose next file the helper opens; NULL: none */
     uint64_t *written;     /* with it: where writer_tell keeps how much is in it, shared with the helper */
+    int folder;            /* SOURCE_MAKES: where files are made */
     /* at work */
     struct record record; /* the packet that source_next found, and taken apart: */
     struct packet packet;
@@ -102,6 +104,8 @@ bool source_nanoseconds(const struct source *source);
 /* The next packet that passes, in source->record and source->packet; valid until the next call. Returns 1, 0 behind the
  * last one, or a negative error. */
 int source_next(struct source *source, struct error *error);
+/* Reads once more, as `asked` says, which differs only in what lets packets pass. Returns 0 or a negative error. */
+int source_again(struct source *source, const struct source *asked, struct error *error);
 void source_close(struct source *source);
 
 /* Of an interface (source_live.c): */
@@ -109,11 +113,20 @@ bool source_is_live(const struct source *source);
 int source_live_open(struct source *source, struct error *error);
 /* After CAPTURE_NOTHING: looks for signals, what became of the interface, drops. False: the reading ends. */
 bool source_live_tick(struct source *source);
-/* Gives up what is needed no more: privileges on an interface (a helper keeps some), and with SOURCE_CONFINED goes into
- * the sandbox. The first source_next does it. */
+
+/* Behind the first packet (source_confine.c): */
+
+/* Gives up privileges and goes into the sandbox; a helper stays outside of it where something has to be opened later.
+ * The first source_next does it: from then on there is nothing but descriptors that are open, and the functions here.
+ */
 int source_confine(struct source *source, struct error *error);
+/* Opens the capture that comes next. Returns as capture_open. */
+int source_open_capture(struct source *source, struct error *error);
 /* The capture's next file, or the same again, as series_next: a descriptor or a negative error. */
 int source_file(struct source *source, bool again, struct error *error);
+/* A file in the folder, for writing, which is made if it is not there. Its name consists of letters, digits, dots, - and
+ * _. Returns a descriptor, or a negative errno. context is the source. */
+int source_make(void *context, const char *name);
 /* The kernel's sockets, struct kernel_socket one behind the other: asks for them without waiting; whether they are
  * there; and takes them, into answer->bytes, which the caller frees. */
 void source_ask_sockets(struct source *source);

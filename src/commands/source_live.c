@@ -3,14 +3,9 @@
 #include "base/text.h"
 #include "capture/bpf.h"
 #include "capture/live.h"
-#include "capture/series.h"
-#include "capture/writer.h"
 #include "commands/source.h"
 #include "host/interface.h"
 #include "host/netns.h"
-#include "host/owner.h"
-#include "host/privilege.h"
-#include "host/sandbox.h"
 #include "host/stop.h"
 #include <stdio.h>
 #include <sys/resource.h>
@@ -103,129 +98,7 @@ static void tell_drops(struct source *s)
     s->live.dropped = counts.dropped;
 }
 
-/* --- the helper --- */
-
-enum { DEED_LOOK = 1, DEED_NEXT_FILE, DEED_SAME_FILE, DEED_SOCKETS, DEED_OWNERS };
-
-/* In the helper: it keeps what its deeds need. */
-static void begin_helping(void *context)
-{
-    const struct source *s = context;
-    unsigned keep = (s->series ? CAPABILITIES_FILES : 0) | (s->wants & SOURCE_OWNERS ? CAPABILITIES_OWNERS : 0);
-    interfaces_forget();
-    setpriority(PRIO_PROCESS, 0, 0);
-    privilege_keep(keep, NULL);
-}
-
-static void help(void *context, unsigned deed, struct helper_answer *answer)
-{
-    struct source *s = context;
-    struct live_standing standing;
-    switch (deed) {
-    case HELPER_END:
-        if (s->series)
-            writer_tidy(s->series->fd, writer_is_pcap(s->series->current), *s->written);
-        break;
-    case DEED_LOOK:
-        standing = capture_look(s->capture);
-        buffer_put(&answer->bytes, &standing, sizeof standing);
-        break;
-    case DEED_NEXT_FILE:
-    case DEED_SAME_FILE:
-        if (!s->series)
-            break;
-        close(s->series->fd);
-        answer->fd =
-            deed == DEED_NEXT_FILE ? series_next(s->series, &answer->error) : series_again(s->series, &answer->error);
-        answer->code = answer->fd < 0 ? answer->fd : 0;
-        if (!answer->code)
-            buffer_put(&answer->bytes, s->series->current, strlen(s->series->current) + 1);
-        break;
-    case DEED_SOCKETS:
-    case DEED_OWNERS:
-        answer->code = owner_sockets(&answer->bytes, deed == DEED_OWNERS, &answer->error);
-        break;
-    }
-}
-
-static bool ask_to_look(void *context, struct live_standing *standing)
-{
-    struct source *s = context;
-    struct helper_answer answer;
-    bool good = !helper_ask(&s->helper, DEED_LOOK, &answer) && buffer_used(&answer.bytes) == sizeof *standing;
-    if (good)
-        memcpy(standing, answer.bytes.start, sizeof *standing);
-    buffer_free(&answer.bytes);
-    return good;
-}
-
-int source_file(struct source *s, bool again, struct error *error)
-{
-    struct helper_answer answer;
-    if (!s->confined)
-        return again ? series_again(s->series, error) : series_next(s->series, error);
-    int code = helper_ask(&s->helper, again ? DEED_SAME_FILE : DEED_NEXT_FILE, &answer);
-    if (code)
-        error_set(error, code, "%s", answer.error.text);
-    else
-        snprintf(s->series->current, sizeof s->series->current, "%s", answer.bytes.start);
-    buffer_free(&answer.bytes);
-    return code ? code : answer.fd;
-}
-
-void source_ask_sockets(struct source *s)
-{
-    helper_request(&s->helper, s->wants & SOURCE_OWNERS ? DEED_OWNERS : DEED_SOCKETS);
-}
-
-bool source_sockets_there(const struct source *s)
-{
-    return helper_ready(&s->helper);
-}
-
-int source_sockets(struct source *s, struct helper_answer *answer)
-{
-    return helper_answer(&s->helper, answer);
-}
-
-/* --- giving up --- */
-
-static int enter_sandbox(struct source *s, int route, struct error *error)
-{
-    struct sandbox sandbox = {
-        .readable = s->files + s->file,
-        .readable_count = s->file_count - s->file,
-        .route = route,
-        .helper = s->helper.fd,
-    };
-    return s->wants & SOURCE_CONFINED ? sandbox_enter(&sandbox, error) : 0;
-}
-
-static int confine_live(struct source *s, struct error *error)
-{
-    int route = interfaces_hold(error);
-    if (route < 0)
-        return route;
-    int code = helper_start(&s->helper, begin_helping, help, s, error);
-    if (code)
-        return code;
-    capture_looks_by(s->capture, ask_to_look, s);
-    code = privilege_drop(error);
-    return code ? code : enter_sandbox(s, route, error);
-}
-
-int source_confine(struct source *s, struct error *error)
-{
-    s->confined = true;
-    if (s->interface)
-        return confine_live(s, error);
-    s->helper.fd = -1;
-    if (!(s->wants & SOURCE_CONFINED))
-        return 0;
-    /* Files that are still to be opened are perhaps only root's to read. */
-    int code = s->file == s->file_count ? privilege_drop(error) : 0;
-    return code ? code : enter_sandbox(s, -1, error);
-}
+/* --- what happens meanwhile --- */
 
 bool source_live_tick(struct source *s)
 {

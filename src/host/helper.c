@@ -9,6 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+struct question_head {
+    uint32_t deed, length; /* of the bytes behind it */
+};
+
 struct head {
     int32_t code;
     uint32_t length; /* of the bytes behind it */
@@ -83,15 +87,26 @@ static bool receive_head(int fd, struct head *head, int *passed)
 
 /* --- the helper's side --- */
 
+const char *helper_text(const struct helper_question *question)
+{
+    const uint8_t *text = question->bytes.at;
+    size_t n = question->bytes.left;
+    return n && memchr(text, 0, n) == text + n - 1 ? (const char *)text : NULL;
+}
+
 static bool serve(int fd, helper_deed *deed, void *context)
 {
-    uint32_t asked;
-    if (!read_all(fd, &asked, sizeof asked) || asked == HELPER_END)
+    uint8_t bytes[HELPER_QUESTION_MAX];
+    struct question_head asked;
+    if (!read_all(fd, &asked, sizeof asked) || asked.deed == HELPER_END || asked.length > sizeof bytes)
         return false;
+    if (!read_all(fd, bytes, asked.length))
+        return false;
+    struct helper_question question = { asked.deed, { bytes, asked.length } };
     struct helper_answer answer = { .fd = -1 };
     if (buffer_open(&answer.bytes, -1, 4096))
         return false;
-    deed(context, asked, &answer);
+    deed(context, &question, &answer);
     struct head head = { .code = answer.code, .length = (uint32_t)buffer_used(&answer.bytes) };
     memcpy(head.text, answer.error.text, sizeof head.text);
     if (answer.bytes.failed || buffer_used(&answer.bytes) > HELPER_ANSWER_MAX) {
@@ -117,7 +132,7 @@ static void be_helper(int fd, void (*begin)(void *context), helper_deed *deed, v
     while (serve(fd, deed, context))
         ;
     struct helper_answer last = { .fd = -1 };
-    deed(context, HELPER_END, &last);
+    deed(context, &(struct helper_question){ .deed = HELPER_END }, &last);
     _exit(0);
 }
 
@@ -149,10 +164,17 @@ static int gone(struct helper_answer *answer)
     return answer->code = error_set(&answer->error, ERROR_SYSTEM, "%s", _("helper: it has ended"));
 }
 
+static bool put_question(const struct helper *helper, unsigned deed, struct span bytes)
+{
+    struct question_head asked = { deed, (uint32_t)bytes.left };
+    if (helper->fd < 0 || bytes.left > HELPER_QUESTION_MAX)
+        return false;
+    return write_all(helper->fd, &asked, sizeof asked) && write_all(helper->fd, bytes.at, bytes.left);
+}
+
 int helper_request(struct helper *helper, unsigned deed)
 {
-    uint32_t asked = deed;
-    return helper->fd >= 0 && write_all(helper->fd, &asked, sizeof asked) ? 0 : ERROR_SYSTEM;
+    return put_question(helper, deed, (struct span){ 0 }) ? 0 : ERROR_SYSTEM;
 }
 
 bool helper_ready(const struct helper *helper)
@@ -177,12 +199,17 @@ int helper_answer(struct helper *helper, struct helper_answer *answer)
     return answer->code = head.code;
 }
 
-int helper_ask(struct helper *helper, unsigned deed, struct helper_answer *answer)
+int helper_ask_with(struct helper *helper, unsigned deed, struct span bytes, struct helper_answer *answer)
 {
-    if (!helper_request(helper, deed))
+    if (put_question(helper, deed, bytes))
         return helper_answer(helper, answer);
     *answer = (struct helper_answer){ .fd = -1, .bytes.fd = -1 };
     return gone(answer);
+}
+
+int helper_ask(struct helper *helper, unsigned deed, struct helper_answer *answer)
+{
+    return helper_ask_with(helper, deed, (struct span){ 0 }, answer);
 }
 
 void helper_stop(struct helper *helper)

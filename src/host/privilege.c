@@ -85,6 +85,8 @@ int privilege_keep(unsigned capabilities, struct error *error)
         mask |= UINT64_C(1) << CAP_DAC_OVERRIDE | UINT64_C(1) << CAP_FOWNER | UINT64_C(1) << CAP_CHOWN;
     if (capabilities & CAPABILITIES_OWNERS)
         mask |= UINT64_C(1) << CAP_SYS_PTRACE | UINT64_C(1) << CAP_DAC_READ_SEARCH;
+    if (capabilities & CAPABILITIES_READING)
+        mask |= UINT64_C(1) << CAP_DAC_READ_SEARCH;
     if (limit_capabilities(mask))
         return refuse("capset", error);
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? refuse("no_new_privs", error) : 0;

@@ -19,6 +19,7 @@ enum privilege_capability {
     CAPABILITIES_NONE = 0,
     CAPABILITIES_FILES = 1,  /* making, removing and giving away files in others' folders */
     CAPABILITIES_OWNERS = 2, /* looking into others' /proc */
+    CAPABILITIES_READING = 4, /* others' files */
 };
 
 /* "WHAT: permission denied: DOING needs CAPABILITY. Once: sudo setcap ... PATH". Returns ERROR_PERMISSION. */

@@ -1,7 +1,6 @@
 #include "host/sandbox.h"
 #include "base/text.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/landlock.h>
 #include <seccomp.h>
 #include <stdint.h>
@@ -28,18 +27,7 @@ struct ruleset {
 
 /* --- Landlock --- */
 
-static int allow_reading(int rules, const char *path)
-{
-    struct landlock_path_beneath_attr rule = { .allowed_access = LANDLOCK_ACCESS_FS_READ_FILE };
-    rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
-    if (rule.parent_fd < 0)
-        return 0; /* is not there: opening it will say so */
-    int code = (int)syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-    close(rule.parent_fd);
-    return code;
-}
-
-static int close_files(const struct sandbox *s, struct error *error)
+static int close_files(struct error *error)
 {
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (version < 1)
@@ -52,11 +40,7 @@ static int close_files(const struct sandbox *s, struct error *error)
     all.scoped = version >= 6 ? SCOPE_ALL : 0;
     size_t size = version >= 6 ? sizeof all : version >= 4 ? 2 * sizeof(uint64_t) : sizeof(uint64_t);
     int rules = (int)syscall(SYS_landlock_create_ruleset, &all, size, 0);
-    int code = rules < 0;
-    for (unsigned i = 0; !code && i < s->readable_count; i++)
-        code = allow_reading(rules, s->readable[i]);
-    if (!code)
-        code = (int)syscall(SYS_landlock_restrict_self, rules, 0);
+    int code = rules < 0 ? -1 : (int)syscall(SYS_landlock_restrict_self, rules, 0);
     if (code)
         code = error_set(error, ERROR_SYSTEM, _("sandbox: Landlock: %s"), strerror(errno));
     if (rules >= 0)
@@ -69,7 +53,7 @@ static int close_files(const struct sandbox *s, struct error *error)
 /* On what descriptor or memory it happens does not matter for these. */
 static const int allowed[] = {
     SCMP_SYS(read),         SCMP_SYS(readv),          SCMP_SYS(pread64),         SCMP_SYS(write),
-    SCMP_SYS(writev),       SCMP_SYS(lseek),          SCMP_SYS(ftruncate),       SCMP_SYS(fsync),
+    SCMP_SYS(writev),       SCMP_SYS(pwrite64),       SCMP_SYS(lseek),           SCMP_SYS(ftruncate),       SCMP_SYS(fsync),
     SCMP_SYS(fdatasync),    SCMP_SYS(close),          SCMP_SYS(fstat),           SCMP_SYS(newfstatat),
     SCMP_SYS(statx),        SCMP_SYS(poll),           SCMP_SYS(ppoll),           SCMP_SYS(brk),
     SCMP_SYS(munmap),       SCMP_SYS(mremap),         SCMP_SYS(madvise),         SCMP_SYS(futex),
@@ -112,6 +96,18 @@ static int allow_talking(scmp_filter_ctx filter, int fd)
     return code;
 }
 
+/* Is it a terminal, how wide is it; and its modes. Not TIOCSTI, which types in the user's name. */
+static int allow_terminal(scmp_filter_ctx filter, bool modes)
+{
+    static const unsigned long asking[] = { TCGETS, TIOCGWINSZ }, setting[] = { TCSETS, TCSETSW, TCSETSF, TCFLSH };
+    int code = 0;
+    for (size_t i = 0; !code && i < sizeof asking / sizeof *asking; i++)
+        code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, asking[i]));
+    for (size_t i = 0; modes && !code && i < sizeof setting / sizeof *setting; i++)
+        code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, setting[i]));
+    return code;
+}
+
 static int add_rules(scmp_filter_ctx filter, const struct sandbox *s)
 {
     int code = 0;
@@ -129,17 +125,11 @@ static int add_rules(scmp_filter_ctx filter, const struct sandbox *s)
     if (!code)
         code =
             seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-    /* Is it a terminal, and how wide. */
     if (!code)
-        code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, TCGETS));
-    if (!code)
-        code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, TIOCGWINSZ));
-    if (!code && s->readable_count)
-        code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
-                                SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY));
-    if (!code)
-        code = allow_talking(filter, s->route);
-    return code ? code : allow_talking(filter, s->helper);
+        code = allow_terminal(filter, s->terminal);
+    for (unsigned i = 0; !code && i < SANDBOX_TALKING; i++)
+        code = allow_talking(filter, s->talking[i]);
+    return code;
 }
 
 static int filter_calls(const struct sandbox *s, struct error *error)
@@ -171,6 +161,6 @@ int sandbox_enter(const struct sandbox *s, struct error *error)
     (void)strerror(ENOSPC);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return error_set(error, ERROR_SYSTEM, _("sandbox: no_new_privs: %s"), strerror(errno));
-    int code = close_files(s, error);
+    int code = close_files(error);
     return code ? code : filter_calls(s, error);
 }

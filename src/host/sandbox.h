@@ -1,5 +1,6 @@
 /* The walls around everything that touches packets: a seccomp filter of the system calls that are left, and Landlock,
- * which closes the file system but for what is named here. Both hold for the process until its end.
+ * which closes the file system. Both hold for the process until its end. Nothing is opened behind them: descriptors
+ * come from before, or from a helper (helper.h).
  *
  * What has to be looked up once (messages, time zone) is looked up on entering. PEEL_SANDBOX=off in the environment
  * leaves the walls out, for tracing and profiling tools; the privileges go all the same. */
@@ -7,11 +8,11 @@
 #include "base/error.h"
 #include <stdbool.h>
 
+enum { SANDBOX_TALKING = 3 };
+
 struct sandbox {
-    const char *const *readable; /* paths of files that may be opened for reading later; others than these may not */
-    unsigned readable_count;
-    int route;  /* a netlink socket that may be asked, or -1 */
-    int helper; /* the socket to the helper, or -1 */
+    int talking[SANDBOX_TALKING]; /* sockets that may be sent to and received from: to helpers, netlink; or -1 */
+    bool terminal;                /* may set the modes of its terminal */
 };
 
 /* Returns 0, or ERROR_SYSTEM where the kernel has seccomp and refuses; a kernel without Landlock is no error. */

@@ -51,7 +51,10 @@ struct streams {
 
 struct split {
     int folder;
+    bool made;  /* by us */
     char *path; /* owned */
+    int (*make)(void *context, const char *name);
+    void *context;
     struct reassembly reassembly;
     struct streams streams[2]; /* TCP, UDP */
     struct file files[SPLIT_FILES];
@@ -134,9 +137,9 @@ static struct file *file_of(struct split *s, struct stream_side *side)
         return NULL;
     }
     write_name(s, side, name);
-    f->fd = openat(s->folder, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    f->fd = s->make(s->context, name);
     if (f->fd < 0) {
-        s->failed = errno;
+        s->failed = -f->fd;
         return NULL;
     }
     f->side = side;
@@ -329,9 +332,9 @@ int split_finish(struct split *s, struct error *error)
 {
     struct buffer out;
     owner = s;
-    int fd = openat(s->folder, "streams.json", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    int fd = s->make(s->context, "streams.json");
     if (fd < 0 || buffer_open(&out, fd, OUTPUT_BYTES)) {
-        s->failed = s->failed ? s->failed : errno;
+        s->failed = s->failed ? s->failed : fd < 0 ? -fd : ENOMEM;
         end_streams(s, NULL);
     } else {
         end_streams(s, &out);
@@ -372,7 +375,8 @@ int split_open(struct split **split, const char *path, struct error *error)
     if (!s || !(s->path = strdup(path)))
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
     s->folder = -1;
-    if (mkdir(path, 0777) && errno != EEXIST)
+    s->made = !mkdir(path, 0777);
+    if (!s->made && errno != EEXIST)
         return error_set(error, ERROR_SYSTEM, "%s: %s", path, strerror(errno));
     s->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (s->folder < 0)
@@ -383,6 +387,22 @@ int split_open(struct split **split, const char *path, struct error *error)
     s->tcp = registry_by_name("tcp");
     s->udp = registry_by_name("udp");
     return 0;
+}
+
+int split_folder(const struct split *s)
+{
+    return s->folder;
+}
+
+bool split_is_new(const struct split *s)
+{
+    return s->made;
+}
+
+void split_makes(struct split *s, int (*make)(void *context, const char *name), void *context)
+{
+    s->make = make;
+    s->context = context;
 }
 
 void split_close(struct split *s)

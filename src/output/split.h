@@ -21,6 +21,10 @@ struct split;
 
 /* Makes the folder, or takes one that is empty. Returns 0, ERROR_SYSTEM or ERROR_MEMORY. */
 int split_open(struct split **split, const char *path, struct error *error);
+int split_folder(const struct split *split);
+bool split_is_new(const struct split *split); /* the folder was made */
+/* Who makes files in the folder, or opens them again, for writing: returns a descriptor or a negative errno. */
+void split_makes(struct split *split, int (*make)(void *context, const char *name), void *context);
 /* A packet that was dissected and tracked (TRACK_STREAMS). Returns 0, ERROR_SYSTEM or ERROR_MEMORY. */
 int split_take(struct split *split, const struct packet *packet, struct error *error);
 /* Ends all streams and writes streams.json. Returns 0 or ERROR_SYSTEM. */
