@@ -607,24 +607,36 @@ static bool choose(struct app *app)
     return false;
 }
 
+/* The screens, behind the walls: nothing was taken apart so far. */
+static int look(struct app *app, const struct app_options *options, struct error *error)
+{
+    int code = walls_raise(&app->walls, app->live, error);
+    if (code)
+        return code;
+    app_show(app, SCREEN_PACKETS);
+    if (options->filter)
+        app_filter(app, options->filter);
+    loop(app, &terminal);
+    return 0;
+}
+
 int app_run(const struct app_options *options, struct error *error)
 {
     static struct app app;
     bool chosen = options->file || options->live.interface;
     open_app(&app);
-    int code = chosen ? open_store(&app, options, error) : 0;
+    int code = walls_begin(&app.walls, error);
+    if (!code && chosen)
+        code = open_store(&app, options, error);
     if (!code)
         code = begin_curses(&terminal, error);
     if (!code) {
         begin_terminal(&app, &terminal);
-        if (chosen || choose(&app)) {
-            app_show(&app, SCREEN_PACKETS);
-            if (options->filter)
-                app_filter(&app, options->filter);
-            loop(&app, &terminal);
-        }
+        if (chosen || choose(&app))
+            code = look(&app, options, error);
         end_terminal(&terminal);
     }
     close_app(&app);
+    walls_end(&app.walls); /* last: the interface's helper holds its socket, too */
     return code;
 }

@@ -7,6 +7,7 @@
 #include "ui/prompt.h"
 #include "ui/store.h"
 #include "ui/view.h"
+#include "ui/walls.h"
 
 struct app;
 
@@ -34,6 +35,7 @@ enum { SCREENS = 4, SCREEN_PACKETS = 0, SCREEN_SOCKETS, SCREEN_CONVERSATION, SCR
 extern const struct screen packets_screen, sockets_screen, conversation_screen, statistics_screen;
 
 struct app {
+    struct walls walls;
     struct live *live; /* NULL: a file */
     struct store *store;
     struct view *view; /* what Packets shows */

@@ -13,7 +13,7 @@ static struct {
     struct sieve *sieve; /* the filter that is in use */
     bool finding;
     char what[PROMPT_MAX];
-    char path[PROMPT_MAX];
+    char path[PROMPT_MAX + 8]; /* with an ending */
 } at_work;
 
 /* --- display filter --- */
@@ -151,11 +151,10 @@ static void write_done(void *context, const char *text)
     struct error error;
     if (!*text || at_work.save)
         return;
-    if (save_open(&at_work.save, app->store, text, &error)) {
+    snprintf(at_work.path, sizeof at_work.path, "%s%s", text, walls_takes(text) ? "" : ".pcapng");
+    int fd = walls_open(&app->walls, at_work.path, &error);
+    if (fd < 0 || save_open(&at_work.save, app->store, fd, at_work.path, &error))
         app_say(app, PAINT_BAD, "%s", error.text);
-        return;
-    }
-    snprintf(at_work.path, sizeof at_work.path, "%s", text);
 }
 
 static const struct prompt_kind write_prompt = { .sign = N_("write what is shown to: "), .done = write_done };

@@ -126,6 +126,12 @@ const char *live_name(const struct live *live)
     return live->name;
 }
 
+void live_talks(const struct live *live, int talking[2])
+{
+    talking[0] = live->helper.fd;
+    talking[1] = interfaces_hold(NULL); /* as live_open does */
+}
+
 const char *live_tick(struct live *live)
 {
     static const char *const sentences[] = {

@@ -17,6 +17,8 @@ int live_open(struct live **live, const struct live_request *request, struct err
 void live_close(struct live *live);
 struct capture *live_capture(struct live *live);
 const char *live_name(const struct live *live);
+/* The two sockets that are sent to and received from. */
+void live_talks(const struct live *live, int talking[2]);
 
 /* About once a second: what happened to the interface, in words, or NULL; asks for this host's sockets. */
 const char *live_tick(struct live *live);

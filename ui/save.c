@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { SLICE = 256, READ_BLOCK = 1 << 20 };
 
@@ -15,24 +16,37 @@ struct save {
     struct error why;
 };
 
-static bool is_same_file(const char *one, const char *other)
+static bool is_same_file(int one, int other)
 {
     struct stat a, b;
-    return !stat(one, &a) && !stat(other, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    return !fstat(one, &a) && !fstat(other, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-int save_open(struct save **save, struct store *store, const char *path, struct error *error)
+static int begin_file(const struct store *store, int fd, const char *path, struct error *error)
 {
-    *save = NULL;
-    if (is_same_file(path, store_name(store)))
+    struct stat status;
+    if (is_same_file(fd, store_file(store)))
         return error_set(error, ERROR_USAGE, _("%s: that is the capture itself"), path);
+    if (!fstat(fd, &status) && S_ISREG(status.st_mode) && ftruncate(fd, 0))
+        return error_set(error, ERROR_SYSTEM, "%s: %s", path, strerror(errno));
+    return 0;
+}
+
+int save_open(struct save **save, struct store *store, int fd, const char *path, struct error *error)
+{
     struct save *s = calloc(1, sizeof *s);
-    if (!s)
-        return error_set(error, ERROR_MEMORY, "%s", strerror(ENOMEM));
-    int code = index_reader_open(&s->reader, store_index(store), READ_BLOCK, error);
+    *save = NULL;
+    int code = s ? 0 : error_set(error, ERROR_MEMORY, "%s", strerror(ENOMEM));
     if (!code)
-        code = writer_open(&s->writer, path, error);
+        code = begin_file(store, fd, path, error);
+    if (!code)
+        code = index_reader_open(&s->reader, store_index(store), READ_BLOCK, error);
+    if (!code)
+        code = writer_open_descriptor(&s->writer, fd, path, error);
     if (code) {
+        close(fd);
+        if (!s)
+            return code;
         index_reader_close(s->reader);
         free(s);
     } else {

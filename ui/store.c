@@ -289,6 +289,11 @@ const char *store_name(const struct store *s)
     return s->name;
 }
 
+int store_file(const struct store *s)
+{
+    return s->fd >= 0 ? s->fd : s->feed_is_theirs ? -1 : spool_feed(s->spool);
+}
+
 const char *store_trouble(const struct store *s)
 {
     if (s->shrunk)

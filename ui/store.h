@@ -36,6 +36,7 @@ enum store_state store_state(const struct store *store);
 bool store_cancelled(const struct store *store);
 double store_progress(const struct store *store); /* of STORE_INDEXING and _TRACKING, 0 to 1 */
 const char *store_name(const struct store *store);
+int store_file(const struct store *store); /* the capture's descriptor; -1: an interface */
 /* What is wrong with the capture or with keeping it; NULL: nothing. */
 const char *store_trouble(const struct store *store);
 uint64_t store_count(const struct store *store);   /* packets that can be had */
