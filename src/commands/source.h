@@ -14,11 +14,11 @@ enum { SOURCE_NO_PROMISCUOUS = 900, SOURCE_NETNS };
 
 enum source_wants {
     SOURCE_RECORDS = 1, /* only records: packets are taken apart only where something that lets them pass needs it */
-    SOURCE_OWNERS = 2, /* source_sockets will be asked for the owners of sockets */
-    SOURCE_PASSED = 4, /* the tracker is shown only what passed the display filter, as if nothing else had happened */
-    SOURCE_AGAIN = 8,  /* source_again will be called */
-    SOURCE_MAKES = 16, /* source_make will be called */
-    SOURCE_FREE = 32,  /* what is done with packets needs all rights: nothing is given up */
+    SOURCE_OWNERS = 2,  /* source_sockets will be asked for the owners of sockets */
+    SOURCE_PASSED = 4,  /* the tracker is shown only what passed the display filter, as if nothing else had happened */
+    SOURCE_AGAIN = 8,   /* source_again will be called */
+    SOURCE_MAKES = 16,  /* source_make will be called */
+    SOURCE_FREE = 32,   /* what is done with packets needs all rights: nothing is given up */
 };
 
 struct bpf;
@@ -124,7 +124,8 @@ int source_confine(struct source *source, struct error *error);
 int source_open_capture(struct source *source, struct error *error);
 /* The capture's next file, or the same again, as series_next: a descriptor or a negative error. */
 int source_file(struct source *source, bool again, struct error *error);
-/* A file in the folder, for writing, which is made if it is not there. Its name consists of letters, digits, dots, - and
+/* A file in the folder, for writing, which is made if it is not there. Its name consists of letters, digits, dots, -
+ * and
  * _. Returns a descriptor, or a negative errno. context is the source. */
 int source_make(void *context, const char *name);
 /* The kernel's sockets, struct kernel_socket one behind the other: asks for them without waiting; whether they are

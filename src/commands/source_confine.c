@@ -24,8 +24,7 @@ static void begin_helping(void *context)
 {
     const struct source *s = context;
     unsigned keep = (s->series || s->wants & SOURCE_MAKES ? CAPABILITIES_FILES : 0) |
-                    (s->wants & SOURCE_OWNERS ? CAPABILITIES_OWNERS : 0) |
-                    (s->file_count ? CAPABILITIES_READING : 0);
+                    (s->wants & SOURCE_OWNERS ? CAPABILITIES_OWNERS : 0) | (s->file_count ? CAPABILITIES_READING : 0);
     interfaces_forget();
     setpriority(PRIO_PROCESS, 0, 0);
     privilege_keep(keep, NULL);

@@ -1,6 +1,7 @@
 /* A small process beside the one that takes packets apart. It is forked off before that one gives its privileges up,
  * parses no packet, and does only what its deed function knows: it is asked by a number, with bytes that it has to
- * mistrust, and answers with a code, a descriptor, bytes. It ends when the other end of its socket does, whatever became of that process. */
+ * mistrust, and answers with a code, a descriptor, bytes. It ends when the other end of its socket does, whatever
+ * became of that process. */
 #pragma once
 #include "base/buffer.h"
 #include "base/error.h"

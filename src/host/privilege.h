@@ -1,14 +1,18 @@
 /* What the process may do, and how it gives that up before it looks at the first packet.
  *
- * What happens where, for every command on an interface:
+ * What happens where, for every command that reads packets from an interface or a file:
  *
- * - As it was called: the interface is opened, a network namespace entered, the first file made, standard output of a
- *   command opened.
- * - In the helper, which keeps the capabilities that its deeds need (HELPER_ below) and parses no packet: the interface
- *   that came back, the next file of a ring, removing its oldest one, who owns a socket.
- * - As SUDO_UID or nobody, without capabilities, no_new_privs, everything else: reading the ring, taking packets apart,
- *   tracking, printing, writing into descriptors that it was given. dump, netstat, capture and stats do it within
- *   sandbox.h; follow, ladder, explain and the screen, which may open files later, without. */
+ * - As it was called: the interface is opened, a network namespace entered; the first capture; the first file of
+ *   `capture`, the folder of `follow --split`, the picture of `ladder` and `stats`; the screen's settings, terminal and
+ *   the unnamed files that keep what it knows.
+ * - In a helper, which keeps the capabilities that its deeds need and parses no packet: the interface that came back,
+ *   who owns a socket, the captures that come next or are read again, the next file of a ring and removing its oldest
+ *   one, a file in the folder of --split (a plain name in there, and nothing else), and for the screen, in a helper of
+ *   its own, a file to write to that is named .pcapng or .pcap.
+ * - As SUDO_UID or nobody, without capabilities, no_new_privs, within sandbox.h, everything else: reading the ring,
+ *   taking packets apart, tracking, printing, drawing, writing into descriptors that it was given.
+ *
+ * `send`, `connect`, `listen` and `run`, which send as well, keep what they have. */
 #pragma once
 #include "base/error.h"
 #include <stdbool.h>
@@ -17,8 +21,8 @@
 
 enum privilege_capability {
     CAPABILITIES_NONE = 0,
-    CAPABILITIES_FILES = 1,  /* making, removing and giving away files in others' folders */
-    CAPABILITIES_OWNERS = 2, /* looking into others' /proc */
+    CAPABILITIES_FILES = 1,   /* making, removing and giving away files in others' folders */
+    CAPABILITIES_OWNERS = 2,  /* looking into others' /proc */
     CAPABILITIES_READING = 4, /* others' files */
 };
 

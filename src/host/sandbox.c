@@ -52,16 +52,16 @@ static int close_files(struct error *error)
 
 /* On what descriptor or memory it happens does not matter for these. */
 static const int allowed[] = {
-    SCMP_SYS(read),         SCMP_SYS(readv),          SCMP_SYS(pread64),         SCMP_SYS(write),
-    SCMP_SYS(writev),       SCMP_SYS(pwrite64),       SCMP_SYS(lseek),           SCMP_SYS(ftruncate),       SCMP_SYS(fsync),
-    SCMP_SYS(fdatasync),    SCMP_SYS(close),          SCMP_SYS(fstat),           SCMP_SYS(newfstatat),
-    SCMP_SYS(statx),        SCMP_SYS(poll),           SCMP_SYS(ppoll),           SCMP_SYS(brk),
-    SCMP_SYS(munmap),       SCMP_SYS(mremap),         SCMP_SYS(madvise),         SCMP_SYS(futex),
-    SCMP_SYS(getrandom),    SCMP_SYS(clock_gettime),  SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
-    SCMP_SYS(gettimeofday), SCMP_SYS(time),           SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigreturn),
-    SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(sched_yield),     SCMP_SYS(getpid),
-    SCMP_SYS(gettid),       SCMP_SYS(tgkill), /* abort(3), to itself: see below */
-    SCMP_SYS(wait4),        SCMP_SYS(getsockopt),     SCMP_SYS(getsockname),     SCMP_SYS(exit),
+    SCMP_SYS(read),         SCMP_SYS(readv),        SCMP_SYS(pread64),        SCMP_SYS(write),
+    SCMP_SYS(writev),       SCMP_SYS(pwrite64),     SCMP_SYS(lseek),          SCMP_SYS(ftruncate),
+    SCMP_SYS(fsync),        SCMP_SYS(fdatasync),    SCMP_SYS(close),          SCMP_SYS(fstat),
+    SCMP_SYS(newfstatat),   SCMP_SYS(statx),        SCMP_SYS(poll),           SCMP_SYS(ppoll),
+    SCMP_SYS(brk),          SCMP_SYS(munmap),       SCMP_SYS(mremap),         SCMP_SYS(madvise),
+    SCMP_SYS(futex),        SCMP_SYS(getrandom),    SCMP_SYS(clock_gettime),  SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(nanosleep),    SCMP_SYS(gettimeofday), SCMP_SYS(time),           SCMP_SYS(restart_syscall),
+    SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(sched_yield),
+    SCMP_SYS(getpid),       SCMP_SYS(gettid),       SCMP_SYS(tgkill), /* abort(3), to itself: see below */
+    SCMP_SYS(wait4),        SCMP_SYS(getsockopt),   SCMP_SYS(getsockname),    SCMP_SYS(exit),
     SCMP_SYS(exit_group),
 };
 
