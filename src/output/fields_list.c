@@ -1,4 +1,5 @@
 #include "output/fields_list.h"
+#include "base/array.h"
 #include "base/nearest.h"
 #include "base/text.h"
 #include "dissectors/lookup.h"
@@ -14,7 +15,7 @@ struct list {
     const struct style *style;
     const struct protocol *only; /* NULL: all */
     struct field_ref *refs;      /* every row, in the order of the tables */
-    size_t count, room;
+    uint32_t count, room;
     size_t name_width, place_width; /* of the protocol at hand */
     struct buffer places;           /* one entry's place, as text */
     bool failed;
@@ -25,15 +26,9 @@ static bool collect(void *context, const struct field_ref *ref)
     struct list *l = context;
     if (l->only && ref->protocol != l->only)
         return true;
-    if (l->count == l->room) {
-        size_t room = l->room ? l->room * 2 : 512;
-        struct field_ref *refs = realloc(l->refs, room * sizeof *refs);
-        l->failed = !refs;
-        if (!refs)
-            return false;
-        l->refs = refs;
-        l->room = room;
-    }
+    l->failed = !array_grow(&l->refs, sizeof *l->refs, l->count, &l->room);
+    if (l->failed)
+        return false;
     l->refs[l->count++] = *ref;
     return true;
 }
