@@ -51,4 +51,7 @@ int capture_next(struct capture *capture, struct record *record, struct error *e
 int capture_link_type(struct capture *capture);
 /* Nanosecond resolution in the input (pcap's magic or if_tsresol beyond 6), as far as read. */
 bool capture_nanoseconds(const struct capture *capture);
+/* From now on a thread decompresses a big compressed file ahead of who reads it, where there is a processor for it. A
+ * thread has what the process may do when it begins: rights are dropped before. */
+void capture_read_ahead(struct capture *capture);
 void capture_close(struct capture *capture);

@@ -222,11 +222,20 @@ static inline bool pass(struct source *s)
     return !s->display || pass_display(s);
 }
 
+/* A thread that reads ahead has what the process may do when it begins. */
+static int begin_reading(struct source *s, struct error *error)
+{
+    int code = source_confine(s, error);
+    if (!code && !s->interface)
+        capture_read_ahead(s->capture);
+    return code;
+}
+
 int source_next(struct source *s, struct error *error)
 {
-    int confined = s->confined ? 0 : source_confine(s, error);
-    if (__builtin_expect(confined, 0))
-        return confined;
+    int begun = s->confined ? 0 : begin_reading(s, error);
+    if (__builtin_expect(begun, 0))
+        return begun;
     if (s->most && s->passed == s->most)
         return 0;
     for (;;) {
@@ -247,6 +256,7 @@ int source_next(struct source *s, struct error *error)
         s->capture = NULL;
         if ((code = open_next(s, error)))
             return code;
+        capture_read_ahead(s->capture);
     }
 }
 
@@ -268,7 +278,10 @@ int source_again(struct source *s, const struct source *asked, struct error *err
     *s = *asked;
     s->helper = helper;
     s->confined = confined;
-    return source_begin(s, error);
+    int code = source_begin(s, error);
+    if (!code && confined)
+        capture_read_ahead(s->capture);
+    return code;
 }
 
 void source_close(struct source *s)

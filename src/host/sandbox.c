@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include <errno.h>
 #include <linux/landlock.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -52,17 +53,48 @@ static int close_files(struct error *error)
 
 /* On what descriptor or memory it happens does not matter for these. */
 static const int allowed[] = {
-    SCMP_SYS(read),         SCMP_SYS(readv),        SCMP_SYS(pread64),        SCMP_SYS(write),
-    SCMP_SYS(writev),       SCMP_SYS(pwrite64),     SCMP_SYS(lseek),          SCMP_SYS(ftruncate),
-    SCMP_SYS(fsync),        SCMP_SYS(fdatasync),    SCMP_SYS(close),          SCMP_SYS(fstat),
-    SCMP_SYS(newfstatat),   SCMP_SYS(statx),        SCMP_SYS(poll),           SCMP_SYS(ppoll),
-    SCMP_SYS(brk),          SCMP_SYS(munmap),       SCMP_SYS(mremap),         SCMP_SYS(madvise),
-    SCMP_SYS(futex),        SCMP_SYS(getrandom),    SCMP_SYS(clock_gettime),  SCMP_SYS(clock_nanosleep),
-    SCMP_SYS(nanosleep),    SCMP_SYS(gettimeofday), SCMP_SYS(time),           SCMP_SYS(restart_syscall),
-    SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(sched_yield),
-    SCMP_SYS(getpid),       SCMP_SYS(gettid),       SCMP_SYS(tgkill), /* abort(3), to itself: see below */
-    SCMP_SYS(wait4),        SCMP_SYS(getsockopt),   SCMP_SYS(getsockname),    SCMP_SYS(exit),
+    SCMP_SYS(read),
+    SCMP_SYS(readv),
+    SCMP_SYS(pread64),
+    SCMP_SYS(write),
+    SCMP_SYS(writev),
+    SCMP_SYS(pwrite64),
+    SCMP_SYS(lseek),
+    SCMP_SYS(ftruncate),
+    SCMP_SYS(fsync),
+    SCMP_SYS(fdatasync),
+    SCMP_SYS(close),
+    SCMP_SYS(fstat),
+    SCMP_SYS(newfstatat),
+    SCMP_SYS(statx),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(brk),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(futex),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(nanosleep),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(time),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(tgkill), /* abort(3), to itself: see below */
+    SCMP_SYS(wait4),
+    SCMP_SYS(getsockopt),
+    SCMP_SYS(getsockname),
+    SCMP_SYS(exit),
     SCMP_SYS(exit_group),
+    SCMP_SYS(rseq),
+    SCMP_SYS(set_robust_list),
 };
 
 /* Nothing of ours does these, ever: whoever tries has taken the process over. */
@@ -108,6 +140,20 @@ static int allow_terminal(scmp_filter_ctx filter, bool modes)
     return code;
 }
 
+/* Threads, which have all that confines their maker; no processes. What clone3 asks lies in memory, where no filter
+ * sees it: libc then uses clone. */
+static int allow_threads(scmp_filter_ctx filter)
+{
+    enum {
+        THREAD = CLONE_VM | CLONE_THREAD | CLONE_SIGHAND,
+        PROCESS = CLONE_VFORK | CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+                  CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_PTRACE,
+    };
+    int code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+                                SCMP_A0(SCMP_CMP_MASKED_EQ, THREAD | PROCESS, THREAD));
+    return code ? code : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+}
+
 static int add_rules(scmp_filter_ctx filter, const struct sandbox *s)
 {
     int code = 0;
@@ -127,6 +173,8 @@ static int add_rules(scmp_filter_ctx filter, const struct sandbox *s)
             seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     if (!code)
         code = allow_terminal(filter, s->terminal);
+    if (!code)
+        code = allow_threads(filter);
     for (unsigned i = 0; !code && i < SANDBOX_TALKING; i++)
         code = allow_talking(filter, s->talking[i]);
     return code;
