@@ -26,10 +26,14 @@ void buffer_free(struct buffer *b)
     *b = (struct buffer){ .fd = -1 };
 }
 
+void (*buffer_before_write)(int fd);
+
 int buffer_flush(struct buffer *b)
 {
     if (b->fd < 0)
         return 0;
+    if (buffer_before_write && b->at > b->start)
+        buffer_before_write(b->fd);
     const char *from = b->start;
     while (from < b->at && !b->failed) {
         ssize_t n = write(b->fd, from, (size_t)(b->at - from));

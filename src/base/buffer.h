@@ -20,6 +20,9 @@ struct buffer {
 int buffer_open(struct buffer *b, int fd, size_t size);
 void buffer_free(struct buffer *b);
 
+/* Called before anything is written to a descriptor, by whoever has a line of its own on the terminal; NULL: nobody. */
+extern void (*buffer_before_write)(int fd);
+
 /* Writes out what is there (fd) or does nothing (memory). Returns 0, or ERROR_SYSTEM with the reason in failed. */
 int buffer_flush(struct buffer *b);
 

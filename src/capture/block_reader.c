@@ -132,6 +132,8 @@ int block_reader_fill(struct block_reader *r, size_t n)
             result = read_more(r);
         if (result <= 0)
             return result;
+        if (r->told)
+            r->told(r->listener);
     }
     return 1;
 }

@@ -23,7 +23,9 @@ struct block_reader {
     int failed;      /* the source's negative error, after which it is asked no more */
     const char *why; /* the sentence that came with it */
     bool ended;
-    struct read_ahead *ahead; /* owned; NULL: the source is asked when bytes are wanted */
+    struct read_ahead *ahead;    /* owned; NULL: the source is asked when bytes are wanted */
+    void (*told)(void *context); /* called when there are more bytes; NULL: nobody is */
+    void *listener;              /* its context */
 };
 
 /* block: bytes to ask for at once. Returns 0 or ERROR_MEMORY; close in either case. */

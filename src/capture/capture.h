@@ -49,6 +49,10 @@ int capture_next(struct capture *capture, struct record *record, struct error *e
 /* What libpcap would call the link type of the packets (its DLT_ number), for compiling a filter: that of the first
  * interface (0, LINKTYPE_NULL, if there is none yet). May read up to the first packet, which is not lost by it. */
 int capture_link_type(struct capture *capture);
+/* Has it told, once a block (a megabyte, or what a pipe gave), that the reading goes on. */
+void capture_tells(struct capture *capture, void (*told)(void *context), void *context);
+/* How many bytes of the file were read so far, as they lie there, compressed or not. */
+uint64_t capture_bytes_read(const struct capture *capture);
 /* Nanosecond resolution in the input (pcap's magic or if_tsresol beyond 6), as far as read. */
 bool capture_nanoseconds(const struct capture *capture);
 /* From now on a thread decompresses a big compressed file ahead of who reads it, where there is a processor for it. A

@@ -289,6 +289,20 @@ void capture_read_ahead(struct capture *c)
         block_reader_go_ahead(&c->reader);
 }
 
+void capture_tells(struct capture *c, void (*told)(void *context), void *context)
+{
+    c->reader.told = told;
+    c->reader.listener = context;
+}
+
+/* Where others read ahead, the descriptor knows. */
+uint64_t capture_bytes_read(const struct capture *c)
+{
+    const struct block_reader *r = c->decompress ? &c->raw : &c->reader;
+    off_t at = c->fd >= 0 ? lseek(c->fd, 0, SEEK_CUR) : -1;
+    return at >= 0 ? (uint64_t)at : block_reader_offset(r, r->end);
+}
+
 void capture_close(struct capture *capture)
 {
     if (!capture)

@@ -508,6 +508,7 @@ int conversation_begin(struct conversation *c, struct error *error)
     c->source.levels |= TRACK_STREAMS;
     c->source.wanted = wanted;
     c->source.context = c;
+    c->source.wants |= SOURCE_SILENT;
     c->again = is_readable_again(&c->source);
     if (c->again && (c->choice == CHOOSE_FIRST || c->choice == CHOOSE_FILTER || c->companions))
         c->source.wants |= SOURCE_AGAIN;

@@ -321,7 +321,7 @@ static int run(const struct command *command, int argc, char **argv)
         code = names_open(&d.known, &(struct names_files){ .hosts = d.hosts }, &error);
     if (!code) {
         bool records = d.write_path || d.quiet || d.count_only;
-        d.source.wants = records ? SOURCE_RECORDS : 0;
+        d.source.wants = records ? SOURCE_RECORDS | SOURCE_SILENT : 0;
         d.source.levels = d.fields ? tracker_levels(fields_notes(d.fields)) : wanted_levels(&d);
         d.source.packet.streams = d.fields != NULL; /* what is over TCP either asks for messages, or is not asked for */
         code = print_all(&d, &error);

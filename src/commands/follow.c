@@ -142,7 +142,7 @@ static int open_split(struct command_follow *c, struct split **split, struct err
     int code = split_open(split, c->split_path, error);
     if (code)
         return code;
-    s->wants |= SOURCE_MAKES;
+    s->wants |= SOURCE_MAKES | SOURCE_SILENT;
     s->folder = split_folder(*split);
     split_makes(*split, source_make, s);
     if (split_is_new(*split) && privilege_caller(&owner, &group) && fchown(s->folder, owner, group))

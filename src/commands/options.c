@@ -1,5 +1,6 @@
 #include "commands/options.h"
 #include "base/text.h"
+#include "commands/progress.h"
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -108,6 +109,7 @@ char *options_join(int argc, char **argv, bool *failed)
 
 int report(int code, const struct error *error)
 {
+    progress_end();
     if (code == ERROR_CLOSED)
         return EXIT_DONE;
     if (code < 0)

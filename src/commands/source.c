@@ -2,11 +2,14 @@
 #include "base/nearest.h"
 #include "base/text.h"
 #include "capture/bpf.h"
+#include "commands/progress.h"
 #include "dissectors/dissect.h"
 #include "dissectors/registry.h"
 #include "filter/filter.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Whether messages of a protocol can go over a port of this kind at all. */
 static bool goes_over(const struct protocol *protocol, unsigned space)
@@ -222,13 +225,52 @@ static inline bool pass(struct source *s)
     return !s->display || pass_display(s);
 }
 
+static void tell_progress(void *context)
+{
+    const struct source *s = context;
+    progress_at(capture_bytes_read(s->capture));
+}
+
+/* The capture that was opened is about to be read. */
+static void begin_file(struct source *s)
+{
+    capture_read_ahead(s->capture);
+    if (s->progress)
+        capture_tells(s->capture, tell_progress, s);
+}
+
+static void end_file(struct source *s)
+{
+    if (s->progress)
+        progress_file(capture_bytes_read(s->capture));
+    capture_close(s->capture);
+    s->capture = NULL;
+}
+
+/* Bytes of all files; 0: one of them is none. */
+static uint64_t whole_size(const struct source *s)
+{
+    uint64_t size = 0;
+    struct stat about;
+    for (unsigned i = 0; i < s->file_count; i++) {
+        int failed = strcmp(s->files[i], "-") ? stat(s->files[i], &about) : fstat(STDIN_FILENO, &about);
+        if (failed || !S_ISREG(about.st_mode))
+            return 0;
+        size += (uint64_t)about.st_size;
+    }
+    return size;
+}
+
 /* A thread that reads ahead has what the process may do when it begins. */
 static int begin_reading(struct source *s, struct error *error)
 {
+    s->size = s->interface ? 0 : whole_size(s);
     int code = source_confine(s, error);
-    if (!code && !s->interface)
-        capture_read_ahead(s->capture);
-    return code;
+    if (code || s->interface)
+        return code;
+    s->progress = progress_begin(s->wants & SOURCE_SILENT, s->size);
+    begin_file(s);
+    return 0;
 }
 
 int source_next(struct source *s, struct error *error)
@@ -236,8 +278,10 @@ int source_next(struct source *s, struct error *error)
     int begun = s->confined ? 0 : begin_reading(s, error);
     if (__builtin_expect(begun, 0))
         return begun;
-    if (s->most && s->passed == s->most)
+    if (s->most && s->passed == s->most) {
+        progress_end();
         return 0;
+    }
     for (;;) {
         int code;
         while ((code = capture_next(s->capture, &s->record, error)) > 0)
@@ -249,14 +293,14 @@ int source_next(struct source *s, struct error *error)
                 return 1;
             }
         if (code || s->file == s->file_count) {
+            progress_end();
             explain(s);
             return code;
         }
-        capture_close(s->capture);
-        s->capture = NULL;
+        end_file(s);
         if ((code = open_next(s, error)))
             return code;
-        capture_read_ahead(s->capture);
+        begin_file(s);
     }
 }
 
@@ -274,18 +318,23 @@ int source_again(struct source *s, const struct source *asked, struct error *err
 {
     struct helper helper = s->helper;
     bool confined = s->confined;
+    uint64_t size = s->size;
     close_reading(s);
     *s = *asked;
     s->helper = helper;
     s->confined = confined;
+    s->size = size;
     int code = source_begin(s, error);
-    if (!code && confined)
-        capture_read_ahead(s->capture);
-    return code;
+    if (code || !confined)
+        return code;
+    s->progress = progress_begin(s->wants & SOURCE_SILENT, size);
+    begin_file(s);
+    return 0;
 }
 
 void source_close(struct source *s)
 {
+    progress_end();
     if (s->interface && s->capture)
         source_live_report(s);
     if (s->confined)

@@ -19,6 +19,7 @@ enum source_wants {
     SOURCE_AGAIN = 8,   /* source_again will be called */
     SOURCE_MAKES = 16,  /* source_make will be called */
     SOURCE_FREE = 32,   /* what is done with packets needs all rights: nothing is given up */
+    SOURCE_SILENT = 64, /* of files: nothing is written to standard output before their end, or little */
 };
 
 struct bpf;
@@ -66,6 +67,8 @@ struct source {
     struct tracker before; /* SOURCE_PASSED: the one that the display filter is asked with */
     bool explained;
     unsigned file; /* that is read, or comes next */
+    uint64_t size; /* bytes of all files, 0: not known */
+    bool progress; /* may show */
     int64_t first_time, last_time;
     bool begun, confined;
     struct live_watch live;
