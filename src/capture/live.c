@@ -62,13 +62,15 @@ static uint64_t interface_drops(const struct live *l)
 }
 
 /* The filter and the snap length, in the kernel. */
-static int set_ring_filter(struct live *l, const struct live_options *o, struct error *error)
+static int set_ring_filter(const struct capture *c, const struct live_options *o, struct error *error)
 {
+    struct live *l = c->live;
     struct bpf_program program;
     uint32_t snap = o->snap_length && o->snap_length < SNAP_MAX ? o->snap_length : SNAP_MAX;
     if (!o->filter && snap == SNAP_MAX)
         return 0;
-    int code = bpf_compile(&program, o->filter ? o->filter : "", LINKTYPE_ETHERNET, snap, error);
+    int dlt = capture_dlt(c->first_link_type);
+    int code = bpf_compile(&program, o->filter ? o->filter : "", (uint16_t)dlt, snap, error);
     if (code)
         return code;
     struct ring_instruction *copy = calloc(program.bf_len + 1, sizeof *copy);
@@ -90,7 +92,7 @@ static int open_ring(struct capture *c, const struct live_options *o, struct err
     if (code)
         return code;
     c->first_link_type = ring_link_type(c->live->ring);
-    return set_ring_filter(c->live, o, error);
+    return set_ring_filter(c, o, error);
 }
 
 static int pcap_refusal(const struct live *l, int why, struct error *error)
@@ -148,7 +150,7 @@ static int choose(struct capture *c, const struct live_options *o, bool *ring, s
     int code = interfaces_read(&list, error);
     if (!code) {
         const struct interface *i = interfaces_find(&list, o->interface);
-        *ring = i && i->link_type == LINKTYPE_ETHERNET;
+        *ring = i && (i->link_type == LINKTYPE_ETHERNET || i->link_type == LINKTYPE_RAW);
         if (i && !i->up)
             code = error_set(error, ERROR_SYSTEM, _("%s: is down (ip link set %s up)"), c->path, c->path);
     }

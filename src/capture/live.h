@@ -1,6 +1,6 @@
 /* Packets from an interface, as another kind of struct capture: capture_next gives records, or CAPTURE_NOTHING. An
- * Ethernet interface (or what looks like one) is read from our own ring (host/ring.h); everything else, `any` among it,
- * by libpcap, which knows what is neither. */
+ * Ethernet interface (or what looks like one) and a tunnel that carries IP alone are read from our own ring
+ * (host/ring.h); everything else, `any` among it, by libpcap, which knows what is neither. */
 #pragma once
 #include "capture/capture.h"
 #include "host/ring.h"
