@@ -19,11 +19,19 @@ enum {
     BATCH = 64,                      /* packets */
     LAST_WAIT_MS = 3 * RING_WAIT_MS, /* a block that is not full is handed over by then */
     LOOK_EVERY = 1024,               /* packets of libpcap between two looks at the clock */
+    FAILURES = 8,                    /* of libpcap, without a packet */
 };
 
 struct live {
     struct ring *ring;
-    struct pcap *pcap;                /* instead of the ring */
+    struct pcap *pcap; /* instead of the ring; then also: */
+    struct {
+        enum ring_state state;
+        unsigned index;     /* the interface's; 0: any */
+        uint16_t link_type; /* as the list of interfaces has it */
+        bool promiscuous;
+        unsigned failures; /* since there was a packet */
+    } odd;
     void (*give_back)(void *context); /* see capture_keeps */
     void *context;
     bool (*ask)(void *context, struct live_standing *standing); /* see capture_looks_by */
@@ -151,6 +159,9 @@ static int choose(struct capture *c, const struct live_options *o, bool *ring, s
     if (!code) {
         const struct interface *i = interfaces_find(&list, o->interface);
         *ring = i && (i->link_type == LINKTYPE_ETHERNET || i->link_type == LINKTYPE_RAW);
+        c->live->odd.index = i ? i->index : 0;
+        c->live->odd.link_type = i ? i->link_type : 0;
+        c->live->odd.promiscuous = o->promiscuous;
         if (i && !i->up)
             code = error_set(error, ERROR_SYSTEM, _("%s: is down (ip link set %s up)"), c->path, c->path);
     }
@@ -327,10 +338,25 @@ static int pcap_ended(struct capture *c, struct error *error)
     return error_set(error, ERROR_SYSTEM, "%s", c->sentence.text);
 }
 
+/* libpcap reads no more: perhaps only as long as the interface is gone or down, which capture_live_event finds out.
+ * What fails again and again on an interface that is up is something else. */
+static int pcap_failed(struct capture *c, struct error *error)
+{
+    struct live *l = c->live;
+    if (!l->odd.index || l->stopping || l->odd.failures++ >= FAILURES)
+        return pcap_ended(c, error);
+    l->odd.state = RING_DOWN;
+    return nothing(l);
+}
+
 static int next_pcap(struct capture *c, struct record *record, struct error *error)
 {
     struct live *l = c->live;
     struct ring_packet packet;
+    if (l->odd.state != RING_UP && !l->stopping) {
+        poll(NULL, 0, l->patience); /* the descriptor would be ready all the time */
+        return nothing(l);
+    }
     if (!l->waited && look_at_clock(l))
         return nothing(l);
     int result = pcap_packet(l, &packet);
@@ -340,9 +366,11 @@ static int next_pcap(struct capture *c, struct record *record, struct error *err
         result = pcap_packet(l, &packet);
     }
     if (result < 0)
-        return pcap_ended(c, error);
-    if (result)
+        return pcap_failed(c, error);
+    if (result) {
+        l->odd.failures = 0;
         return fill(c, record, &packet);
+    }
     return l->stopping ? capture_end(c) : nothing(l);
 }
 
@@ -413,31 +441,54 @@ void capture_looks_by(struct capture *c, bool (*ask)(void *context, struct live_
     c->live->ask_context = context;
 }
 
+/* Where an interface stands that libpcap reads; its socket is bound to the new one of its name. */
+static struct live_standing look_at_odd(struct live *l)
+{
+    struct interfaces list;
+    struct live_standing standing = { RING_GONE, l->odd.index };
+    if (interfaces_read(&list, NULL))
+        return standing;
+    const struct interface *i = interfaces_find(&list, l->name);
+    bool ours = i && i->link_type == l->odd.link_type;
+    if (ours && i->index != l->odd.index)
+        ours = !ring_bind(pcap_fileno(l->pcap), i->index, l->odd.promiscuous);
+    if (ours)
+        standing = (struct live_standing){ i->up ? RING_UP : RING_DOWN, i->index };
+    l->odd.index = standing.index;
+    interfaces_free(&list);
+    return standing;
+}
+
 struct live_standing capture_look(struct capture *c)
 {
     if (!c->live->ring)
-        return (struct live_standing){ 0 };
+        return look_at_odd(c->live);
     struct ring_standing now = ring_look(c->live->ring);
     return (struct live_standing){ now.state, now.index };
 }
 
 /* Where the interface stands now; where it was up, nothing is asked. */
-static enum ring_state standing(struct live *l)
+static enum ring_state standing(struct capture *c)
 {
-    struct live_standing told;
+    struct live *l = c->live;
+    enum ring_state before = l->ring ? ring_state(l->ring) : l->odd.state;
+    struct live_standing now;
+    if (before == RING_UP)
+        return before;
     if (!l->ask)
-        return ring_revive(l->ring);
-    if (ring_state(l->ring) != RING_UP && l->ask(l->ask_context, &told))
-        ring_believe(l->ring, (struct ring_standing){ (enum ring_state)told.state, told.index });
-    return ring_state(l->ring);
+        now = capture_look(c);
+    else if (!l->ask(l->ask_context, &now))
+        return before;
+    if (l->ring)
+        ring_believe(l->ring, (struct ring_standing){ (enum ring_state)now.state, now.index });
+    l->odd.state = (enum ring_state)now.state;
+    return l->odd.state;
 }
 
 enum live_event capture_live_event(struct capture *c)
 {
     struct live *l = c->live;
-    if (!l->ring)
-        return LIVE_NOTHING;
-    enum ring_state now = standing(l), before = l->known;
+    enum ring_state now = standing(c), before = l->known;
     l->known = now;
     if (now == before)
         return LIVE_NOTHING;

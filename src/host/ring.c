@@ -83,26 +83,28 @@ static int map_ring(struct ring *r, size_t bytes, struct error *error)
     return 0;
 }
 
-static void become_promiscuous(const struct ring *r)
+int ring_bind(int fd, unsigned index, bool promiscuous)
 {
-    struct packet_mreq request = { .mr_ifindex = (int)r->index, .mr_type = PACKET_MR_PROMISC };
-    if (r->promiscuous) /* what cannot (a tunnel) shows what it has anyway */
-        setsockopt(r->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof request);
+    struct sockaddr_ll address = { .sll_family = AF_PACKET,
+                                   .sll_protocol = htons(ETH_P_ALL),
+                                   .sll_ifindex = (int)index };
+    struct packet_mreq request = { .mr_ifindex = (int)index, .mr_type = PACKET_MR_PROMISC };
+    if (bind(fd, (struct sockaddr *)&address, sizeof address))
+        return -1;
+    if (promiscuous) /* what cannot (a tunnel) shows what it has anyway */
+        setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof request);
+    return 0;
 }
 
 static int attach(struct ring *r, const struct interface *i)
 {
-    struct sockaddr_ll address = { .sll_family = AF_PACKET,
-                                   .sll_protocol = htons(ETH_P_ALL),
-                                   .sll_ifindex = (int)i->index };
     int yes = 1;
     r->index = i->index;
     /* What goes out by the loopback comes in by it as well. */
     if (i->loopback)
         setsockopt(r->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &yes, sizeof yes);
-    if (bind(r->fd, (struct sockaddr *)&address, sizeof address))
+    if (ring_bind(r->fd, r->index, r->promiscuous))
         return -1;
-    become_promiscuous(r);
     r->state = i->up ? RING_UP : RING_DOWN;
     return 0;
 }

@@ -65,6 +65,10 @@ struct ring_standing ring_look(struct ring *ring);
 enum ring_state ring_state(const struct ring *ring);
 void ring_believe(struct ring *ring, struct ring_standing standing);
 
+/* For a packet socket of somebody else's, whose interface vanished: takes packets of the one of that number. Returns 0
+ * or -1. */
+int ring_bind(int fd, unsigned index, bool promiscuous);
+
 int ring_fd(const struct ring *ring); /* for poll(2) */
 uint16_t ring_link_type(const struct ring *ring);
 struct ring_counts ring_counts(struct ring *ring);

@@ -128,10 +128,12 @@ static int allow_talking(scmp_filter_ctx filter, int fd)
     return code;
 }
 
-/* Is it a terminal, how wide is it; and its modes. Not TIOCSTI, which types in the user's name. */
-static int allow_terminal(scmp_filter_ctx filter, bool modes)
+/* Is it a terminal, how wide is it; is an interface up, which libpcap asks. And a terminal's modes. Not TIOCSTI, which
+ * types in the user's name. */
+static int allow_ioctl(scmp_filter_ctx filter, bool modes)
 {
-    static const unsigned long asking[] = { TCGETS, TIOCGWINSZ }, setting[] = { TCSETS, TCSETSW, TCSETSF, TCFLSH };
+    static const unsigned long asking[] = { TCGETS, TIOCGWINSZ, SIOCGIFFLAGS },
+                               setting[] = { TCSETS, TCSETSW, TCSETSF, TCFLSH };
     int code = 0;
     for (size_t i = 0; !code && i < sizeof asking / sizeof *asking; i++)
         code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, asking[i]));
@@ -172,7 +174,7 @@ static int add_rules(scmp_filter_ctx filter, const struct sandbox *s)
         code =
             seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     if (!code)
-        code = allow_terminal(filter, s->terminal);
+        code = allow_ioctl(filter, s->terminal);
     if (!code)
         code = allow_threads(filter);
     for (unsigned i = 0; !code && i < SANDBOX_TALKING; i++)
