@@ -145,6 +145,11 @@ bool source_nanoseconds(const struct source *s)
     return capture_nanoseconds(s->capture);
 }
 
+bool source_is_coarse(const struct source *s)
+{
+    return s->file_count == 1 && capture_is_coarse(s->capture);
+}
+
 static inline void read_packet(struct source *s)
 {
     struct packet *p = &s->packet;
