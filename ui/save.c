@@ -43,6 +43,8 @@ int save_open(struct save **save, struct store *store, int fd, const char *path,
         code = index_reader_open(&s->reader, store_index(store), READ_BLOCK, error);
     if (!code)
         code = writer_open_descriptor(&s->writer, fd, path, error);
+    if (!code && index_is_coarse(store_index(store)))
+        writer_microseconds(s->writer);
     if (code) {
         close(fd);
         if (!s)
