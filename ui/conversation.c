@@ -352,7 +352,8 @@ static void draw_plot(const struct talk *t, struct area area)
     if (c.width < 4 || c.height < 2)
         return;
     if (high <= low) {
-        draw_text(area.y + 1, area.x + 4, area.width - 4, _("this end sent no data; s shows the other one"), PAINT_DIM);
+        draw_paragraph(area.y + 1, (struct area){ area.y, area.x + 4, area.height, area.width - 8 },
+                       _("this end sent no data; s shows the other one"), PAINT_DIM);
         return;
     }
     c.cells = calloc((size_t)c.width * (size_t)c.height, 1);
@@ -435,8 +436,8 @@ static void draw(struct app *app, void *state, struct area area)
     for (int i = 0; i < area.height; i++)
         draw_fill(area.y + i, area.x, area.width, PAINT_PLAIN);
     if (!app->protocol) {
-        draw_text(area.y + 1, area.x + 4, area.width - 4,
-                  _("no conversation: choose one on screen Sockets, or a packet of one on screen Packets"), PAINT_DIM);
+        draw_paragraph(area.y + 1, (struct area){ area.y, area.x + 4, area.height, area.width - 8 },
+                       _("no conversation: choose one on screen Sockets, or a packet of one on screen Packets"), PAINT_DIM);
         return;
     }
     if (!t->begun || t->protocol != app->protocol || t->stream != app->stream || t->width != area.width)
