@@ -437,7 +437,8 @@ static void draw(struct app *app, void *state, struct area area)
         draw_fill(area.y + i, area.x, area.width, PAINT_PLAIN);
     if (!app->protocol) {
         draw_paragraph(area.y + 1, (struct area){ area.y, area.x + 4, area.height, area.width - 8 },
-                       _("no conversation: choose one on screen Sockets, or a packet of one on screen Packets"), PAINT_DIM);
+                       _("no conversation: choose one on screen Sockets, or a packet of one on screen Packets"),
+                       PAINT_DIM);
         return;
     }
     if (!t->begun || t->protocol != app->protocol || t->stream != app->stream || t->width != area.width)
