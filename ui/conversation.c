@@ -390,12 +390,15 @@ static void draw_title(struct app *app, struct talk *t, struct area area)
     if (f) {
         const struct flow_table *flows = &store_tracker(app->store)->flows;
         unsigned client = flow_client(f);
+        int widest = (area.width - 38) / 2; /* what follows tells something, too */
+        widest = widest < 21 ? 21 : widest;
         for (unsigned i = 0; i < 2; i++) {
             uint8_t room[4];
             unsigned which = i ? !client : client;
             char *to =
                 netstat_end(text, flow_address(flows, f, which, room), f->flags & FLOW_IPV6 ? 16 : 4, f->port[which]);
-            x += draw_text_part(area.y, x, end - x, text, (size_t)(to - text), i ? PAINT_SERVER : PAINT_CLIENT);
+            int most = end - x < widest ? end - x : widest;
+            x += draw_middle(area.y, x, most, text, (size_t)(to - text), i ? PAINT_SERVER : PAINT_CLIENT);
             if (!i)
                 x += draw_text(area.y, x, end - x, draw_sign(" ⇄ ", " <> "), PAINT_DIM);
         }
