@@ -1,6 +1,6 @@
-/* What the tracker knew as of an earlier packet: a tracker of its own goes there, from where it is, from the first packet
- * on, or from a copy of its tables that it made when it came by, whichever is nearest. Copies lie in a file without a
- * name, as many as PAST_BYTES hold. */
+/* What the tracker knew as of an earlier packet: a tracker of its own goes there, from where it is, from the first
+ * packet on, or from a copy of its tables that it made when it came by, whichever is nearest. Copies lie in a file
+ * without a name, as many as PAST_BYTES hold. */
 #pragma once
 #include "ui/store.h"
 
