@@ -263,16 +263,35 @@ static void draw_bar(struct app *app)
         draw_share(1, COLS - 22, 20, progress, PAINT_DIM);
 }
 
+int app_tab(const struct app *app, unsigned screen, bool brief, char text[64])
+{
+    if (brief && screen != app->screen)
+        snprintf(text, 64, "%u", screen + 1);
+    else
+        snprintf(text, 64, "%u %s", screen + 1, _(app->screens[screen]->title));
+    return (int)text_columns(text, strlen(text));
+}
+
+bool app_tabs_brief(const struct app *app)
+{
+    char text[64];
+    int width = 1;
+    for (unsigned i = 0; i < SCREENS; i++)
+        width += app->screens[i] ? app_tab(app, i, false, text) + 2 : 0;
+    return width - 2 > COLS;
+}
+
 static void draw_tabs(const struct app *app)
 {
     int x = 1;
+    bool brief = app_tabs_brief(app);
     for (unsigned i = 0; i < SCREENS; i++) {
         char text[64];
         if (!app->screens[i])
             continue;
-        snprintf(text, sizeof text, "%u %s", i + 1, _(app->screens[i]->title));
+        app_tab(app, i, brief, text);
         if (i == app->screen)
-            x += draw_text(1, x - 1, 1, draw_sign("▌", ">"), PAINT_KEY) - 1;
+            draw_text(1, x - 1, 1, draw_sign("▌", ">"), PAINT_KEY);
         x += draw_text(1, x, COLS - x, text, i == app->screen ? PAINT_BOLD : PAINT_DIM) + 2;
     }
 }
@@ -300,12 +319,15 @@ static void draw_footer(struct app *app, int y)
         draw_text(y, 1, COLS - 2, app->message, app->message_paint);
         return;
     }
+    static const uint8_t of_help[] = { ACT_BACK, ACT_PAGE_UP, ACT_PAGE_DOWN, 0 };
     int x = 1;
-    for (const uint8_t *action = app->screens[app->screen]->footer; *action && x < COLS; action++) {
+    for (const uint8_t *action = app->help ? of_help : app->screens[app->screen]->footer; *action && x < COLS;
+         action++) {
         char name[KEY_TEXT];
-        if (!app->keys.of[*action][0].keys[0] || !key_rows[*action].brief)
+        const struct key_sequence *key = keys_first(&app->keys, *action);
+        if (!key || !key_rows[*action].brief)
             continue;
-        keys_name(&app->keys.of[*action][0], name);
+        keys_name(key, name);
         const char *brief = _(key_rows[*action].brief);
         if (x + (int)(text_columns(name, strlen(name)) + 1 + text_columns(brief, strlen(brief))) >= COLS)
             break;
@@ -502,13 +524,15 @@ static void loop(struct app *app, struct terminal *t)
         ask_interface(app);
         int64_t now = monotonic();
         app->stale |= more;
-        if (app->dirty || (app->stale && now - drawn > REDRAW_NS) || (worked && !more)) {
+        bool asked = app->dirty;
+        if (asked || (app->stale && now - drawn > REDRAW_NS) || (worked && !more)) {
             app->dirty = app->stale = false;
             draw_all(app);
             drawn = now;
         }
         worked = more;
-        wait_for_something(app, t, patience(app, more, drawn));
+        /* What is shown for the first time knows only now how wide it is to be: there may be work again. */
+        wait_for_something(app, t, asked ? 0 : patience(app, more, drawn));
         take_keys(app);
     }
 }

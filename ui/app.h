@@ -83,6 +83,10 @@ void app_follow(struct app *app, unsigned protocol, uint32_t stream);
 void app_converse(struct app *app, unsigned protocol, uint32_t stream);
 /* Shows what a display filter lets pass; "": everything. */
 void app_filter(struct app *app, const char *text);
+/* What stands on a screen's tab; how many columns it takes. brief: where all of them have no room, only the number but
+ * for the screen that is shown. */
+int app_tab(const struct app *app, unsigned screen, bool brief, char text[64]);
+bool app_tabs_brief(const struct app *app);
 bool app_is_marked(const struct app *app, uint64_t number);
 /* To the clipboard of the terminal, by OSC 52. */
 void app_copy(struct app *app, const char *text, size_t n, const char *what);

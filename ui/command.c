@@ -532,12 +532,16 @@ void command_act(struct app *app, enum action action)
 void command_click_tab(struct app *app, int x)
 {
     int at = 1;
+    bool brief = app_tabs_brief(app);
     for (unsigned i = 0; i < SCREENS; i++) {
+        char text[64];
         if (!app->screens[i])
             continue;
-        int width = 2 + (int)text_columns(_(app->screens[i]->title), strlen(_(app->screens[i]->title)));
-        if (x >= at && x < at + width)
+        int width = app_tab(app, i, brief, text);
+        if (x >= at && x < at + width) {
             app_show(app, i);
+            return;
+        }
         at += width + 2;
     }
 }

@@ -352,7 +352,8 @@ static void draw_plot(const struct talk *t, struct area area)
     if (c.width < 4 || c.height < 2)
         return;
     if (high <= low) {
-        draw_text(area.y + 1, area.x + 4, area.width - 4, _("this end sent no data; s shows the other one"), PAINT_DIM);
+        draw_paragraph(area.y + 1, (struct area){ area.y, area.x + 4, area.height, area.width - 8 },
+                       _("this end sent no data; s shows the other one"), PAINT_DIM);
         return;
     }
     c.cells = calloc((size_t)c.width * (size_t)c.height, 1);
@@ -389,12 +390,15 @@ static void draw_title(struct app *app, struct talk *t, struct area area)
     if (f) {
         const struct flow_table *flows = &store_tracker(app->store)->flows;
         unsigned client = flow_client(f);
+        int widest = (area.width - 38) / 2; /* what follows tells something, too */
+        widest = widest < 21 ? 21 : widest;
         for (unsigned i = 0; i < 2; i++) {
             uint8_t room[4];
             unsigned which = i ? !client : client;
             char *to =
                 netstat_end(text, flow_address(flows, f, which, room), f->flags & FLOW_IPV6 ? 16 : 4, f->port[which]);
-            x += draw_text_part(area.y, x, end - x, text, (size_t)(to - text), i ? PAINT_SERVER : PAINT_CLIENT);
+            int most = end - x < widest ? end - x : widest;
+            x += draw_middle(area.y, x, most, text, (size_t)(to - text), i ? PAINT_SERVER : PAINT_CLIENT);
             if (!i)
                 x += draw_text(area.y, x, end - x, draw_sign(" ⇄ ", " <> "), PAINT_DIM);
         }
@@ -435,8 +439,9 @@ static void draw(struct app *app, void *state, struct area area)
     for (int i = 0; i < area.height; i++)
         draw_fill(area.y + i, area.x, area.width, PAINT_PLAIN);
     if (!app->protocol) {
-        draw_text(area.y + 1, area.x + 4, area.width - 4,
-                  _("no conversation: choose one on screen Sockets, or a packet of one on screen Packets"), PAINT_DIM);
+        draw_paragraph(area.y + 1, (struct area){ area.y, area.x + 4, area.height, area.width - 8 },
+                       _("no conversation: choose one on screen Sockets, or a packet of one on screen Packets"),
+                       PAINT_DIM);
         return;
     }
     if (!t->begun || t->protocol != app->protocol || t->stream != app->stream || t->width != area.width)

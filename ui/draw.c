@@ -89,7 +89,7 @@ static int columns_of(const char *text, size_t n)
         wchar_t drawn;
         int columns;
         i += next_character(text + i, n - i, &drawn, &columns);
-        all += columns;
+        all += columns || all ? columns : 1; /* as put does */
     }
     return all;
 }
@@ -104,6 +104,10 @@ static int put(int y, int x, int width, const char *text, size_t n)
         wchar_t drawn;
         int columns;
         unsigned length = next_character(text + i, n - i, &drawn, &columns);
+        if (!columns && !used) { /* nothing of this text stands before it that it could be put on */
+            drawn = '?';
+            columns = 1;
+        }
         if (used + columns > width)
             break;
         if (held == AT_ONCE) {
@@ -155,13 +159,44 @@ int draw_middle(int y, int x, int width, const char *text, size_t n, enum paint 
     size_t i = 0;
     int used = put(y, x, left, text, n);
     used += put(y, x + used, 1, draw_sign("…", "~"), strlen(draw_sign("…", "~")));
-    while (i < n && all - gone > right) {
+    while (i < n) { /* and what is put on the last character that is left out */
         wchar_t drawn;
         int columns;
-        i += next_character(text + i, n - i, &drawn, &columns);
+        unsigned length = next_character(text + i, n - i, &drawn, &columns);
+        if (all - gone <= right && columns)
+            break;
+        i += length;
         gone += columns;
     }
     return used + put(y, x + used, width - used, text + i, n - i);
+}
+
+/* Where a text breaks that is to fit into `width` columns: bytes of its first line. */
+static size_t first_line(const char *text, int width)
+{
+    size_t all = strlen(text), end = all;
+    while (end && columns_of(text, end) > width) {
+        size_t blank = end - 1;
+        while (blank && text[blank] != ' ')
+            blank--;
+        if (!blank)
+            return all; /* one long word: cut where it is drawn */
+        end = blank;
+    }
+    return end;
+}
+
+int draw_paragraph(int y, struct area area, const char *text, enum paint paint)
+{
+    int lines = 0;
+    do {
+        size_t n = first_line(text, area.width > 1 ? area.width : 1);
+        if (y + lines >= area.y && y + lines < area.y + area.height)
+            draw_text_part(y + lines, area.x, area.width, text, n, paint);
+        text += n + strspn(text + n, " ");
+        lines++;
+    } while (*text);
+    return lines;
 }
 
 void draw_right(int y, int x, int width, const char *text, enum paint paint)
@@ -209,6 +244,47 @@ void draw_rule_down(int y, int x, int height)
     const char *sign = draw_sign("│", "|");
     for (int i = 0; i < height; i++)
         draw_text(y + i, x, 1, sign, PAINT_DIM);
+}
+
+struct drawn {
+    WINDOW *window;
+};
+
+void draw_keep(struct drawn **kept, struct area area)
+{
+    draw_forget(kept);
+    if (area.height <= 0 || area.width <= 0 || area.y + area.height > LINES || area.x + area.width > COLS)
+        return;
+    struct drawn *k = malloc(sizeof *k);
+    if (k)
+        k->window = newwin(area.height, area.width, area.y, area.x);
+    if (!k || !k->window) {
+        free(k);
+        return;
+    }
+    copywin(stdscr, k->window, area.y, area.x, 0, 0, area.height - 1, area.width - 1, FALSE);
+    *kept = k;
+}
+
+bool draw_kept(const struct drawn *kept, struct area area)
+{
+    if (!kept)
+        return false;
+    int height, width, y, x;
+    getmaxyx(kept->window, height, width);
+    getbegyx(kept->window, y, x);
+    if (height != area.height || width != area.width || y != area.y || x != area.x)
+        return false;
+    copywin(kept->window, stdscr, 0, 0, y, x, y + height - 1, x + width - 1, FALSE);
+    return true;
+}
+
+void draw_forget(struct drawn **kept)
+{
+    if (*kept)
+        delwin((*kept)->window);
+    free(*kept);
+    *kept = NULL;
 }
 
 const char *draw_number(char text[32], uint64_t number)

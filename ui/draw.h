@@ -41,6 +41,9 @@ int draw_text_part(int y, int x, int width, const char *text, size_t n, enum pai
 int draw_text(int y, int x, int width, const char *text, enum paint paint);
 /* The same, elided in the middle, so that both ends can be read. */
 int draw_middle(int y, int x, int width, const char *text, size_t n, enum paint paint);
+/* The text in as many lines as it takes, the first one on line y; lines outside of the area are only counted. Returns
+ * how many there are. */
+int draw_paragraph(int y, struct area area, const char *text, enum paint paint);
 /* At the right end of the width. */
 void draw_right(int y, int x, int width, const char *text, enum paint paint);
 /* Text, and spaces up to the width. */
@@ -54,3 +57,10 @@ const char *draw_number(char text[32], uint64_t number);
 const char *draw_bytes(char text[32], uint64_t bytes);
 /* Of a bar of `width` columns the part that stands for share (0 to 1). */
 void draw_share(int y, int x, int width, double share, enum paint paint);
+
+/* A part of the screen as it was drawn last, to stand there until there is something new; false: it has another size
+ * now, or nothing was kept. */
+struct drawn;
+void draw_keep(struct drawn **kept, struct area area);
+bool draw_kept(const struct drawn *kept, struct area area);
+void draw_forget(struct drawn **kept);

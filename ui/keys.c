@@ -12,12 +12,13 @@ const struct key_row key_rows[ACTIONS] = {
     [ACT_DOWN] = { "down", "Down j", N_("down"), NULL },
     [ACT_LEFT] = { "left", "Left h", N_("left; in a tree: close"), NULL },
     [ACT_RIGHT] = { "right", "Right l", N_("right; in a tree: open"), NULL },
-    [ACT_PAGE_UP] = { "page-up", "PgUp ^B", N_("a page up"), NULL },
-    [ACT_PAGE_DOWN] = { "page-down", "PgDn ^D", N_("a page down"), NULL },
+    [ACT_PAGE_UP] = { "page-up", "PgUp ^B", N_("a page up"), N_("page up") },
+    [ACT_PAGE_DOWN] = { "page-down", "PgDn ^D", N_("a page down"), N_("page down") },
     [ACT_TOP] = { "top", "gg Home", N_("to the first one"), NULL },
     [ACT_BOTTOM] = { "bottom", "G End", N_("to the last one; live: stay there"), NULL },
     [ACT_OPEN] = { "open", "Enter", N_("open: a packet's tree, a layer, the conversation of a socket"), N_("open") },
-    [ACT_BACK] = { "back", "Esc q", N_("back: out of a pane, a filter, a screen; q on the first one quits"), NULL },
+    [ACT_BACK] = { "back", "Esc q", N_("back: out of a pane, a filter, a screen; q on the first one quits"),
+                   N_("back") },
     [ACT_NEXT_PANE] = { "next-pane", "Tab", N_("next pane, next view"), N_("pane") },
     [ACT_PREVIOUS_PANE] = { "previous-pane", "BackTab", N_("pane before"), NULL },
     [ACT_MAXIMISE] = { "maximise", "\\", N_("this pane alone, and back"), NULL },
@@ -184,14 +185,21 @@ void keys_open(struct keys *keys)
     }
 }
 
-/* A key that got a new meaning loses its old one. */
+/* One of them is the other, or its beginning. */
+static bool collide(const struct key_sequence *a, const struct key_sequence *b)
+{
+    if (!a->keys[0] || a->keys[0] != b->keys[0])
+        return false;
+    return !a->keys[1] || !b->keys[1] || a->keys[1] == b->keys[1];
+}
+
+/* A key that got a new meaning loses its old one, also as the first one of two. */
 static void take_away(struct keys *keys, unsigned action)
 {
     for (unsigned other = 1; other < ACTIONS; other++)
         for (unsigned i = 0; i < KEYS_PER_ACTION && other != action; i++)
             for (unsigned k = 0; k < KEYS_PER_ACTION; k++)
-                if (keys->of[action][k].keys[0] &&
-                    !memcmp(&keys->of[other][i], &keys->of[action][k], sizeof keys->of[0][0]))
+                if (collide(&keys->of[other][i], &keys->of[action][k]))
                     keys->of[other][i] = (struct key_sequence){ 0 };
 }
 
@@ -249,6 +257,14 @@ enum action keys_take(struct keys *keys, int32_t key)
     else if (first)
         return keys_take(keys, key); /* what began was none: the second key counts for itself */
     return ACT_NONE;
+}
+
+const struct key_sequence *keys_first(const struct keys *keys, enum action action)
+{
+    for (unsigned i = 0; i < KEYS_PER_ACTION; i++)
+        if (keys->of[action][i].keys[0])
+            return &keys->of[action][i];
+    return NULL;
 }
 
 void keys_write(const struct keys *keys, enum action action, struct buffer *out)

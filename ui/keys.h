@@ -92,6 +92,8 @@ enum action keys_take(struct keys *keys, int32_t key);
 bool keys_parse(const char *name, struct key_sequence *sequence);
 /* Its name; room for KEY_TEXT bytes. */
 void keys_name(const struct key_sequence *sequence, char *name);
+/* The first key of an action; NULL: it has none any more. */
+const struct key_sequence *keys_first(const struct keys *keys, enum action action);
 /* All keys of an action, as help tells them: "j, Down". */
 void keys_write(const struct keys *keys, enum action action, struct buffer *out);
 /* The rows of the manual page, mdoc. */

@@ -193,6 +193,25 @@ static int clamp(int value, int least, int most)
     return value < least ? least : value > most ? most : value;
 }
 
+/* What happened tells more than how long it is, than long addresses, than when, and than who it was for. */
+static void make_room_for_summary(struct columns *c)
+{
+    enum { LEAST_SUMMARY = 12, SHORT_END = 11 };
+    int *leave[] = { &c->length, NULL, &c->time, &c->destination };
+    for (unsigned i = 0; i < sizeof leave / sizeof *leave && c->summary < LEAST_SUMMARY; i++) {
+        if (leave[i] && *leave[i]) {
+            c->summary += *leave[i] + 1;
+            *leave[i] = 0;
+        } else if (!leave[i]) {
+            int source = c->source < SHORT_END ? c->source : SHORT_END;
+            int destination = c->destination < SHORT_END ? c->destination : SHORT_END;
+            c->summary += c->source - source + c->destination - destination;
+            c->source = source;
+            c->destination = destination;
+        }
+    }
+}
+
 /* Widths follow what is there and only ever widen, so that columns stand still while one pages through. */
 static struct columns choose_columns(struct app *app, struct packets *s, int count, int width)
 {
@@ -207,18 +226,9 @@ static struct columns choose_columns(struct app *app, struct packets *s, int cou
     c.destination = clamp(s->destination_width, 11 < most ? 11 : most, most);
     c.label = clamp(longest(s, count, offsetof(struct row, label)), 5, 8);
     c.length = width >= 90 ? 5 : 0;
-    int left = width - 2 - c.number - 1 - c.time - 1 - c.source - 1 - c.destination - 1 - c.label - 1 - c.length -
-               (c.length > 0);
-    if (left < 12 && c.length) { /* what happened tells more than how long it is */
-        left += c.length;
-        c.length = 0;
-    }
-    if (left < 12) {
-        left += c.destination + c.source - 2 * 11;
-        c.source = c.source < 11 ? c.source : 11;
-        c.destination = 11;
-    }
-    c.summary = left;
+    c.summary = width - 2 - c.number - 1 - c.time - 1 - c.source - 1 - c.destination - 1 - c.label - 1 - c.length -
+                (c.length > 0);
+    make_room_for_summary(&c);
     return c;
 }
 
@@ -227,12 +237,16 @@ static void draw_headings(struct columns c, int y, int x)
     x += 2;
     draw_right(y, x, c.number, _("No"), PAINT_HEADING);
     x += c.number + 1;
-    draw_right(y, x, c.time, _("Time"), PAINT_HEADING);
-    x += c.time + 1;
+    if (c.time) {
+        draw_right(y, x, c.time, _("Time"), PAINT_HEADING);
+        x += c.time + 1;
+    }
     draw_text(y, x, c.source, _("Source"), PAINT_HEADING);
     x += c.source + 1;
-    draw_text(y, x, c.destination, _("Destination"), PAINT_HEADING);
-    x += c.destination + 1;
+    if (c.destination) {
+        draw_text(y, x, c.destination, _("Destination"), PAINT_HEADING);
+        x += c.destination + 1;
+    }
     draw_text(y, x, c.label, _("Proto"), PAINT_HEADING);
     x += c.label + 1;
     if (c.length) {
@@ -254,12 +268,16 @@ static void draw_row(const struct row *row, struct columns c, int y, struct area
     snprintf(number, sizeof number, "%llu", (unsigned long long)row->number);
     draw_right(y, x, c.number, number, paint);
     x += c.number + 1;
-    draw_right(y, x, c.time, row->time, paint);
-    x += c.time + 1;
+    if (c.time) {
+        draw_right(y, x, c.time, row->time, paint);
+        x += c.time + 1;
+    }
     draw_middle(y, x, c.source, row->source, strlen(row->source), paint);
     x += c.source + 1;
-    draw_middle(y, x, c.destination, row->destination, strlen(row->destination), paint);
-    x += c.destination + 1;
+    if (c.destination) {
+        draw_middle(y, x, c.destination, row->destination, strlen(row->destination), paint);
+        x += c.destination + 1;
+    }
     draw_text(y, x, c.label, row->label, paint);
     x += c.label + 1;
     if (c.length) {
@@ -290,7 +308,8 @@ static void draw_empty(struct app *app, struct area area)
                         : !view_is_all(app->view)                  ? _("no packet passes the filter; Esc takes it away")
                         : store_state(app->store) == STORE_WAITING ? _("no packet yet")
                                                                    : _("no packets");
-    draw_text(area.y + area.height / 3, area.x + 4, area.width - 4, words, PAINT_DIM);
+    struct area within = { area.y, area.x + 4, area.height, area.width - 8 };
+    draw_paragraph(area.y + area.height / 3, within, words, PAINT_DIM);
 }
 
 static void draw_list(struct app *app, struct packets *s, struct area area)

@@ -53,6 +53,7 @@ struct socket_screen {
     struct socket *listeners; /* owned */
     uint32_t listener_count, listener_room;
     struct area body;
+    struct drawn *before; /* the table that stood there when one went elsewhere, until the next one is made */
     int slider_x, slider_width;
     struct buffer scratch;
 };
@@ -74,6 +75,7 @@ static void close_state(void *state)
     struct socket_screen *s = state;
     if (!s)
         return;
+    draw_forget(&s->before);
     past_close(s->past);
     rates_close(s->rates);
     buffer_free(&s->scratch);
@@ -342,6 +344,7 @@ static bool make(struct app *app, struct socket_screen *s)
         return true;
     s->phase = 0;
     take_over(s);
+    draw_forget(&s->before);
     app->dirty = true;
     return is_due(app, s);
 }
@@ -393,12 +396,14 @@ static void draw_slider(struct app *app, struct socket_screen *s, struct area ar
     int64_t time = time_of(app, at);
     if (at)
         time_write_absolute(out, time, FORMAT_ABSOLUTE_DATE, 3);
+    int x = area.x + 1, end = area.x + area.width, tail = 14;
+    int most = area.width - tail - 2;
     snprintf(words, sizeof words, _("as of %.*s, packet %s"), (int)buffer_used(out), out->start,
              draw_number(number, at));
-    int x = area.x + 1, end = area.x + area.width;
-    x += draw_text(area.y, x, end - x, words, s->in_past ? PAINT_WARN : PAINT_PLAIN) + 2;
+    if ((int)text_columns(words, strlen(words)) > most)
+        snprintf(words, sizeof words, _("as of packet %s"), draw_number(number, at));
+    x += draw_text(area.y, x, most, words, s->in_past ? PAINT_WARN : PAINT_PLAIN) + 2;
     const char *mode = s->in_past ? busy ? _("going there") : _("the past") : _("now");
-    int tail = 14;
     s->slider_x = x + 1;
     s->slider_width = end - x - tail - 2;
     if (s->slider_width >= 8) {
@@ -418,8 +423,11 @@ static void draw_words(struct app *app, struct socket_screen *s, struct area are
     const char *show = s->show == SHOW_ALL    ? _("all connections")
                        : s->show == SHOW_OPEN ? _("open ones")
                                               : tcp_state_name(s->show - SHOW_STATE);
-    snprintf(words, sizeof words, _("%s: %s of %s"), show, draw_number(count, row_count(s)),
-             draw_number(all, tracker_of(app, s)->flows.live));
+    if (s->before)
+        snprintf(words, sizeof words, "%s: %s", show, draw_sign("…", "..."));
+    else
+        snprintf(words, sizeof words, _("%s: %s of %s"), show, draw_number(count, row_count(s)),
+                 draw_number(all, tracker_of(app, s)->flows.live));
     int x = area.x + 1;
     x += draw_text(area.y, x, area.width - 2, words, PAINT_PLAIN) + 3;
     if (s->host_view) {
@@ -445,7 +453,12 @@ struct columns {
 static struct columns choose_columns(const struct socket_screen *s, int width, bool live)
 {
     struct columns c = { .state = 12, .state2 = s->host_view ? 0 : 12 };
+    enum { LEAST_END = 11 };
     int left = width - 2 - 4 - c.state - 1 - (c.state2 ? c.state2 + 1 : 0) - 2; /* proto, two gaps behind the ends */
+    if (left < 2 * LEAST_END && c.state2) { /* who it is tells more than the other one's state */
+        left += c.state2 + 1;
+        c.state2 = 0;
+    }
     c.end = left < 42 ? left / 2 : 21;
     left -= 2 * c.end;
     int *wish[] = { &c.program, &c.rate, s->host_view ? &c.queue : &c.packets, &c.bytes, &c.rtt, &c.again, &c.spark };
@@ -696,6 +709,8 @@ static void draw(struct app *app, void *state, struct area area)
         s->top = s->cursor - height + 1;
     if (s->top + height > count)
         s->top = count > height ? count - height : 0;
+    if (draw_kept(s->before, s->body))
+        return;
     int64_t now = time_of(app, packet_of(app, s));
     for (uint32_t i = 0; i < height && s->top + i < count; i++) {
         uint32_t row = s->top + i;
@@ -723,9 +738,21 @@ static uint32_t cursor_flow(const struct socket_screen *s)
 static void go(struct socket_screen *s, int64_t to)
 {
     int64_t count = row_count(s);
+    if (s->before) /* the rows are still to come */
+        return;
     to = to >= count ? count - 1 : to;
     s->cursor = to < 0 ? 0 : (uint32_t)to;
     s->cursor_flow = cursor_flow(s);
+}
+
+/* Rows are places in the tables of one moment: those of another moment have to be found anew. What stands there stays
+ * until then. */
+static void keep_table(struct socket_screen *s)
+{
+    if (!s->before)
+        draw_keep(&s->before, s->body);
+    s->shown.count = s->listener_count = 0;
+    s->phase = 0;
 }
 
 static void travel(struct app *app, struct socket_screen *s, uint64_t number)
@@ -735,14 +762,14 @@ static void travel(struct app *app, struct socket_screen *s, uint64_t number)
     s->wanted = true;
     if (number >= all) {
         s->in_past = false;
+        keep_table(s);
         return;
     }
     int code = s->past ? 0 : past_open(&s->past, app->store, &error);
     if (!code)
         code = past_go(s->past, number ? number : 1, &error);
     s->in_past = !code;
-    s->shown.count = s->listener_count = 0;
-    s->phase = 0;
+    keep_table(s);
     if (code)
         app_say(app, PAINT_BAD, "%s", error.text);
 }

@@ -358,3 +358,74 @@ void flow_table_close(struct flow_table *t)
     free(t->slots);
     *t = (struct flow_table){ 0 };
 }
+
+static uint32_t parts(uint32_t count, unsigned bits)
+{
+    return (uint32_t)(((uint64_t)count + ((1u << bits) - 1)) >> bits);
+}
+
+/* As new_entry and new_pair would have made it one by one. */
+static bool make_chunks(struct flow_table *t, uint32_t count, uint32_t pair_count)
+{
+    while (t->count < count) {
+        if (new_entry(t) == FLOW_NONE)
+            return false;
+        t->count = count - t->count < FLOW_CHUNK ? count : t->count + FLOW_CHUNK - 1;
+    }
+    static const uint8_t nothing[16];
+    struct flow_key key = { .address = { nothing, nothing } };
+    while (t->pair_count < pair_count) {
+        if (new_pair(t, &key) == FLOW_NONE)
+            return false;
+        t->pair_count = pair_count - t->pair_count < PAIR_CHUNK ? pair_count : t->pair_count + PAIR_CHUNK - 1;
+    }
+    return true;
+}
+
+bool flow_table_like(struct flow_table *t, const struct flow_table *other)
+{
+    struct flow_slot *slots = new_slots(other->bits);
+    if (!slots)
+        return false;
+    free(t->slots);
+    t->slots = slots;
+    t->bits = other->bits;
+    memcpy(t->seed, other->seed, sizeof t->seed);
+    if (!make_chunks(t, other->count, other->pair_count))
+        return false;
+    t->used = other->used;
+    t->live = other->live;
+    t->free = other->free;
+    t->pair_free = other->pair_free;
+    return true;
+}
+
+void *flow_table_piece(const struct flow_table *t, uint32_t i, size_t *size)
+{
+    enum { SLOTS_AT_ONCE = 1 << 17 };
+    uint32_t chunks = parts(t->count, FLOW_CHUNK_BITS), pairs = parts(t->pair_count, PAIR_CHUNK_BITS);
+    size_t slots = (size_t)1 << t->bits;
+    if (i < chunks) {
+        uint32_t left = t->count - i * FLOW_CHUNK;
+        *size = (left < FLOW_CHUNK ? left : FLOW_CHUNK) * sizeof(struct flow);
+        return t->chunks[i];
+    }
+    i -= chunks;
+    if (t->details && i < chunks) {
+        uint32_t left = t->count - i * FLOW_CHUNK;
+        *size = (left < FLOW_CHUNK ? left : FLOW_CHUNK) * sizeof(struct flow_detail);
+        return t->details[i];
+    }
+    i -= t->details ? chunks : 0;
+    if (i < pairs) {
+        uint32_t left = t->pair_count - i * PAIR_CHUNK;
+        *size = (size_t)(left < PAIR_CHUNK ? left : PAIR_CHUNK) * 32;
+        return t->pairs[i];
+    }
+    i -= pairs;
+    size_t from = (size_t)i * SLOTS_AT_ONCE;
+    if (from >= slots)
+        return NULL;
+    *size = (slots - from < SLOTS_AT_ONCE ? slots - from : SLOTS_AT_ONCE) * sizeof(struct flow_slot);
+    return t->slots + from;
+}

@@ -122,6 +122,12 @@ struct flow_table {
 int flow_table_open(struct flow_table *table, bool with_details);
 void flow_table_close(struct flow_table *table);
 
+/* To keep a table elsewhere and to fill one from there. like: an empty table gets the room, the counts and the hashes
+ * of another one, of which only the struct itself is looked at; what lies in its pieces is to be filled in then. False:
+ * no memory. piece: the i-th piece of memory that entries lie in; NULL: there are no more. */
+bool flow_table_like(struct flow_table *table, const struct flow_table *other);
+void *flow_table_piece(const struct flow_table *table, uint32_t i, size_t *size);
+
 /* The key of a segment from source to destination, addresses of `size` bytes that must outlive the key. Returns the
  * end that the source is. */
 unsigned flow_key_set(struct flow_key *key, const uint8_t *source, const uint8_t *destination, unsigned size,

@@ -2,53 +2,29 @@
 #include "base/text.h"
 #include "dissectors/dissect.h"
 #include "dissectors/registry.h"
+#include "track/note_code.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { A_MESSAGE = 255, HAS_LAYERS = 8, HAS_BUFFERS = 16, LAYER_ROOM = 32, MESSAGE_PART = 2048, SHORT = 4096 };
+enum {
+    A_MESSAGE = 255,
+    HAS_LAYERS = 8,
+    HAS_BUFFERS = 16,
+    SHAPES = 32,
+    LAYER_ROOM = 32,
+    MESSAGE_PART = 2048,
+    SHORT = 4096
+};
 enum { WHOLE_UP_TO = 256 << 20 };
-enum { HELD = 256 << 10, WORDS_HELD = 4096, FILL_AT_ONCE = 64 << 10, OFFSETS_AT_FIRST = 1024, MOST_BYTES = 1 << 24 };
-
-enum kind {
-    NUMBER,   /* unsigned 32 bits */
-    PACKET,   /* a packet's number: written as the distance to this one */
-    NEXT,     /* unsigned 32 bits: written as the distance to the member before */
-    SCALE,    /* signed 32 bits */
-    DURATION, /* signed 64 bits, mostly whole microseconds */
-    STATES,   /* two bytes */
+enum {
+    HELD = 256 << 10,
+    WORDS_HELD = 4096,
+    WORDS_NEAR = 256,
+    FILL_AT_ONCE = 64 << 10,
+    OFFSETS_AT_FIRST = 1024,
+    MOST_BYTES = 1 << 24
 };
-
-/* A note's members, and the bits that say that they are there. */
-static const struct {
-    uint8_t bit, kind;
-    uint16_t offset;
-} members[] = {
-    { NOTE_STREAM, NUMBER, offsetof(struct note, stream) },
-    { NOTE_SEQ, NUMBER, offsetof(struct note, seq) },
-    { NOTE_SEQ, NEXT, offsetof(struct note, next_seq) },
-    { NOTE_ACK, NUMBER, offsetof(struct note, ack) },
-    { NOTE_WINDOW, NUMBER, offsetof(struct note, window) },
-    { NOTE_WINDOW_SCALE, SCALE, offsetof(struct note, scale) },
-    { NOTE_TIME_RELATIVE, DURATION, offsetof(struct note, time_relative) },
-    { NOTE_TIME_DELTA, DURATION, offsetof(struct note, time_delta) },
-    { NOTE_DUPLICATE_ACK, NUMBER, offsetof(struct note, duplicate_ack_num) },
-    { NOTE_DUPLICATE_ACK, PACKET, offsetof(struct note, duplicate_ack_frame) },
-    { NOTE_ACKS_FRAME, PACKET, offsetof(struct note, acks_frame) },
-    { NOTE_ACK_RTT, DURATION, offsetof(struct note, ack_rtt) },
-    { NOTE_INITIAL_RTT, DURATION, offsetof(struct note, initial_rtt) },
-    { NOTE_BYTES_IN_FLIGHT, NUMBER, offsetof(struct note, bytes_in_flight) },
-    { NOTE_PUSH_BYTES_SENT, NUMBER, offsetof(struct note, push_bytes_sent) },
-    { NOTE_RTO, DURATION, offsetof(struct note, rto) },
-    { NOTE_RTO_FRAME, PACKET, offsetof(struct note, rto_frame) },
-    { NOTE_AGAIN, PACKET, offsetof(struct note, again_frame) },
-    { NOTE_AGAIN, DURATION, offsetof(struct note, again) },
-    { NOTE_STATES, STATES, offsetof(struct note, state) },
-};
-
-_Static_assert(offsetof(struct note, next_seq) == offsetof(struct note, seq) + 4, "NEXT: distances");
-
-enum { MEMBERS = sizeof members / sizeof *members, NOTE_ROOM = 16 + 10 * MEMBERS };
 
 struct journal {
     int words_fd, details_fd;
@@ -61,121 +37,17 @@ struct journal {
     size_t words_held;
     uint64_t written; /* bytes of details that are in the file; the rest is in `held` */
     struct buffer held;
+    struct note_code *code; /* owned */
     int failed;
     /* reading */
     struct buffer piece;  /* of details */
     uint64_t piece_start; /* where it begins in the file */
     uint64_t next;        /* the packet whose details begin at `at`; 0: none */
     uint64_t at;
+    struct journal_word near[WORDS_NEAR]; /* of packets near_first and on */
+    uint64_t near_first;
+    size_t near_count;
 };
-
-/* --- numbers in few bytes: seven bits a byte, the lowest first, the highest bit says that more come --- */
-
-static uint8_t *put_number(uint8_t *to, uint64_t value)
-{
-    for (; value > 0x7f; value >>= 7)
-        *to++ = (uint8_t)(value | 0x80);
-    *to++ = (uint8_t)value;
-    return to;
-}
-
-static uint64_t fold(int64_t value)
-{
-    return (uint64_t)value << 1 ^ (value < 0 ? UINT64_MAX : 0);
-}
-
-static int64_t unfold(uint64_t value)
-{
-    return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
-}
-
-static uint64_t pull_number(struct span *from)
-{
-    uint64_t value = 0;
-    const uint8_t *p;
-    for (unsigned shift = 0; shift < 64 && (p = span_pull(from, 1)); shift += 7) {
-        value |= (uint64_t)(*p & 0x7f) << shift;
-        if (!(*p & 0x80))
-            break;
-    }
-    return value;
-}
-
-/* --- a note --- */
-
-static uint8_t *put_member(uint8_t *to, unsigned kind, const uint8_t *member, uint64_t packet)
-{
-    uint32_t number, before;
-    int32_t scale;
-    int64_t duration;
-    switch (kind) {
-    case NUMBER:
-        memcpy(&number, member, sizeof number);
-        return put_number(to, number);
-    case PACKET:
-        memcpy(&number, member, sizeof number);
-        return put_number(to, fold((int64_t)packet - number));
-    case NEXT:
-        memcpy(&before, member - sizeof before, sizeof before);
-        memcpy(&number, member, sizeof number);
-        return put_number(to, number - before);
-    case SCALE:
-        memcpy(&scale, member, sizeof scale);
-        return put_number(to, fold(scale));
-    case DURATION:
-        memcpy(&duration, member, sizeof duration);
-        return put_number(to, duration % 1000 ? fold(duration) << 1 | 1 : fold(duration / 1000) << 1);
-    default:
-        memcpy(to, member, 2);
-        return to + 2;
-    }
-}
-
-static void pull_member(struct span *from, unsigned kind, uint8_t *member, uint64_t packet)
-{
-    if (kind == STATES) {
-        const uint8_t *p = span_pull(from, 2);
-        if (p)
-            memcpy(member, p, 2);
-        return;
-    }
-    uint64_t value = pull_number(from);
-    int64_t difference = unfold(value);
-    uint32_t number = (uint32_t)value, before = 0;
-    switch (kind) {
-    case DURATION:
-        difference = value & 1 ? unfold(value >> 1) : unfold(value >> 1) * 1000;
-        memcpy(member, &difference, sizeof difference);
-        return;
-    case NEXT:
-        memcpy(&before, member - sizeof before, sizeof before);
-        number += before;
-        break;
-    case PACKET:
-        number = (uint32_t)((int64_t)packet - difference);
-        break;
-    case SCALE:
-        number = (uint32_t)(int32_t)difference;
-    }
-    memcpy(member, &number, sizeof number);
-}
-
-static uint8_t *put_note(uint8_t *to, const struct note *note, uint64_t packet)
-{
-    to = put_number(to, note->have);
-    for (unsigned i = 0; i < MEMBERS; i++)
-        if (note->have >> members[i].bit & 1)
-            to = put_member(to, members[i].kind, (const uint8_t *)note + members[i].offset, packet);
-    return to;
-}
-
-static void pull_note(struct span *from, struct note *note, uint64_t packet)
-{
-    note->have = pull_number(from);
-    for (unsigned i = 0; i < MEMBERS; i++)
-        if (note->have >> members[i].bit & 1)
-            pull_member(from, members[i].kind, (uint8_t *)note + members[i].offset, packet);
-}
 
 /* --- writing --- */
 
@@ -183,7 +55,10 @@ int journal_open(struct journal **journal, int words, int details, uint64_t rema
 {
     struct journal *j = calloc(1, sizeof *j);
     *journal = j;
-    if (!j || buffer_open(&j->held, -1, HELD + NOTE_ROOM) || buffer_open(&j->piece, -1, FILL_AT_ONCE)) {
+    if (j)
+        j->code = note_code_open();
+    if (!j || !j->code || buffer_open(&j->held, -1, HELD + NOTE_CODE_ROOM) ||
+        buffer_open(&j->piece, -1, FILL_AT_ONCE)) {
         journal_close(j);
         *journal = NULL;
         return error_set(error, ERROR_MEMORY, "%s", strerror(ENOMEM));
@@ -204,6 +79,7 @@ void journal_close(struct journal *j)
         close(j->words_fd);
     if (j->details_fd > 0)
         close(j->details_fd);
+    note_code_close(j->code);
     buffer_free(&j->held);
     buffer_free(&j->piece);
     free(j->offsets);
@@ -270,6 +146,7 @@ static struct journal_word word_of(const struct journal *j, const struct packet 
         word.bits |= note->have & j->remarks ? JOURNAL_REMARK : 0;
         if (note->have >> NOTE_STATES & 1) {
             word.bits |= JOURNAL_STATES;
+            word.bits |= note->from_client ? JOURNAL_CLIENT : 0;
             memcpy(word.state, note->state, 2);
         }
     }
@@ -313,7 +190,7 @@ static void put_buffers(struct journal *j, const struct packet *p)
         size_t n = kept_bytes(j, p, i);
         *to++ = is_message(p, i) ? A_MESSAGE : network ? network->protocol : 0;
         *to++ = l ? l->network : 0;
-        to = put_number(to, n);
+        to = number_put(to, n);
         buffer_put(&j->held, head, (size_t)(to - head));
         buffer_put(&j->held, p->buffers[i].at, n);
     }
@@ -335,10 +212,10 @@ static uint8_t *put_layers(uint8_t *to, const struct packet *p, unsigned from)
     *to++ = p->subject;
     for (unsigned i = from; i < p->layer_count; i++) {
         const struct layer *l = &p->layers[i];
-        to = put_number(to, protocol_number(l->protocol));
-        to = put_number(to, l->offset);
-        to = put_number(to, l->length);
-        to = put_number(to, l->end);
+        to = number_put(to, protocol_number(l->protocol));
+        to = number_put(to, l->offset);
+        to = number_put(to, l->length);
+        to = number_put(to, l->end);
         *to++ = l->buffer;
         *to++ = l->verdict;
         *to++ = l->flags;
@@ -347,13 +224,32 @@ static uint8_t *put_layers(uint8_t *to, const struct packet *p, unsigned from)
     return to;
 }
 
-/* Two bytes: how many notes, and whether layers come; how many buffers besides the packet's own. Then the buffers, the
- * layers, and of each note its layer and what it says. */
-static void put_details(struct journal *j, const struct packet *p, struct journal_plain plain)
+/* The layer that the only note is on. */
+static unsigned noted_layer(const struct packet *p)
+{
+    unsigned i = 0;
+    while (i + 1 < p->layer_count && !p->layers[i].note)
+        i++;
+    return i;
+}
+
+/* Mostly a packet has one note: then its shape's number, + SHAPES, and what the shape leaves open. Else two bytes: how
+ * many notes, and whether layers come; how many buffers besides the packet's own. Then the buffers, the layers, and of
+ * each note its layer and what it says. */
+static void put_details(struct journal *j, const struct packet *p, struct journal_plain plain,
+                        const struct journal_word *word)
 {
     unsigned from = plain.layers ? plain.layers - 1 : 0;
     bool changed = p->layer_count != plain.layers || p->buffer_count > 1 ||
                    (plain.layers && p->layers[from].protocol != plain.last);
+    if (p->note_count == 1 && !changed && p->layers[noted_layer(p)].note) {
+        uint8_t *room = (uint8_t *)buffer_room(&j->held, NOTE_CODE_ROOM);
+        uint8_t *end = note_put_short(j->code, room, SHAPES, p, noted_layer(p), word);
+        if (end) {
+            j->held.at = (char *)end;
+            return;
+        }
+    }
     uint8_t *to = (uint8_t *)buffer_room(&j->held, 2);
     *to++ = (uint8_t)(p->note_count | (changed ? HAS_LAYERS : 0) | (p->buffer_count > 1 ? HAS_BUFFERS : 0));
     if (p->buffer_count > 1)
@@ -363,14 +259,14 @@ static void put_details(struct journal *j, const struct packet *p, struct journa
         put_buffers(j, p);
     if (!p->note_count && !changed)
         return;
-    to = (uint8_t *)buffer_room(&j->held, 3 + LAYERS_MAX * LAYER_ROOM + NOTES_MAX * (1 + NOTE_ROOM));
+    to = (uint8_t *)buffer_room(&j->held, 3 + LAYERS_MAX * LAYER_ROOM + NOTES_MAX * (1 + NOTE_CODE_ROOM));
     if (changed)
         to = put_layers(to, p, from);
     for (unsigned i = 0; i < p->layer_count; i++) {
         if (!p->layers[i].note)
             continue;
         *to++ = (uint8_t)i;
-        to = put_note(to, layer_note(p, &p->layers[i]), p->number);
+        to = note_put(to, layer_note(p, &p->layers[i]), p->number);
     }
     j->held.at = (char *)to;
 }
@@ -400,7 +296,7 @@ int journal_add(struct journal *j, const struct packet *p, struct journal_plain 
     struct journal_word word = word_of(j, p);
     if (!add_word(j, &word) || (j->count % JOURNAL_STEP == 0 && !keep_offset(j)))
         return fail(j, error);
-    put_details(j, p, plain);
+    put_details(j, p, plain, &word);
     if (j->held.failed) {
         errno = j->held.failed;
         return fail(j, error);
@@ -412,6 +308,11 @@ int journal_add(struct journal *j, const struct packet *p, struct journal_plain 
 uint64_t journal_count(const struct journal *j)
 {
     return j->count;
+}
+
+uint64_t journal_size(const struct journal *j)
+{
+    return j->count * sizeof(struct journal_word) + j->written + buffer_used(&j->held);
 }
 
 /* --- reading --- */
@@ -444,7 +345,7 @@ static bool take_buffers(unsigned buffers, struct span *in, struct packet *p)
 {
     for (; buffers; buffers--) {
         const uint8_t *head = span_pull(in, 2);
-        uint64_t length = head ? pull_number(in) : 0;
+        uint64_t length = head ? number_pull(in) : 0;
         const uint8_t *bytes = head ? span_pull(in, length) : NULL;
         if (!bytes)
             return false;
@@ -475,10 +376,10 @@ static bool take_layers(struct span *in, struct packet *p)
         return false;
     for (unsigned i = head[0]; i < head[1]; i++) {
         struct layer *l = p ? &p->layers[i] : &nowhere;
-        *l = (struct layer){ .protocol = protocol_at(pull_number(in)) };
-        l->offset = (uint32_t)pull_number(in);
-        l->length = (uint32_t)pull_number(in);
-        l->end = (uint32_t)pull_number(in);
+        *l = (struct layer){ .protocol = protocol_at(number_pull(in)) };
+        l->offset = (uint32_t)number_pull(in);
+        l->length = (uint32_t)number_pull(in);
+        l->end = (uint32_t)number_pull(in);
         const uint8_t *rest = span_pull(in, 4);
         if (!rest)
             return false;
@@ -496,9 +397,26 @@ static bool take_layers(struct span *in, struct packet *p)
     return true;
 }
 
-/* Takes a packet's details off; p NULL: passes them over. False where they break off. */
-static bool take_details(struct span *in, struct packet *p, uint64_t number)
+/* A packet's word, as of which there is one. */
+static const struct journal_word *word_near(struct journal *j, uint64_t number)
 {
+    if (number < j->near_first || number >= j->near_first + j->near_count) {
+        j->near_first = number;
+        j->near_count = journal_words(j, number, j->near, WORDS_NEAR);
+    }
+    static const struct journal_word nothing;
+    return j->near_count ? &j->near[number - j->near_first] : &nothing;
+}
+
+/* Takes a packet's details off; p NULL: passes them over. False where they break off. */
+static bool take_details(struct journal *j, struct span *in, struct packet *p, uint64_t number)
+{
+    struct span rest = *in;
+    uint64_t shape = number_pull(&rest);
+    if (shape >= SHAPES) {
+        *in = rest;
+        return note_pull_short(j->code, in, shape - SHAPES, p, p ? word_near(j, number) : NULL);
+    }
     const uint8_t *first = span_pull(in, 1);
     const uint8_t *buffers = first && *first & HAS_BUFFERS ? span_pull(in, 1) : NULL;
     if (!first || (*first & HAS_BUFFERS && (!buffers || !take_buffers(*buffers, in, p))))
@@ -512,7 +430,7 @@ static bool take_details(struct span *in, struct packet *p, uint64_t number)
         if (!layer || !in->left)
             return false;
         bool fits = p && *layer < p->layer_count && p->note_count < NOTES_MAX;
-        pull_note(in, fits ? &p->notes[p->note_count++] : &nowhere, number);
+        note_pull(in, fits ? &p->notes[p->note_count++] : &nowhere, number);
         if (fits)
             p->layers[*layer].note = p->note_count;
     }
@@ -524,7 +442,7 @@ static uint64_t details_length(struct journal *j, uint64_t at, uint64_t number)
 {
     for (size_t want = 2048;; want *= 4) {
         struct span in = details_at(j, at, want), rest = in;
-        if (take_details(&rest, NULL, number) && (rest.left || at + in.left >= j->written))
+        if (take_details(j, &rest, NULL, number) && (rest.left || at + in.left >= j->written))
             return in.left - rest.left;
         if (in.left < want || want > MOST_BYTES)
             return 0;
@@ -555,7 +473,8 @@ static bool restore_short(struct journal *j, struct packet *p)
 {
     struct span in = details_at(j, j->at, SHORT), rest = in;
     bool all = j->at >= j->written || j->at + in.left >= j->written + buffer_used(&j->held);
-    if (!in.left || *in.at & HAS_BUFFERS || (in.left < SHORT && !all) || !take_details(&rest, p, p->number))
+    if (!in.left || (*in.at < SHAPES && *in.at & HAS_BUFFERS) || (in.left < SHORT && !all) ||
+        !take_details(j, &rest, p, p->number))
         return false;
     j->at += in.left - rest.left;
     return true;
@@ -571,7 +490,7 @@ bool journal_restore(struct journal *j, struct packet *p)
     }
     uint64_t length = details_length(j, j->at, p->number);
     struct span in = details_at(j, j->at, length);
-    if (!length || in.left < length || !take_details(&in, p, p->number)) {
+    if (!length || in.left < length || !take_details(j, &in, p, p->number)) {
         j->next = 0;
         return false;
     }

@@ -13,11 +13,12 @@ enum { JOURNAL_STEP = 64 };
 enum journal_bit {
     JOURNAL_TCP = 1,
     JOURNAL_UDP = 2,
-    JOURNAL_REMARK = 4, /* the analysis noticed something that a line tells */
-    JOURNAL_STATES = 8, /* states are known */
-    JOURNAL_ERROR = 16, /* something is malformed */
-    JOURNAL_RESET = 32, /* a RST */
-    JOURNAL_EDGE = 64,  /* a SYN or a FIN */
+    JOURNAL_REMARK = 4,   /* the analysis noticed something that a line tells */
+    JOURNAL_STATES = 8,   /* states are known */
+    JOURNAL_ERROR = 16,   /* something is malformed */
+    JOURNAL_RESET = 32,   /* a RST */
+    JOURNAL_EDGE = 64,    /* a SYN or a FIN */
+    JOURNAL_CLIENT = 128, /* states are known, and the client sent it */
 };
 
 /* Of the innermost conversation of a packet. */
@@ -50,6 +51,9 @@ static inline struct journal_plain journal_plain(const struct packet *packet)
  * nothing more is kept. */
 int journal_add(struct journal *journal, const struct packet *packet, struct journal_plain plain, struct error *error);
 uint64_t journal_count(const struct journal *journal);
+
+/* Bytes that both files take. */
+uint64_t journal_size(const struct journal *journal);
 
 /* Puts on a packet that was dissected, with its number, what the tracker had put there. Reassembled bytes are valid
  * until the next call. False: it is not known. */
