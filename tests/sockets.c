@@ -270,6 +270,32 @@ Test(closing, fins_that_cross_take_both_ends_through_closing_to_time_wait)
     expect(TIME_WAIT, TIME_WAIT);
 }
 
+Test(closing, a_lost_fin_whose_number_the_next_ack_has_used_crossed_the_other_one)
+{
+    struct scene *s = established();
+    send_segment(s, A, FIN | ACK, 101, 501, 0);
+    send_segment(s, B, ACK, 502, 102, 0); /* 501 was B's FIN */
+    expect(FIN_WAIT_2, CLOSE_WAIT);
+    wait_ms(s, 200);
+    send_segment(s, B, FIN | ACK, 501, 102, 0);
+    expect(FIN_WAIT_2, CLOSING);
+    send_segment(s, A, ACK, 102, 502, 0);
+    expect(TIME_WAIT, TIME_WAIT);
+}
+
+Test(closing, a_lost_fin_sent_after_the_other_one_was_acknowledged_answered_it)
+{
+    struct scene *s = established();
+    send_segment(s, A, FIN | ACK, 101, 501, 0);
+    send_segment(s, B, ACK, 501, 102, 0);
+    send_segment(s, B, ACK, 502, 102, 0);
+    wait_ms(s, 200);
+    send_segment(s, B, FIN | ACK, 501, 102, 0);
+    expect(FIN_WAIT_2, LAST_ACK);
+    send_segment(s, A, ACK, 102, 502, 0);
+    expect(TIME_WAIT, CLOSED);
+}
+
 Test(closing, time_wait_ends_after_a_minute)
 {
     struct scene *s = last_ack();

@@ -241,7 +241,7 @@ uint32_t flow_found(const struct flow_table *t, const struct flow_key *key, uint
 
 uint32_t flow_add(struct flow_table *t, const struct flow_key *key)
 {
-    if ((uint64_t)t->used * 2 >= UINT64_C(1) << t->bits && !grow(t))
+    if ((uint64_t)t->used * 8 >= UINT64_C(5) << t->bits && !grow(t))
         return FLOW_NONE;
     uint32_t index = new_entry(t), pair = 0;
     if (index == FLOW_NONE)

@@ -30,7 +30,7 @@ struct flow_end {
     uint32_t base;     /* relative numbers count from here: the SYN's own number */
     uint32_t sent;     /* one beyond the highest number that it sent */
     uint32_t received; /* the highest acknowledgement that it sent */
-    uint32_t fin;      /* the number of its FIN */
+    uint32_t fin;      /* the number of its FIN; before it is known: what it had sent when it acknowledged the other's */
     uint8_t state;     /* enum tcp_state */
     uint8_t scale;     /* its windows' shift, or enum flow_scale */
     uint16_t flags;    /* enum end_flag */

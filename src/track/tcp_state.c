@@ -45,6 +45,23 @@ static void set_flag(const struct machine *m, unsigned end, enum end_flag flag)
     set_state(m, end, state_of(e));
 }
 
+/* It has the other end's FIN, and by then had sent all before this number: a FIN of its own from there on is an
+ * answer, one before it crossed the other. */
+static void fin_received(const struct machine *m, unsigned end, uint32_t sent)
+{
+    struct flow_end *e = &m->flow->end[end];
+    if (!(e->flags & (END_FIN_SENT | END_FIN_RECEIVED)))
+        e->fin = sent;
+    set_flag(m, end, END_FIN_RECEIVED);
+}
+
+static void place_fin(struct flow_end *e, uint32_t at)
+{
+    if (e->flags & END_FIN_RECEIVED && seq_diff(at, e->fin) >= 0)
+        e->flags |= END_PASSIVE;
+    e->fin = at;
+}
+
 /* Everything of an earlier connection is over for this end. */
 static void begin(const struct machine *m, unsigned end, enum tcp_state state, uint32_t sent)
 {
@@ -251,11 +268,9 @@ static void sender_fin(const struct machine *m, unsigned end, const struct segme
     struct flow_end *from = &m->flow->end[end], *to = &m->flow->end[!end];
     uint32_t at = s->seq + s->length;
     if (!(from->flags & END_FIN_SENT)) {
-        if (seq_diff(at, from->sent) < 0 && at + 1 != to->received) /* behind what it sent before: no FIN of its own */
+        if (seq_diff(at + 1, from->sent) < 0 && at + 1 != to->received) /* behind what it sent: no FIN of its own */
             return;
-        from->fin = at;
-        if (from->flags & END_FIN_RECEIVED)
-            from->flags |= END_PASSIVE;
+        place_fin(from, at);
         if (from->state == TCP_SYN_RECEIVED) { /* Fast Open: shows only once the handshake is through */
             from->flags |= END_FIN_SENT;
             return;
@@ -263,7 +278,7 @@ static void sender_fin(const struct machine *m, unsigned end, const struct segme
         set_flag(m, end, END_FIN_SENT);
         if (synchronised(to) && to->flags & END_HEARD && seq_diff(to->received, at) > 0) { /* the capture's order */
             set_flag(m, end, END_FIN_ACKED);
-            set_flag(m, !end, END_FIN_RECEIVED);
+            fin_received(m, !end, to->sent);
         }
     } else if (at == from->fin && from->flags & END_FIN_ACKED && !(from->flags & END_RESET) &&
                m->now - m->flow->changed[end] >= FIN_AGAIN_MS) {
@@ -299,15 +314,13 @@ static void take_plain(const struct machine *m, unsigned end, const struct segme
     bool open = synchronised(from);
     if (open && s->flags & TCP_FIN && synchronised(to) && to->flags & END_SPOKE && !(to->flags & END_FIN_SENT) &&
         s->ack == to->sent + 1) { /* answers a FIN that the capture missed */
-        to->fin = to->sent;
-        if (to->flags & END_FIN_RECEIVED)
-            to->flags |= END_PASSIVE;
+        place_fin(to, to->sent);
         set_flag(m, !end, END_FIN_SENT);
         reach(to, s->ack);
     }
     hear(from, s->ack);
     if (open && to->flags & END_FIN_SENT && seq_diff(from->received, to->fin) > 0)
-        set_flag(m, end, END_FIN_RECEIVED);
+        fin_received(m, end, s->seq);
     if (s->flags & TCP_FIN)
         sender_fin(m, end, s);
     reach(from, s->seq + s->length + (s->flags & TCP_FIN ? 1 : 0));
@@ -400,7 +413,7 @@ bool tcp_state_allowed(enum tcp_state from, enum tcp_state to)
         [TCP_ESTABLISHED] = TO(FIN_WAIT_1) | TO(CLOSE_WAIT) | TO(SYN_RECEIVED) | TO(SYN_SENT), /* a lost handshake */
         [TCP_FIN_WAIT_1] = TO(FIN_WAIT_2) | TO(CLOSING),
         [TCP_FIN_WAIT_2] = TO(TIME_WAIT) | TO(FIN_WAIT_1), /* the ACK was lost */
-        [TCP_CLOSE_WAIT] = TO(LAST_ACK),
+        [TCP_CLOSE_WAIT] = TO(LAST_ACK) | TO(CLOSING), /* its own FIN came before, and was lost */
         [TCP_CLOSING] = TO(TIME_WAIT),
         [TCP_LAST_ACK] = 0,
         [TCP_TIME_WAIT] = TO(CLOSING), /* the ACK of its FIN was lost */
