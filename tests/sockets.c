@@ -18,7 +18,7 @@ static struct tcp_watch watch = { must_be_allowed, NULL };
 
 static struct scene *begin(void)
 {
-    struct scene *s = scene_open(TRACK_STREAMS | TRACK_STATES);
+    struct scene *s = scene_open(TRACK_STREAMS | TRACK_STATES | TRACK_DETAILS);
     static bool open;
     if (open)
         sockets_close(&sockets);
@@ -361,6 +361,26 @@ Test(closing, a_fin_in_the_past_is_forged)
     send_segment(s, B, ACK, 501, 1101, 0);
     send_segment(s, A, FIN | ACK, 600, 501, 0);
     expect(ESTABLISHED, ESTABLISHED);
+}
+
+Test(closing, a_fin_where_data_were_captured_is_forged)
+{
+    struct scene *s = established();
+    send_segment(s, A, ACK, 101, 501, 50);
+    send_segment(s, B, ACK, 501, 151, 0);
+    send_segment(s, A, FIN | ACK, 150, 501, 0);
+    expect(ESTABLISHED, ESTABLISHED);
+}
+
+Test(closing, a_number_that_only_a_forger_told_does_not_hide_the_fin)
+{
+    struct scene *s = established();
+    send_segment(s, A, ACK, 101, 501, 50);
+    send_segment(s, B, ACK, 501, 151, 0);
+    send_segment(s, A, ACK, 3151, 501, 0); /* forged: A has sent nothing up to there */
+    send_segment(s, A, FIN | ACK, 151, 501, 0);
+    send_segment(s, B, ACK, 501, 152, 0);
+    expect(FIN_WAIT_2, CLOSE_WAIT);
 }
 
 Test(closing, a_fin_without_ack_means_nothing)

@@ -28,7 +28,7 @@ static void forget(struct past *p)
 static int begin(struct past *p, struct error *error)
 {
     forget(p);
-    int code = tracker_open(&p->tracker, TRACK_FRAGMENTS | TRACK_STATES, error);
+    int code = tracker_open(&p->tracker, TRACK_FRAGMENTS | TRACK_STATES | TRACK_DETAILS, error);
     if (code)
         return code;
     p->tracker.max_connections = store_tracker(p->store)->max_connections;

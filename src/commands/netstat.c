@@ -718,6 +718,11 @@ static int open_all(struct netstat *n, struct error *error)
     if (n->named && (code = names_open(&n->names, &(struct names_files){ .hosts = n->hosts }, error)))
         return code;
     n->source.levels = TRACK_STATES;
+    bool rows_of_both = !n->netstat_style && !n->diff[0].text, long_rows = n->long_form || n->format != FORMAT_TEXT;
+    if (rows_of_both && long_rows)
+        n->source.levels |= TRACK_DETAILS;
+    if (rows_of_both && (n->long_form || n->format == FORMAT_JSON)) /* which count repetitions */
+        n->source.levels |= TRACK_STREAMS | TRACK_ANALYSIS;
     n->source.wanted = wanted;
     n->source.context = n;
     /* Headers tell all that is asked for; whole are only the fragments of a datagram, and not what a card or a driver

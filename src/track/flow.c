@@ -171,6 +171,16 @@ static uint32_t new_pair(struct flow_table *t, const struct flow_key *key)
     return index;
 }
 
+static bool new_beside(struct flow_table *t, uint32_t chunk)
+{
+    if (t->handshakes && !(t->handshakes[chunk] = aligned_alloc(64, sizeof(int64_t) * FLOW_CHUNK)))
+        return false;
+    if (!t->details || (t->details[chunk] = aligned_alloc(64, sizeof(struct flow_detail) * FLOW_CHUNK)))
+        return true;
+    free(t->handshakes[chunk]);
+    return false;
+}
+
 static uint32_t new_entry(struct flow_table *t)
 {
     uint32_t index = t->free;
@@ -186,7 +196,7 @@ static uint32_t new_entry(struct flow_table *t)
         t->chunks[chunk] = aligned_alloc(HUGE_PAGE, sizeof(struct flow) * FLOW_CHUNK);
         if (!t->chunks[chunk])
             return FLOW_NONE;
-        if (t->details && !(t->details[chunk] = aligned_alloc(64, sizeof(struct flow_detail) * FLOW_CHUNK))) {
+        if (!new_beside(t, chunk)) {
             free(t->chunks[chunk]);
             return FLOW_NONE;
         }
@@ -264,6 +274,8 @@ uint32_t flow_add(struct flow_table *t, const struct flow_key *key)
         f->address[0] = load_be32(key->address[0]);
         f->address[1] = load_be32(key->address[1]);
     }
+    if (t->handshakes)
+        *flow_handshake_at(t, index) = 0;
     if (t->details)
         *flow_detail_at(t, index) = (struct flow_detail){ 0 };
     t->used += slot->index == FLOW_NONE;
@@ -329,7 +341,7 @@ const uint8_t *flow_address(const struct flow_table *t, const struct flow *f, un
     return room;
 }
 
-int flow_table_open(struct flow_table *t, bool with_details)
+int flow_table_open(struct flow_table *t, unsigned beside)
 {
     *t = (struct flow_table){ .bits = SLOT_BITS, .free = FLOW_NONE, .pair_free = FLOW_NONE };
     memset(t->recent, 0xff, sizeof t->recent);
@@ -337,8 +349,10 @@ int flow_table_open(struct flow_table *t, bool with_details)
         return ERROR_SYSTEM;
     t->slots = new_slots(t->bits);
     t->chunks = calloc(CHUNKS, sizeof *t->chunks);
-    t->details = with_details ? calloc(CHUNKS, sizeof *t->details) : NULL;
-    if (t->slots && t->chunks && (t->details || !with_details))
+    t->handshakes = beside & FLOW_HANDSHAKES ? calloc(CHUNKS, sizeof *t->handshakes) : NULL;
+    t->details = beside & FLOW_DETAILS ? calloc(CHUNKS, sizeof *t->details) : NULL;
+    if (t->slots && t->chunks && (t->handshakes || !(beside & FLOW_HANDSHAKES)) &&
+        (t->details || !(beside & FLOW_DETAILS)))
         return 0;
     flow_table_close(t);
     return ERROR_MEMORY;
@@ -348,11 +362,14 @@ void flow_table_close(struct flow_table *t)
 {
     for (uint32_t i = 0; t->chunks && i < t->count; i += FLOW_CHUNK)
         free(t->chunks[i >> FLOW_CHUNK_BITS]);
+    for (uint32_t i = 0; t->handshakes && i < t->count; i += FLOW_CHUNK)
+        free(t->handshakes[i >> FLOW_CHUNK_BITS]);
     for (uint32_t i = 0; t->details && i < t->count; i += FLOW_CHUNK)
         free(t->details[i >> FLOW_CHUNK_BITS]);
     for (uint32_t i = 0; i < t->pair_count; i += PAIR_CHUNK)
         free(t->pairs[i >> PAIR_CHUNK_BITS]);
     free(t->chunks);
+    free(t->handshakes);
     free(t->details);
     free(t->pairs);
     free(t->slots);

@@ -82,10 +82,16 @@ static void hear(struct flow_end *e, uint32_t ack)
     e->flags |= END_HEARD;
 }
 
-static void reach(struct flow_end *e, uint32_t sent)
+/* captured: what lies before that number, and not the number alone. */
+static void reach(struct flow_end *e, uint32_t sent, bool captured)
 {
-    if (seq_diff(sent, e->sent) > 0)
+    int32_t beyond = seq_diff(sent, e->sent);
+    if (beyond > 0)
         e->sent = sent;
+    if (captured && beyond >= 0)
+        e->flags &= (uint16_t)~END_UNSEEN;
+    else if (beyond > 0)
+        e->flags |= END_UNSEEN;
 }
 
 static void reset(const struct machine *m, unsigned end)
@@ -176,7 +182,7 @@ static void take_syn_ack(const struct machine *m, unsigned end, const struct seg
         return;
     }
     hear(from, s->ack);
-    reach(from, s->seq + 1 + s->length);
+    reach(from, s->seq + 1 + s->length, true);
     if (!simultaneous && m->watch && m->watch->answered)
         m->watch->answered(m->watch, m->flow, end, false);
     if (to->state == TCP_SYN_RECEIVED ? seq_diff(s->ack, to->base) > 0 : called && !simultaneous)
@@ -263,14 +269,26 @@ static bool sender_speaks(const struct machine *m, unsigned end, const struct se
     return true;
 }
 
+/* Whether a FIN may stand at that number: nothing comes behind it. What was not captured may have been the FIN, or is
+ * nothing at all, if a forged number told of it. */
+static bool may_end_at(const struct flow_end *from, const struct flow_end *to, uint32_t at)
+{
+    int32_t behind = seq_diff(from->sent, at);
+    if (behind <= 0)
+        return true;
+    return from->flags & END_UNSEEN &&
+           (behind == 1 || !(to->flags & END_HEARD) || seq_diff(at, to->received) >= 0);
+}
+
 static void sender_fin(const struct machine *m, unsigned end, const struct segment *s)
 {
     struct flow_end *from = &m->flow->end[end], *to = &m->flow->end[!end];
     uint32_t at = s->seq + s->length;
     if (!(from->flags & END_FIN_SENT)) {
-        if (seq_diff(at + 1, from->sent) < 0 && at + 1 != to->received) /* behind what it sent: no FIN of its own */
+        if (!may_end_at(from, to, at))
             return;
         place_fin(from, at);
+        from->sent = at + 1;
         if (from->state == TCP_SYN_RECEIVED) { /* Fast Open: shows only once the handshake is through */
             from->flags |= END_FIN_SENT;
             return;
@@ -299,7 +317,7 @@ static void receiver_takes(const struct machine *m, unsigned end, const struct s
         set_state(m, end, state_of(to));
     if (!synchronised(to))
         return;
-    reach(to, s->ack);
+    reach(to, s->ack, false);
     if (to->flags & END_FIN_SENT && seq_diff(s->ack, to->fin) > 0)
         set_flag(m, end, END_FIN_ACKED);
     if (to->state == TCP_TIME_WAIT)
@@ -316,14 +334,14 @@ static void take_plain(const struct machine *m, unsigned end, const struct segme
         s->ack == to->sent + 1) { /* answers a FIN that the capture missed */
         place_fin(to, to->sent);
         set_flag(m, !end, END_FIN_SENT);
-        reach(to, s->ack);
+        reach(to, s->ack, false);
     }
     hear(from, s->ack);
     if (open && to->flags & END_FIN_SENT && seq_diff(from->received, to->fin) > 0)
         fin_received(m, end, s->seq);
     if (s->flags & TCP_FIN)
         sender_fin(m, end, s);
-    reach(from, s->seq + s->length + (s->flags & TCP_FIN ? 1 : 0));
+    reach(from, s->seq + s->length + (s->flags & TCP_FIN ? 1 : 0), s->length || s->flags & TCP_FIN);
     receiver_takes(m, !end, s);
 }
 
@@ -338,8 +356,8 @@ static bool take_usual(struct flow_end *from, struct flow_end *to, const struct 
     if (beyond > 1 << 30 || beyond < -(1 << 30))
         return false;
     hear(from, s->ack);
-    reach(from, s->seq + s->length);
-    reach(to, s->ack);
+    reach(from, s->seq + s->length, s->length);
+    reach(to, s->ack, false);
     return true;
 }
 
