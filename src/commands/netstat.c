@@ -319,13 +319,19 @@ static int parse_option(void *context, int letter, char *argument)
     return 0;
 }
 
-/* A quarter of the machine's memory. */
-static unsigned long long affordable(void)
+/* Which rows show more than both ends and their states. */
+static bool long_rows(const struct netstat *n)
 {
-    enum { BYTES = 256 }; /* a connection, all in */
+    return !n->netstat_style && !n->diff[0].text && (n->long_form || n->format != FORMAT_TEXT);
+}
+
+/* A quarter of the machine's memory. */
+static unsigned long long affordable(const struct netstat *n)
+{
+    unsigned bytes = long_rows(n) ? 512 : 256; /* a connection, all in */
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     unsigned long long most =
-        pages > 0 && page > 0 ? (unsigned long long)pages * (unsigned long long)page / 4 / BYTES : 0;
+        pages > 0 && page > 0 ? (unsigned long long)pages * (unsigned long long)page / 4 / bytes : 0;
     return most < 1 << 20 ? 1 << 20 : most > UINT32_MAX - 1 ? UINT32_MAX - 1 : most;
 }
 
@@ -357,7 +363,7 @@ static int parse(struct netstat *n, const struct command *command, int argc, cha
     if (n->at_host && !n->netstat_style)
         n->netstat_style = netstat_style("linux");
     if (!n->most)
-        n->most = affordable();
+        n->most = affordable(n);
     return 0;
 }
 
@@ -718,11 +724,8 @@ static int open_all(struct netstat *n, struct error *error)
     if (n->named && (code = names_open(&n->names, &(struct names_files){ .hosts = n->hosts }, error)))
         return code;
     n->source.levels = TRACK_STATES;
-    bool rows_of_both = !n->netstat_style && !n->diff[0].text, long_rows = n->long_form || n->format != FORMAT_TEXT;
-    if (rows_of_both && long_rows)
-        n->source.levels |= TRACK_DETAILS;
-    if (rows_of_both && (n->long_form || n->format == FORMAT_JSON)) /* which count repetitions */
-        n->source.levels |= TRACK_STREAMS | TRACK_ANALYSIS;
+    if (long_rows(n))
+        n->source.levels |= TRACK_DETAILS | (n->format == FORMAT_ZEEK ? 0 : TRACK_STREAMS | TRACK_ANALYSIS);
     n->source.wanted = wanted;
     n->source.context = n;
     /* Headers tell all that is asked for; whole are only the fragments of a datagram, and not what a card or a driver
