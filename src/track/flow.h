@@ -88,11 +88,12 @@ struct flow_detail {
     uint32_t holes[2];   /* the same, not acknowledged yet: a list in struct tally, 0: none */
     uint16_t mss[2];     /* announced; 0: not seen */
     uint16_t window[2];  /* the last one, as on the wire */
-    uint16_t zero_windows[2], gaps[2], repeats[2]; /* how often: windows of 0, bytes missed, data that were sent before */
-    uint16_t reset[2];                             /* the lower half of the last RST's number */
-    uint16_t seen;                                 /* which letters of the history are there */
-    uint8_t phase[2];                              /* enum tally_phase, the one before in the upper half */
-    char history[20]; /* Zeek's letters in order of appearance, 0 behind the last one; upper case: end 0 sent it */
+    uint16_t zero_windows[2], gaps[2],
+        repeats[2];    /* how often: windows of 0, bytes missed, data that were sent before */
+    uint16_t reset[2]; /* the lower half of the last RST's number */
+    uint16_t seen;     /* which letters of the history are there */
+    uint8_t phase[2];  /* enum tally_phase, the one before in the upper half */
+    char history[20];  /* Zeek's letters in order of appearance, 0 behind the last one; upper case: end 0 sent it */
 };
 _Static_assert(sizeof(struct flow_detail) == 104, "as the manual says");
 

@@ -276,8 +276,7 @@ static bool may_end_at(const struct flow_end *from, const struct flow_end *to, u
     int32_t behind = seq_diff(from->sent, at);
     if (behind <= 0)
         return true;
-    return from->flags & END_UNSEEN &&
-           (behind == 1 || !(to->flags & END_HEARD) || seq_diff(at, to->received) >= 0);
+    return from->flags & END_UNSEEN && (behind == 1 || !(to->flags & END_HEARD) || seq_diff(at, to->received) >= 0);
 }
 
 static void sender_fin(const struct machine *m, unsigned end, const struct segment *s)
@@ -431,7 +430,7 @@ bool tcp_state_allowed(enum tcp_state from, enum tcp_state to)
         [TCP_ESTABLISHED] = TO(FIN_WAIT_1) | TO(CLOSE_WAIT) | TO(SYN_RECEIVED) | TO(SYN_SENT), /* a lost handshake */
         [TCP_FIN_WAIT_1] = TO(FIN_WAIT_2) | TO(CLOSING),
         [TCP_FIN_WAIT_2] = TO(TIME_WAIT) | TO(FIN_WAIT_1), /* the ACK was lost */
-        [TCP_CLOSE_WAIT] = TO(LAST_ACK) | TO(CLOSING), /* its own FIN came before, and was lost */
+        [TCP_CLOSE_WAIT] = TO(LAST_ACK) | TO(CLOSING),     /* its own FIN came before, and was lost */
         [TCP_CLOSING] = TO(TIME_WAIT),
         [TCP_LAST_ACK] = 0,
         [TCP_TIME_WAIT] = TO(CLOSING), /* the ACK of its FIN was lost */

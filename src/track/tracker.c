@@ -466,8 +466,12 @@ unsigned tracker_levels(uint64_t notes)
 int tracker_open(struct tracker *t, unsigned levels, struct error *error)
 {
     *t = (struct tracker){
-        .levels = levels, .max_connections = UINT32_MAX, .tcp = registry_by_name("tcp"), .udp = registry_by_name("udp"),
-        .ip = registry_by_name("ip"), .ipv6 = registry_by_name("ipv6"),
+        .levels = levels,
+        .max_connections = UINT32_MAX,
+        .tcp = registry_by_name("tcp"),
+        .udp = registry_by_name("udp"),
+        .ip = registry_by_name("ip"),
+        .ipv6 = registry_by_name("ipv6"),
     };
     for (const struct field *f = t->tcp->fields; f->abbrev; f++)
         if (f->type == FIELD_TLVS)
