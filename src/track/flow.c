@@ -7,7 +7,6 @@
 
 enum {
     SLOT_BITS = 10,
-    CHUNKS = 1 << (32 - FLOW_CHUNK_BITS),
     PAIR_CHUNK_BITS = 12,
     PAIR_CHUNK = 1 << PAIR_CHUNK_BITS,
     HUGE_PAGE = 2 << 20,
@@ -171,8 +170,20 @@ static uint32_t new_pair(struct flow_table *t, const struct flow_key *key)
     return index;
 }
 
+/* Room for the addresses of twice as many chunks, where there is none left. */
+static bool grow_list(void *list, uint32_t chunk)
+{
+    void **at = list, *more = chunk & (chunk - 1) ? *at : realloc(*at, sizeof *at * (chunk ? chunk * 2u : 1u));
+    if (more)
+        *at = more;
+    return more;
+}
+
 static bool new_beside(struct flow_table *t, uint32_t chunk)
 {
+    if ((t->beside & FLOW_HANDSHAKES && !grow_list(&t->handshakes, chunk)) ||
+        (t->beside & FLOW_DETAILS && !grow_list(&t->details, chunk)))
+        return false;
     if (t->handshakes && !(t->handshakes[chunk] = aligned_alloc(64, sizeof(int64_t) * FLOW_CHUNK)))
         return false;
     if (!t->details || (t->details[chunk] = aligned_alloc(64, sizeof(struct flow_detail) * FLOW_CHUNK)))
@@ -193,6 +204,8 @@ static uint32_t new_entry(struct flow_table *t)
         return FLOW_NONE;
     if (!(index & (FLOW_CHUNK - 1))) {
         uint32_t chunk = index >> FLOW_CHUNK_BITS;
+        if (!grow_list(&t->chunks, chunk))
+            return FLOW_NONE;
         t->chunks[chunk] = aligned_alloc(HUGE_PAGE, sizeof(struct flow) * FLOW_CHUNK);
         if (!t->chunks[chunk])
             return FLOW_NONE;
@@ -348,11 +361,8 @@ int flow_table_open(struct flow_table *t, unsigned beside)
     if (getrandom(t->seed, sizeof t->seed, 0) != sizeof t->seed)
         return ERROR_SYSTEM;
     t->slots = new_slots(t->bits);
-    t->chunks = calloc(CHUNKS, sizeof *t->chunks);
-    t->handshakes = beside & FLOW_HANDSHAKES ? calloc(CHUNKS, sizeof *t->handshakes) : NULL;
-    t->details = beside & FLOW_DETAILS ? calloc(CHUNKS, sizeof *t->details) : NULL;
-    if (t->slots && t->chunks && (t->handshakes || !(beside & FLOW_HANDSHAKES)) &&
-        (t->details || !(beside & FLOW_DETAILS)))
+    t->beside = beside;
+    if (t->slots)
         return 0;
     flow_table_close(t);
     return ERROR_MEMORY;

@@ -118,9 +118,10 @@ struct flow_table {
     uint32_t count;               /* entries ever taken from the chunks, free ones too: indexes are below it */
     uint32_t free;                /* head of the free entries, linked by previous */
     uint32_t live;                /* entries that hold a conversation */
-    struct flow **chunks;         /* owned */
-    int64_t **handshakes;         /* owned; NULL: not asked for */
-    struct flow_detail **details; /* owned; NULL: not asked for */
+    unsigned beside;              /* enum flow_beside: what was asked for */
+    struct flow **chunks;         /* owned; this and the next two have room for 2^n chunks, NULL while there is none */
+    int64_t **handshakes;         /* owned; NULL: not asked for, too */
+    struct flow_detail **details; /* owned; the same */
     uint8_t (**pairs)[32];        /* owned: chunks of pairs of IPv6 addresses, end 0 first */
     uint32_t pair_count, pair_free;
     uint64_t seed[4];
