@@ -136,10 +136,14 @@ static void put_title(struct explain *e, struct buffer *out, const char *title)
 {
     if (e->begun)
         buffer_char(out, '\n');
-    sgr_begin(out, &e->ladder.style, SGR_BOLD);
-    buffer_text(out, title);
-    sgr_end(out, &e->ladder.style);
-    buffer_char(out, '\n');
+    for (size_t at = 0, n = strlen(title); at < n;) {
+        size_t end = line_end(title, at, n, e->columns);
+        sgr_begin(out, &e->ladder.style, SGR_BOLD);
+        buffer_put(out, title + at, end - at);
+        sgr_end(out, &e->ladder.style);
+        buffer_char(out, '\n');
+        at = end + (end < n && title[end] == ' ');
+    }
     e->begun = true;
 }
 
