@@ -276,18 +276,21 @@ static struct outcome read_path(const char *name)
     return read_all(capture, opened);
 }
 
-/* From a file, and from memory in small blocks, which must come to the same. */
+/* From a file, and from memory in small blocks or ahead, which must come to the same. */
 static struct outcome read_bytes(const void *bytes, size_t n)
 {
-    const size_t blocks[] = { 64, 100, 4096, CAPTURE_BLOCK };
-    struct outcome o[4];
-    for (int i = 0; i < 4; i++) {
+    enum { WAYS = 5 };
+    const size_t blocks[WAYS] = { 64, 100, 4096, CAPTURE_BLOCK, 64 };
+    struct outcome o[WAYS];
+    for (int i = 0; i < WAYS; i++) {
         struct capture *capture;
         int opened = capture_open_memory(&capture, (struct span){ bytes, n }, blocks[i], &said);
+        if (!opened && i == WAYS - 1)
+            block_reader_go_ahead(&capture->reader);
         o[i] = read_all(capture, opened);
     }
     struct outcome file = read_path(write_file("", bytes, n));
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < WAYS; i++) {
         cr_assert_eq(o[i].opened, file.opened);
         cr_assert_eq(o[i].ended, file.ended);
         cr_assert_eq(o[i].packets, file.packets);
@@ -1093,6 +1096,57 @@ Test(capture, a_compressed_capture_reads_as_the_plain_one)
         cr_assert_eq(o.packets, 2000);
         cr_assert_eq(o.bytes, plain.bytes);
         cr_assert_eq(o.last.offset, plain.last.offset);
+    }
+}
+
+/* Hardly compressed, so that the file is a big one. */
+static void pack_stored(void)
+{
+    z_stream z = { .next_in = input.at, .avail_in = (uInt)input.n };
+    cr_assert(deflateInit2(&z, 0, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+    packed.n = 0;
+    pack_room(deflateBound(&z, input.n));
+    z.next_out = packed.at;
+    z.avail_out = (uInt)packed.room;
+    cr_assert(deflate(&z, Z_FINISH) == Z_STREAM_END);
+    packed.n = packed.room - z.avail_out;
+    deflateEnd(&z);
+}
+
+static struct capture *open_ahead(size_t n)
+{
+    struct capture *capture;
+    cr_assert_eq(capture_open(&capture, write_file("", packed.at, n), &said), 0, "%s", said.text);
+    capture_read_ahead(capture);
+    return capture;
+}
+
+Test(capture, a_big_compressed_file_is_read_ahead_and_reads_the_same)
+{
+    begin(false);
+    add_pcap(MICROSECONDS, 1);
+    for (unsigned i = 0; i < 600; i++)
+        add_pcap_packet(i, 1, i * 7919 % 300001);
+    pack_stored();
+    struct outcome o = read_all(open_ahead(packed.n), 0);
+    cr_assert_eq(o.ended, 0, "%s", said.text);
+    cr_assert_eq(o.packets, 600);
+    o = read_all(open_ahead(packed.n / 2), 0);
+    cr_assert_eq(o.ended, ERROR_DAMAGED);
+    cr_assert_gt(o.packets, 200);
+    assert_said("the compressed data ends too soon");
+}
+
+Test(capture, what_is_read_ahead_may_be_left_at_any_time)
+{
+    many_packets();
+    pack_stored();
+    struct record record;
+    for (unsigned i = 0; i < 50; i++) {
+        struct capture *capture = open_ahead(packed.n);
+        for (unsigned k = 0; k < i * i % 37; k++)
+            cr_assert_eq(capture_next(capture, &record, &said), 1);
+        capture_close(capture);
     }
 }
 

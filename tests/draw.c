@@ -4,10 +4,13 @@
 #include "output/diagram.h"
 #include "output/fields_list.h"
 #include "output/hex.h"
+#include "output/text.h"
 #include "output/tree.h"
 #include <criterion/criterion.h>
 #include <locale.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum { BOX = 65, ETHERNET = 1, RAW = 101 };
 
@@ -402,5 +405,57 @@ Test(draw, damaged_packets_are_drawn_as_far_as_they_go)
             bytes[dice((uint32_t)n)] = (uint8_t)dice(256);
         write_everything(take(bytes, n, links[dice(6)]));
         free(bytes);
+    }
+}
+
+/* --- on its way out --- */
+
+static void write_tree(struct buffer *to)
+{
+    tree_write(to, &packet, &plain);
+}
+
+static void write_diagram(struct buffer *to)
+{
+    diagram_write(to, &packet, &plain);
+}
+
+static void write_line(struct buffer *to)
+{
+    struct style narrow = { .columns = 60 };
+    struct text line;
+    text_open(&line, &narrow, FORMAT_RELATIVE, 6);
+    text_write(&line, to, &packet);
+}
+
+static void write_fields(struct buffer *to)
+{
+    struct error error;
+    cr_assert_eq(fields_list_write(to, "tcp", &plain, &error), 0);
+}
+
+/* Whenever the buffer is full and written out, even in the middle of what is measured or may be taken back. */
+Test(draw, all_looks_the_same_however_small_the_buffer)
+{
+    static void (*const writers[])(struct buffer *) = { write_tree, write_diagram, write_line, write_fields };
+    take(syn, sizeof syn, ETHERNET);
+    for (unsigned w = 0; w < sizeof writers / sizeof *writers; w++) {
+        writers[w](&out);
+        size_t n = buffer_used(&out);
+        char *expected = strdup(text()), *got = malloc(n + 1);
+        for (size_t size = 1; size < 600; size++) {
+            struct buffer small;
+            int fd = memfd_create("small", 0);
+            cr_assert_eq(buffer_open(&small, fd, size), 0);
+            writers[w](&small);
+            cr_assert_eq(buffer_flush(&small), 0);
+            cr_assert_eq(pread(fd, got, n + 1, 0), (ssize_t)n);
+            got[n] = 0;
+            cr_assert_str_eq(got, expected);
+            buffer_free(&small);
+            close(fd);
+        }
+        free(expected);
+        free(got);
     }
 }

@@ -44,7 +44,7 @@ int buffer_flush(struct buffer *b)
 
 char *buffer_make_room(struct buffer *b, size_t n)
 {
-    if (b->fd >= 0 && b->at > b->start)
+    if (b->fd >= 0 && b->at > b->start && !b->holds)
         buffer_flush(b);
     size_t size = (size_t)(b->end - b->start), used = buffer_used(b);
     if (size - used >= n)

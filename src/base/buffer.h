@@ -12,6 +12,7 @@ struct buffer {
     char *start, *at, *end; /* owned; free with buffer_free */
     int fd;                 /* -1: memory only */
     int failed;             /* errno of the write or allocation that failed, 0 so far */
+    unsigned holds;         /* while there are any, it grows instead of being written */
 };
 
 /* size: bytes to begin with; a buffer with an fd never grows beyond it unless a single piece is larger.
@@ -28,6 +29,19 @@ char *buffer_make_room(struct buffer *b, size_t n);
 static inline size_t buffer_used(const struct buffer *b)
 {
     return (size_t)(b->at - b->start);
+}
+
+/* What is written from here on stays in the buffer until buffer_release, so that it may be looked at, cut or measured;
+ * returns the mark where it begins: start[mark]. Holds nest. */
+static inline size_t buffer_hold(struct buffer *b)
+{
+    b->holds++;
+    return buffer_used(b);
+}
+
+static inline void buffer_release(struct buffer *b)
+{
+    b->holds--;
 }
 
 /* Where the next n bytes may be written; advance b->at afterwards by what was used. */
@@ -55,7 +69,7 @@ static inline void buffer_text(struct buffer *b, const char *text)
     buffer_put(b, text, strlen(text));
 }
 
-/* Pads with spaces to `width` bytes since mark (an earlier buffer_used()). */
+/* Pads with spaces to `width` bytes since mark (of a buffer_hold that still holds). */
 void buffer_pad(struct buffer *b, size_t mark, size_t width);
 void buffer_decimal(struct buffer *b, uint64_t value);
 /* Lower-case hex, at least `digits` digits. No 0x. */

@@ -3,6 +3,7 @@
 #include "capture/block_reader.h"
 #include "base/span.h"
 #include "base/text.h"
+#include "capture/read_ahead.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,11 +43,11 @@ static int change_buffer(struct block_reader *r, size_t front, size_t size)
         r->why = strerror(ENOMEM);
         return r->failed = ERROR_MEMORY;
     }
-    uint8_t *old = r->start;
-    if (!old)
+    if (!r->start)
         r->at = r->end = r->start = start;
     carry(r, start, (uint8_t *)start + front, (uint8_t *)start + front + size);
-    free(old);
+    free(r->own);
+    r->own = start;
     return 0;
 }
 
@@ -58,7 +59,8 @@ int block_reader_open(struct block_reader *r, block_source *source, void *contex
 
 void block_reader_close(struct block_reader *r)
 {
-    free(r->start);
+    read_ahead_close(r->ahead);
+    free(r->own);
     *r = (struct block_reader){ .ended = true };
 }
 
@@ -88,13 +90,45 @@ static int make_room(struct block_reader *r, size_t n)
     return 0;
 }
 
+void block_reader_go_ahead(struct block_reader *r)
+{
+    if (!r->failed && !r->ended && !r->ahead)
+        r->ahead = read_ahead_open(r->source, r->context);
+}
+
+/* The next block of those read ahead, and what is left of the one before in front of it: there, if it has the room, or
+ * both in a buffer of the reader's own. */
+static int take_ahead(struct block_reader *r)
+{
+    uint8_t *block;
+    ssize_t n = read_ahead_take(r->ahead, &block, &r->why);
+    if (n < 0)
+        return r->failed = (int)n;
+    if (n == 0)
+        r->ended = true;
+    if (n == 0)
+        return 0;
+    size_t left = block_reader_left(r);
+    if (left <= AHEAD_FRONT) {
+        carry(r, block - AHEAD_FRONT, block, block + n);
+        r->end = block + n;
+        return 1;
+    }
+    bool fits = r->start == r->own && (size_t)(r->limit - r->end) >= (size_t)n;
+    if (!fits && change_buffer(r, left, 2 * (left + (size_t)n)))
+        return r->failed;
+    memcpy(r->block + (r->end - r->block), block, (size_t)n);
+    r->end += n;
+    return 1;
+}
+
 int block_reader_fill(struct block_reader *r, size_t n)
 {
     while (block_reader_left(r) < n) {
         if (r->failed || r->ended)
             return r->failed;
-        int result = make_room(r, n);
-        if (result == 0)
+        int result = r->ahead ? take_ahead(r) : make_room(r, n);
+        if (!r->ahead && result == 0)
             result = read_more(r);
         if (result <= 0)
             return result;

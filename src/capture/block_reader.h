@@ -15,13 +15,15 @@ typedef ssize_t block_source(void *context, uint8_t *to, size_t n, const char **
 
 struct block_reader {
     const uint8_t *at, *end;        /* what was read and not yet used; whoever uses bytes advances `at` */
-    uint8_t *start, *block, *limit; /* the buffer, owned: [start, block) for what is carried, [block, limit) to read */
+    uint8_t *start, *block, *limit; /* the buffer: [start, block) for what is carried, [block, limit) to read */
+    uint8_t *own;                   /* the buffer's memory where it is the reader's own */
     uint64_t origin;                /* offset in the input of `start`, modulo 2^64 */
     block_source *source;
     void *context;
     int failed;      /* the source's negative error, after which it is asked no more */
     const char *why; /* the sentence that came with it */
     bool ended;
+    struct read_ahead *ahead; /* owned; NULL: the source is asked when bytes are wanted */
 };
 
 /* block: bytes to ask for at once. Returns 0 or ERROR_MEMORY; close in either case. */
@@ -42,6 +44,10 @@ static inline uint64_t block_reader_offset(const struct block_reader *r, const u
 /* Makes at least n bytes stand at r->at; the buffer grows to a small multiple of n if it must, so the caller bounds n.
  * Returns 1, 0 (the input ended before) or a negative error, with r->why. What was read before stays, but moves. */
 int block_reader_fill(struct block_reader *r, size_t n);
+
+/* From now on a thread of its own asks the source, which nobody else may use until block_reader_close; where none is to
+ * be had, all stays as it was. No block_reader_restart after this. */
+void block_reader_go_ahead(struct block_reader *r);
 
 /* Passes n bytes over without keeping them. Returns as block_reader_fill. */
 int block_reader_skip(struct block_reader *r, uint64_t n);

@@ -269,9 +269,25 @@ int capture_link_type(struct capture *capture)
     return capture->first_known ? capture_dlt(capture->first_link_type) : 0;
 }
 
+bool capture_is_coarse(const struct capture *capture)
+{
+    return capture->format == &capture_pcap && !capture->nanoseconds;
+}
+
 bool capture_nanoseconds(const struct capture *capture)
 {
     return capture->nanoseconds;
+}
+
+/* Plain files are left alone: what a thread would save of the time, it takes again and more in moving bytes from one
+ * processor to another. Nor is one to wait for a pipe, which nothing could wake at the end. */
+void capture_read_ahead(struct capture *c)
+{
+    enum { WORTH_IT = 256 << 10 }; /* a smaller file is over before a thread is up */
+    struct stat about;
+    if (c->decompress && c->fd >= 0 && !fstat(c->fd, &about) && S_ISREG(about.st_mode) && about.st_size >= WORTH_IT &&
+        sysconf(_SC_NPROCESSORS_ONLN) > 1)
+        block_reader_go_ahead(&c->reader);
 }
 
 void capture_close(struct capture *capture)
@@ -280,8 +296,8 @@ void capture_close(struct capture *capture)
         return;
     if (capture->format && capture->format->close)
         capture->format->close(capture);
+    block_reader_close(&capture->reader); /* first: it may be reading ahead */
     decompress_close(capture->decompress);
-    block_reader_close(&capture->reader);
     block_reader_close(&capture->raw);
     if (capture->fd > STDIN_FILENO)
         close(capture->fd);

@@ -1,6 +1,7 @@
 /* The pcapng format (draft-ietf-opsawg-pcapng): blocks of a type, a length, a body and the length again. Packets come
  * in enhanced, simple and obsolete packet blocks; of all others only sections and interfaces matter here, and the rest
  * is passed over without being kept. Lengths that are not a multiple of 4 are rounded up, as Wireshark reads them. */
+#include "base/array.h"
 #include "base/text.h"
 #include "capture/file.h"
 #include <inttypes.h>
@@ -119,14 +120,8 @@ static int make_room(struct capture *c, const struct block *block, struct error 
 {
     if (c->pcapng.before + c->pcapng.count >= CAPTURE_INTERFACES_MAX)
         return capture_damaged(c, block->offset, error, _("more than %d interfaces"), CAPTURE_INTERFACES_MAX);
-    if (c->pcapng.count < c->pcapng.room)
-        return 1;
-    uint32_t room = c->pcapng.room ? c->pcapng.room * 2 : 4;
-    struct pcapng_interface *more = realloc(c->pcapng.interfaces, room * sizeof *more);
-    if (!more)
+    if (!array_grow(&c->pcapng.interfaces, sizeof *c->pcapng.interfaces, c->pcapng.count, &c->pcapng.room))
         return capture_no_memory(c, block->offset, error);
-    c->pcapng.interfaces = more;
-    c->pcapng.room = room;
     return 1;
 }
 

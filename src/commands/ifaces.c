@@ -140,10 +140,11 @@ static void print_text(struct ifaces *f, const struct interface *i)
     char mac[INTERFACE_HARDWARE * 3] = "";
     struct buffer *out = &f->out;
     struct rate rate = rate_of(f, i);
-    size_t mark = buffer_used(out);
+    size_t mark = buffer_hold(out);
     mac[mac_of(mac, i)] = 0;
     buffer_escaped(out, (const uint8_t *)i->name, strlen(i->name));
     buffer_pad(out, mark, NAME_WIDTH);
+    buffer_release(out);
     buffer_put(out, "  ", 2);
     put_column(out, _(state_of(i)), 10);
     put_column(out, i->loopback ? "loopback" : *i->kind ? i->kind : "-", 9);

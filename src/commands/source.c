@@ -145,6 +145,11 @@ bool source_nanoseconds(const struct source *s)
     return capture_nanoseconds(s->capture);
 }
 
+bool source_is_coarse(const struct source *s)
+{
+    return s->file_count == 1 && capture_is_coarse(s->capture);
+}
+
 static inline void read_packet(struct source *s)
 {
     struct packet *p = &s->packet;
@@ -222,11 +227,20 @@ static inline bool pass(struct source *s)
     return !s->display || pass_display(s);
 }
 
+/* A thread that reads ahead has what the process may do when it begins. */
+static int begin_reading(struct source *s, struct error *error)
+{
+    int code = source_confine(s, error);
+    if (!code && !s->interface)
+        capture_read_ahead(s->capture);
+    return code;
+}
+
 int source_next(struct source *s, struct error *error)
 {
-    int confined = s->confined ? 0 : source_confine(s, error);
-    if (__builtin_expect(confined, 0))
-        return confined;
+    int begun = s->confined ? 0 : begin_reading(s, error);
+    if (__builtin_expect(begun, 0))
+        return begun;
     if (s->most && s->passed == s->most)
         return 0;
     for (;;) {
@@ -247,11 +261,23 @@ int source_next(struct source *s, struct error *error)
         s->capture = NULL;
         if ((code = open_next(s, error)))
             return code;
+        capture_read_ahead(s->capture);
     }
+}
+
+/* How many connections there was no room to remember. */
+static void tell_forgotten(const struct source *s)
+{
+    const struct tracker *t = s->tracker.forgotten ? &s->tracker : &s->before;
+    if (t->forgotten)
+        fprintf(stderr, _("peel: %s: more than %u connections: forgot %llu, %llu of them half open\n"),
+                s->command->name, t->max_connections, (unsigned long long)t->forgotten,
+                (unsigned long long)t->forgotten_half_open);
 }
 
 void source_close(struct source *s)
 {
+    tell_forgotten(s);
     if (s->interface && s->capture)
         source_live_report(s);
     if (s->confined)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -78,7 +79,7 @@ static const int allowed[] = {
     SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(sched_yield),     SCMP_SYS(getpid),
     SCMP_SYS(gettid),       SCMP_SYS(tgkill), /* abort(3), to itself: see below */
     SCMP_SYS(wait4),        SCMP_SYS(getsockopt),     SCMP_SYS(getsockname),     SCMP_SYS(exit),
-    SCMP_SYS(exit_group),
+    SCMP_SYS(exit_group),   SCMP_SYS(rseq),           SCMP_SYS(set_robust_list),
 };
 
 /* Nothing of ours does these, ever: whoever tries has taken the process over. */
@@ -112,6 +113,20 @@ static int allow_talking(scmp_filter_ctx filter, int fd)
     return code;
 }
 
+/* Threads, which have all that confines their maker; no processes. What clone3 asks lies in memory, where no filter
+ * sees it: libc then uses clone. */
+static int allow_threads(scmp_filter_ctx filter)
+{
+    enum {
+        THREAD = CLONE_VM | CLONE_THREAD | CLONE_SIGHAND,
+        PROCESS = CLONE_VFORK | CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+                  CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_PTRACE,
+    };
+    int code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+                                SCMP_A0(SCMP_CMP_MASKED_EQ, THREAD | PROCESS, THREAD));
+    return code ? code : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+}
+
 static int add_rules(scmp_filter_ctx filter, const struct sandbox *s)
 {
     int code = 0;
@@ -137,6 +152,8 @@ static int add_rules(scmp_filter_ctx filter, const struct sandbox *s)
     if (!code && s->readable_count)
         code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
                                 SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY));
+    if (!code)
+        code = allow_threads(filter);
     if (!code)
         code = allow_talking(filter, s->route);
     return code ? code : allow_talking(filter, s->helper);

@@ -339,7 +339,7 @@ static void write_heading(struct drawing *d, uint32_t drawn)
     const char *name = strchr(layer->protocol->name, '.') ? _(layer->protocol->title) : layer->protocol->label;
     buffer_text(d->out, name);
     sgr_end(d->out, d->style);
-    size_t start = buffer_used(d->out) - strlen(name);
+    size_t start = buffer_hold(d->out), wide = text_columns(name, strlen(name));
     heading_ends(d->out, d->packet, layer, d->style);
     if (layer->length > 1)
         buffer_format(d->out, _(" %s bytes %u-%u"), dot, layer->offset, layer->offset + layer->length - 1);
@@ -351,7 +351,8 @@ static void write_heading(struct drawing *d, uint32_t drawn)
     if (verdict)
         buffer_format(d->out, " %s %s", dot, verdict);
     const char *rfc = layer->protocol->rfc;
-    size_t used = text_columns(d->out->start + start, buffer_used(d->out) - start);
+    size_t used = wide + text_columns(d->out->start + start, buffer_used(d->out) - start);
+    buffer_release(d->out);
     if (rfc && used + strlen(rfc) + 3 <= LINE_MAX)
         buffer_format(d->out, " %s %s", dot, rfc);
     buffer_char(d->out, '\n');

@@ -1,4 +1,5 @@
 #include "output/fields_list.h"
+#include "base/array.h"
 #include "base/nearest.h"
 #include "base/text.h"
 #include "dissectors/lookup.h"
@@ -14,7 +15,7 @@ struct list {
     const struct style *style;
     const struct protocol *only; /* NULL: all */
     struct field_ref *refs;      /* every row, in the order of the tables */
-    size_t count, room;
+    uint32_t count, room;
     size_t name_width, place_width; /* of the protocol at hand */
     struct buffer places;           /* one entry's place, as text */
     bool failed;
@@ -25,15 +26,9 @@ static bool collect(void *context, const struct field_ref *ref)
     struct list *l = context;
     if (l->only && ref->protocol != l->only)
         return true;
-    if (l->count == l->room) {
-        size_t room = l->room ? l->room * 2 : 512;
-        struct field_ref *refs = realloc(l->refs, room * sizeof *refs);
-        l->failed = !refs;
-        if (!refs)
-            return false;
-        l->refs = refs;
-        l->room = room;
-    }
+    l->failed = !array_grow(&l->refs, sizeof *l->refs, l->count, &l->room);
+    if (l->failed)
+        return false;
     l->refs[l->count++] = *ref;
     return true;
 }
@@ -158,9 +153,11 @@ static void put_places(struct list *l, const struct field_ref *const *same, unsi
 
 /* --- the lines --- */
 
+/* Ends a column that began with a hold. */
 static void put_column(struct buffer *out, size_t mark_at, size_t width)
 {
     buffer_pad(out, mark_at, width);
+    buffer_release(out);
     buffer_text(out, "  ");
 }
 
@@ -177,13 +174,13 @@ static void write_names(struct list *l, const struct field *f)
 static void write_line(struct list *l, const struct field_ref *const *same, unsigned n)
 {
     const struct field *f = same[0]->field;
-    size_t at = buffer_used(l->out);
+    size_t at = buffer_hold(l->out);
     buffer_text(l->out, f->abbrev);
     put_column(l->out, at, l->name_width);
-    at = buffer_used(l->out);
+    at = buffer_hold(l->out);
     put_type(l->out, f);
     put_column(l->out, at, TYPE_WIDTH);
-    at = buffer_used(l->out);
+    at = buffer_hold(l->out);
     put_places(l, same, n);
     buffer_put(l->out, l->places.start, buffer_used(&l->places));
     put_column(l->out, at, l->place_width);
@@ -209,10 +206,10 @@ static void write_shared(struct list *l, size_t i)
     for (size_t k = 0; k < i; k++)
         if (l->refs[k].field->also && !strcmp(l->refs[k].field->also, name))
             return;
-    size_t at = buffer_used(l->out);
+    size_t at = buffer_hold(l->out);
     buffer_text(l->out, name);
     put_column(l->out, at, l->name_width);
-    at = buffer_used(l->out);
+    at = buffer_hold(l->out);
     put_type(l->out, ref->field);
     put_column(l->out, at, TYPE_WIDTH);
     for (size_t k = i; k < l->count; k++) {

@@ -69,12 +69,13 @@ static void write_grouped(char text[32], uint64_t number)
 /* One character that is not ASCII; n: of its bytes. */
 static void put_wide(struct follow *f, const uint8_t *at, unsigned n)
 {
-    size_t mark = buffer_used(f->out);
+    size_t mark = buffer_hold(f->out);
     buffer_escaped(f->out, at, n);
-    if (buffer_used(f->out) > mark && f->out->start[mark] != '\\')
-        return;
-    f->out->at = f->out->start + mark;
-    buffer_char(f->out, '.');
+    if (buffer_used(f->out) == mark || f->out->start[mark] == '\\') {
+        f->out->at = f->out->start + mark;
+        buffer_char(f->out, '.');
+    }
+    buffer_release(f->out);
 }
 
 static void put_byte(struct follow_side *s, uint8_t byte)

@@ -40,7 +40,7 @@ bool heading_ends(struct buffer *out, const struct packet *packet, const struct 
 {
     if (!has_ends(layer->protocol))
         return false;
-    size_t before = buffer_used(out);
+    size_t before = buffer_hold(out);
     put_dot(out, style);
     size_t mark_source = buffer_used(out);
     endpoint_write(out, packet, layer, true);
@@ -53,6 +53,7 @@ bool heading_ends(struct buffer *out, const struct packet *packet, const struct 
     written = written && buffer_used(out) > mark_destination;
     if (!written)
         out->at = out->start + before;
+    buffer_release(out);
     return written;
 }
 

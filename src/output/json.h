@@ -13,7 +13,7 @@
  * - A layer that is not whole says so in a key of its own: "_verdict":"cut" (the capture ends before the header does)
  *   or "_verdict":"malformed" (it contradicts itself or what encloses it).
  *
- * Texts are kept from packet to packet (json.c tells how). That takes 14 MiB at most, where each protocol there is
+ * Texts are kept from packet to packet (json_plan.h tells how). That takes 14 MiB at most, where each protocol there is
  * occurs, and less than 2 MiB for Ethernet, IP, TCP and UDP. */
 #pragma once
 #include "base/buffer.h"

@@ -1,5 +1,6 @@
 #include "output/names.h"
 #include "base/address.h"
+#include "base/array.h"
 #include "base/span.h"
 #include "base/text.h"
 #include "output/endpoints.h"
@@ -29,7 +30,7 @@ struct names {
     struct address_book *book;
     uint32_t (*services)[PORTS]; /* owned; of UDP and TCP: where the name stands in texts, 0: none */
     struct maker *makers;        /* owned; in order */
-    size_t maker_count, maker_room;
+    uint32_t maker_count, maker_room;
     struct buffer texts; /* owned; each with a zero behind it */
 };
 
@@ -100,14 +101,8 @@ static void take_service(struct names *n, char *line)
 /* The first word of a maker's name: "XEROX CORPORATION". */
 static void add_maker(struct names *n, uint64_t prefix, unsigned bits, const char *name)
 {
-    if (n->maker_count == n->maker_room) {
-        size_t room = n->maker_room ? n->maker_room * 2 : 1024;
-        struct maker *more = room > MAKERS_MOST ? NULL : realloc(n->makers, room * sizeof *more);
-        if (!more)
-            return;
-        n->makers = more;
-        n->maker_room = room;
-    }
+    if (n->maker_count == MAKERS_MOST || !array_grow(&n->makers, sizeof *n->makers, n->maker_count, &n->maker_room))
+        return;
     size_t length = strcspn(name, " \t\r\n,./(");
     length = length < MAKER_NAME ? length : MAKER_NAME;
     uint32_t text = length ? keep_text(n, name, length) : 0;

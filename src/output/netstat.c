@@ -91,7 +91,7 @@ static void linux_header(struct buffer *out, bool listeners, unsigned columns)
 static void put_kernel(struct buffer *out, const struct netstat_facts *facts)
 {
     static const char *const signs[] = { "=", "≠ ", "~ ", "" };
-    size_t mark = buffer_used(out), more = 0;
+    size_t mark = buffer_hold(out), more = 0;
     if (!facts || !facts->there) {
         buffer_char(out, '?');
     } else {
@@ -103,6 +103,7 @@ static void put_kernel(struct buffer *out, const struct netstat_facts *facts)
                                                             : tcp_state_name(facts->kernel));
     }
     buffer_pad(out, mark, 14 + more);
+    buffer_release(out);
 }
 
 /* Why nobody is known to have it. */
@@ -442,10 +443,11 @@ static void put_long(struct buffer *out, const struct both *b)
 static void put_end(struct buffer *out, const struct connection_view *view, const struct both *b, unsigned i)
 {
     char text[END_TEXT];
-    size_t mark = buffer_used(out);
     if (view->names) {
+        size_t mark = buffer_hold(out);
         names_write_end(out, view->names, b->address[i], b->size, true, b->port[i], b->flow->protocol);
         buffer_pad(out, mark, 22);
+        buffer_release(out);
         return;
     }
     char *end = netstat_end(text, b->address[i], b->size, b->port[i]);

@@ -21,9 +21,10 @@ static unsigned columns_of(const struct style *style)
 
 static void put_title(struct buffer *out, const char *title)
 {
-    size_t mark = buffer_used(out), wide = text_columns(title, strlen(title));
+    size_t mark = buffer_hold(out), wide = text_columns(title, strlen(title));
     buffer_text(out, title);
     buffer_pad(out, mark, strlen(title) + (wide < LABEL ? LABEL - wide : 1));
+    buffer_release(out);
 }
 
 static void put_instant(struct buffer *out, const char *title, int64_t time)
@@ -384,7 +385,7 @@ static const char *direction_name(const struct statistics *s, unsigned direction
 
 static void put_label(struct buffer *out, const struct plot *p, unsigned line)
 {
-    size_t mark = buffer_used(out);
+    size_t mark = buffer_hold(out);
     double value = line == 0                                                  ? p->up_most
                    : line + 1 == p->up_lines + p->down_lines && p->down_lines ? p->down_most
                                                                               : -1;
@@ -397,6 +398,7 @@ static void put_label(struct buffer *out, const struct plot *p, unsigned line)
         buffer_char(out, ' ');
     buffer_put(out, bytes, n);
     buffer_pad(out, mark, LABEL);
+    buffer_release(out);
 }
 
 /* The axis' ends in time, below the graph. */
@@ -405,8 +407,9 @@ static void put_times(struct buffer *out, const struct statistics *s, unsigned c
     char bytes[64];
     struct buffer text = { .start = bytes, .at = bytes, .end = bytes + sizeof bytes, .fd = -1 };
     human_duration(&text, duration_of(s), ascii);
-    size_t n = buffer_used(&text), wide = text_columns(bytes, n), mark = buffer_used(out);
+    size_t n = buffer_used(&text), wide = text_columns(bytes, n), mark = buffer_hold(out);
     buffer_pad(out, mark, LABEL);
+    buffer_release(out);
     buffer_char(out, '0');
     for (size_t i = wide + 1; i < columns; i++)
         buffer_char(out, ' ');

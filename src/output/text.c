@@ -342,8 +342,8 @@ void text_write(struct text *text, struct buffer *out, const struct packet *pack
     const char *color = text->style.color ? line_color(packet, subject) : NULL;
     if (color)
         buffer_text(out, color);
+    size_t line = text->style.columns ? buffer_hold(out) : 0;
     char *at = buffer_room(out, COLUMNS_ROOM);
-    size_t line = buffer_used(out);
     at = put_packet_number(text, at, packet->number);
     at = put_time(text, at, packet);
     *at++ = ' ';
@@ -354,8 +354,10 @@ void text_write(struct text *text, struct buffer *out, const struct packet *pack
     out->at = at;
     if (subject)
         write_summary(text, out, packet, subject);
-    if (text->style.columns)
+    if (text->style.columns) {
         cut_line(text, out, line);
+        buffer_release(out);
+    }
     if (color)
         buffer_text(out, "\033[0m");
     buffer_char(out, '\n');

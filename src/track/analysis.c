@@ -1,4 +1,5 @@
 #include "track/analysis.h"
+#include "base/array.h"
 #include "track/tcp_state.h"
 #include <stdlib.h>
 
@@ -51,20 +52,6 @@ static bool is(const struct look *l, enum note_bit which)
 
 /* --- memory --- */
 
-/* Room for one more, twice as much each time. */
-static bool reserve(void **array, uint32_t count, uint32_t *room, size_t size)
-{
-    if (count < *room)
-        return true;
-    uint32_t more = *room ? *room * 2 : 64;
-    void *fresh = more > *room ? realloc(*array, size * more) : NULL;
-    if (!fresh)
-        return false;
-    *array = fresh;
-    *room = more;
-    return true;
-}
-
 static struct analysis_flow *talk_of(struct analysis *a, struct flow *flow)
 {
     if (flow->side)
@@ -74,7 +61,7 @@ static struct analysis_flow *talk_of(struct analysis *a, struct flow *flow)
         a->flow_free = a->flows[index].next_free;
     } else {
         index = a->flow_count ? a->flow_count : 1;
-        if (!reserve((void **)&a->flows, index, &a->flow_room, sizeof *a->flows)) {
+        if (!array_grow(&a->flows, sizeof *a->flows, index, &a->flow_room)) {
             a->out_of_memory = true;
             return NULL;
         }
@@ -93,7 +80,7 @@ static uint32_t new_unacked(struct analysis *a)
         return index;
     }
     index = a->segment_count ? a->segment_count : 1;
-    if (index == UNACKED_MOST || !reserve((void **)&a->segments, index, &a->segment_room, sizeof *a->segments))
+    if (index == UNACKED_MOST || !array_grow(&a->segments, sizeof *a->segments, index, &a->segment_room))
         return 0;
     a->segment_count = index + 1;
     return index;

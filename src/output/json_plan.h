@@ -1,0 +1,177 @@
+/* How each protocol's table is compiled for -T json (json.h): its rows in order, each with its key's text ready and,
+ * where it is nothing but a number of whole bytes, a note or a computed value, an op of its own. Neighbouring rows that
+ * rarely change (addresses, narrow fields, the bits of flags) are one segment, whose text is kept by the bytes that it
+ * was made from. Whatever else a row may say goes through field_read: the table alone knows where bytes lie. */
+#pragma once
+#include "base/error.h"
+#include "base/span.h"
+#include "protocol/protocol.h"
+
+enum {
+    KEY_BYTES = 48,
+    CHUNK = 32,           /* texts are copied in pieces of so many bytes: each has that much room behind it */
+    PROTOCOL_SLOTS = 256, /* plans by protocol, at most half full */
+    ROW_SLOTS = 4096,     /* keys by row, at most half full */
+    READS_MAX = 4,
+    SEGMENT_BYTES = 32, /* a segment's key */
+    SHAPE_NUMBERS = 12, /* a run of options is kept with so many numbers (json_options.h) */
+    SHAPE_TEXT = 448,   /* and with so much text between them */
+    ADDRESS_ROOM = 64,
+    NUMBER_ROOM = 40,
+    OP_ROOM = 384, /* what an op may write beyond its bounded text */
+};
+
+enum op_kind {
+    OP_END,
+    OP_GUARD,       /* skips the next op unless the layer's flags are right */
+    OP_BE16,        /* numbers of whole bytes, */
+    OP_BE32,        /* big-endian */
+    OP_ADJUSTED,    /* the same, where the row makes another number of it */
+    OP_KEPT,        /* a segment of up to 8 bytes, */
+    OP_KEPT_WIDE,   /* longer */
+    OP_KEPT_HEADER, /* rows that depend on all of the header, if it is short */
+    OP_NOTE,        /* 32 bits, unsigned, of the note */
+    OP_NOTE_INT,
+    OP_NOTE_TIME,
+    OP_NOTE_NONE,
+    OP_READ, /* computed: unsigned, */
+    OP_READ_BOOL,
+    OP_READ_TIME,
+    OP_READS, /* several, unsigned, by their values */
+    OP_REST,  /* bytes to the header's end */
+    OP_ROW,   /* any row that is no array */
+    OP_MANY,  /* any row that is one */
+    OP_OPTIONS,
+};
+
+struct member {
+    const char *abbrev;
+    char *text; /* `,"ip.src":`, CHUNK bytes of room behind */
+    uint32_t length;
+    bool many, shared;       /* shared: both of options and of the header */
+    uint32_t first, last;    /* pieces gathered, their number + 1; 0: none */
+    uint64_t written;        /* the layer it was last written in, where another row may want to write it, too */
+    const struct field *row; /* of the header's table; NULL: only in options or a walk */
+};
+
+struct op {
+    uint8_t kind, only, never;
+    uint8_t bit;     /* enum note_bit of notes */
+    uint16_t offset; /* in the header or in struct note */
+    uint16_t need;   /* bytes of the header it wants */
+    uint32_t length; /* of text */
+    const char *text;
+    bool twin; /* another row has the same name */
+    const struct field *field;
+    uint32_t key; /* index */
+    struct segment *segment;
+};
+
+/* Rows that are a pure function of a few neighbouring bytes, with the texts that these bytes gave. */
+struct segment {
+    const struct field *rows;
+    unsigned count;
+    uint32_t size, room; /* bytes it is read from; bytes its text takes at most */
+    uint64_t mask[4];    /* which bits the rows read, loaded as the bytes are */
+    uint32_t stride, slots;
+    bool adjusted; /* a row may make another value of its bytes */
+    int32_t vain;  /* how many texts more were kept than found again, for headers */
+    char *kept;    /* slots, made when first used */
+    const struct plan *plan;
+    uint32_t key; /* of the first row */
+};
+
+struct slot {
+    uint64_t bytes[4];
+    uint32_t length, size; /* 0: unused; of a header */
+    char text[];
+};
+
+struct plan {
+    const struct protocol *protocol; /* NULL: an unused slot */
+    char *open;                      /* `,{"ip":` */
+    uint32_t open_length;
+    uint32_t need; /* bytes of the header that all quick ops want */
+    bool shapes;   /* arrays come from one run of options alone */
+    size_t room;   /* bytes that all rows of a bounded size take */
+    struct op *ops;
+    struct member *keys;
+    unsigned op_count, key_count, key_room;
+};
+
+/* Which key a row has in a plan. */
+struct row_key {
+    const struct plan *plan; /* NULL: unused */
+    const struct field *field;
+    uint32_t key;
+};
+
+/* The plans of all protocols there are. */
+struct plans {
+    struct row_key row_keys[ROW_SLOTS];
+    unsigned row_count;
+    struct plan plans[PROTOCOL_SLOTS];
+};
+
+/* Compiles all protocols. False: no memory; what was made is the caller's to close, too. */
+bool plans_open(struct plans *known);
+void plans_close(struct plans *known);
+
+/* The key of a name in a plan, made if there is none; pointers to the plan's other keys may be stale then. False: no
+ * memory. */
+bool plan_key(struct plan *plan, const char *abbrev, uint32_t *index);
+
+/* Whether a row is nothing but bits at a fixed place. */
+bool plan_is_plain(const struct field *field);
+
+static inline struct plan *find_plan(struct plans *known, const struct protocol *protocol)
+{
+    uint32_t at = (uint32_t)((uintptr_t)protocol * UINT64_C(0x9e3779b97f4a7c15) >> 40) % PROTOCOL_SLOTS;
+    while (known->plans[at].protocol && known->plans[at].protocol != protocol)
+        at = (at + 1) % PROTOCOL_SLOTS;
+    return &known->plans[at];
+}
+
+static inline uint32_t hash_row(const struct plan *plan, const struct field *field)
+{
+    uint64_t mix = ((uintptr_t)plan ^ (uintptr_t)field << 17) * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)(mix >> 32) % ROW_SLOTS;
+}
+
+static inline struct row_key *find_row(struct plans *known, const struct plan *plan, const struct field *field)
+{
+    uint32_t at = hash_row(plan, field);
+    while (known->row_keys[at].plan && (known->row_keys[at].plan != plan || known->row_keys[at].field != field))
+        at = (at + 1) % ROW_SLOTS;
+    return &known->row_keys[at];
+}
+
+static inline const struct member *key_of(struct plans *known, const struct plan *plan, const struct field *f)
+{
+    return &plan->keys[find_row(known, plan, f)->key];
+}
+
+/* The segment's bytes as one to four words; those of a size that is no power of two overlap. */
+static inline uint64_t load_narrow(const uint8_t *bytes, uint32_t size)
+{
+    switch (size) {
+    case 1:
+        return *bytes;
+    case 2:
+        return load_le16(bytes);
+    case 3:
+        return load_le16(bytes) | (uint64_t)bytes[2] << 16;
+    case 8:
+        return load_le64(bytes);
+    default:
+        return load_le32(bytes) | (uint64_t)load_le32(bytes + size - 4) << 32;
+    }
+}
+
+static inline void load_wide(uint64_t words[4], const uint8_t *bytes, uint32_t size)
+{
+    words[0] = load_le64(bytes);
+    words[1] = size > 16 ? load_le64(bytes + 8) : 0;
+    words[2] = size > 16 ? load_le64(bytes + size - 16) : 0;
+    words[3] = load_le64(bytes + size - 8);
+}

@@ -1,0 +1,81 @@
+/* What -T json needs beyond the quick ops of a plan: rows that go through field_read, arrays, and runs of options. A
+ * run whose kinds and lengths were met before is written from the text that was kept of its shape. */
+#pragma once
+#include "base/buffer.h"
+#include "output/json_text.h"
+
+enum {
+    SHAPES = 64,      /* kept, of runs of options; */
+    SHAPE_BYTES = 40, /* of those up to so long */
+};
+
+/* An occurrence that was gathered: its text in scratch; where its number lies in a run that a shape is made of. */
+struct piece {
+    uint32_t next, start, length;
+    uint8_t at, size; /* size 0: the text is all that there is */
+};
+
+/* A run of options by its kinds and lengths: pieces of text, a number behind each but the last. */
+struct shape {
+    const struct field *row; /* of the run; NULL: unused */
+    uint32_t size, count, length;
+    bool broken;
+    uint32_t bytes[SHAPE_BYTES / 4], mask[SHAPE_BYTES / 4]; /* what of the run the texts depend on */
+    struct {
+        uint8_t at, size; /* the number, in the run */
+        uint16_t length;  /* of the text in front of it; of the last one that has no number */
+    } number[SHAPE_NUMBERS + 1];
+    char text[SHAPE_TEXT + CHUNK];
+};
+
+struct json {
+    struct plans plans;
+    struct plan *frame;
+    struct digits digits;
+    struct shape *shapes; /* owned, SHAPES */
+    struct shape making;
+    bool recording; /* into making */
+    uint64_t layer; /* counts layers */
+    /* the layer at work */
+    char *open; /* where its first key's comma stands, NULL: made a brace already */
+    struct buffer scratch;
+    struct piece *pieces;
+    uint32_t *touched; /* keys that have pieces */
+    uint32_t piece_count, piece_room, touched_count, touched_room;
+};
+
+/* Room for n bytes at `at`. The text so far may move, so the layer's brace is settled first. */
+static inline char *make_room(struct json *j, struct buffer *out, char *at, size_t n)
+{
+    if ((size_t)(out->end - at) >= n)
+        return at;
+    bool empty = j->open == at;
+    if (j->open && !empty) {
+        *j->open = '{';
+        j->open = NULL;
+    }
+    out->at = at;
+    at = buffer_make_room(out, n);
+    if (empty)
+        j->open = at;
+    return at;
+}
+
+/* All of these write at `at`, where plan->room bytes are left, and return where the text goes on, with as much room. */
+
+/* A row's key and value. */
+char *json_row(struct json *j, struct buffer *out, const struct plan *plan, const struct member *key,
+               const struct field *f, const struct value *value, char *at);
+
+/* One more occurrence of a key, kept until the layer's end. */
+void json_gather(struct json *j, struct plan *plan, uint32_t index, const struct field *f, const struct value *value);
+
+/* The arrays that the layer's rows were gathered in. */
+char *json_gathered(struct json *j, struct buffer *out, const struct plan *plan, char *at);
+
+/* A run of options, */
+char *json_options(struct json *j, struct buffer *out, struct plan *plan, const struct op *op,
+                   const struct place *place, char *at);
+/* where its shape is not kept: gathered, and the shape kept if it can be. */
+char *json_new_options(struct json *j, struct buffer *out, struct plan *plan, const struct op *op,
+                       const struct place *place, char *at);
