@@ -78,7 +78,7 @@ static void check(const struct tracker *t, const struct sockets *s, int64_t now)
             /* what is acknowledged was sent */
             bool both = e->state >= TCP_ESTABLISHED && peer->state >= TCP_ESTABLISHED && peer->flags & END_HEARD;
             must(!both || f->flags & FLOW_REUSED || tcp_unacknowledged(f, end) < 1u << 31);
-            must(strnlen(flow_detail_at(&t->flows, i)->history, 18) < 18);
+            must(strnlen(flow_detail_at(&t->flows, i)->history, 20) < 20);
         }
         (void)tally_conn_state(f, flow_detail_at(&t->flows, i));
     }
@@ -114,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!ready)
         registry_open();
     ready = true;
-    must(!tracker_open(&t, TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_STATES | TRACK_ANALYSIS, NULL));
+    must(!tracker_open(&t, TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_STATES | TRACK_DETAILS | TRACK_ANALYSIS, NULL));
     t.max_connections = MOST;
     sockets_open(&s, &t);
     s.next = &watch;

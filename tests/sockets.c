@@ -19,7 +19,7 @@ static struct tcp_watch watch = { must_be_allowed, NULL };
 
 static struct scene *begin(void)
 {
-    struct scene *s = scene_open(TRACK_STREAMS | TRACK_STATES);
+    struct scene *s = scene_open(TRACK_STREAMS | TRACK_STATES | TRACK_DETAILS);
     static bool open;
     if (open)
         sockets_close(&sockets);
@@ -271,6 +271,32 @@ Test(closing, fins_that_cross_take_both_ends_through_closing_to_time_wait)
     expect(TIME_WAIT, TIME_WAIT);
 }
 
+Test(closing, a_lost_fin_whose_number_the_next_ack_has_used_crossed_the_other_one)
+{
+    struct scene *s = established();
+    send_segment(s, A, FIN | ACK, 101, 501, 0);
+    send_segment(s, B, ACK, 502, 102, 0); /* 501 was B's FIN */
+    expect(FIN_WAIT_2, CLOSE_WAIT);
+    wait_ms(s, 200);
+    send_segment(s, B, FIN | ACK, 501, 102, 0);
+    expect(FIN_WAIT_2, CLOSING);
+    send_segment(s, A, ACK, 102, 502, 0);
+    expect(TIME_WAIT, TIME_WAIT);
+}
+
+Test(closing, a_lost_fin_sent_after_the_other_one_was_acknowledged_answered_it)
+{
+    struct scene *s = established();
+    send_segment(s, A, FIN | ACK, 101, 501, 0);
+    send_segment(s, B, ACK, 501, 102, 0);
+    send_segment(s, B, ACK, 502, 102, 0);
+    wait_ms(s, 200);
+    send_segment(s, B, FIN | ACK, 501, 102, 0);
+    expect(FIN_WAIT_2, LAST_ACK);
+    send_segment(s, A, ACK, 102, 502, 0);
+    expect(TIME_WAIT, CLOSED);
+}
+
 Test(closing, time_wait_ends_after_a_minute)
 {
     struct scene *s = last_ack();
@@ -336,6 +362,26 @@ Test(closing, a_fin_in_the_past_is_forged)
     send_segment(s, B, ACK, 501, 1101, 0);
     send_segment(s, A, FIN | ACK, 600, 501, 0);
     expect(ESTABLISHED, ESTABLISHED);
+}
+
+Test(closing, a_fin_where_data_were_captured_is_forged)
+{
+    struct scene *s = established();
+    send_segment(s, A, ACK, 101, 501, 50);
+    send_segment(s, B, ACK, 501, 151, 0);
+    send_segment(s, A, FIN | ACK, 150, 501, 0);
+    expect(ESTABLISHED, ESTABLISHED);
+}
+
+Test(closing, a_number_that_only_a_forger_told_does_not_hide_the_fin)
+{
+    struct scene *s = established();
+    send_segment(s, A, ACK, 101, 501, 50);
+    send_segment(s, B, ACK, 501, 151, 0);
+    send_segment(s, A, ACK, 3151, 501, 0); /* forged: A has sent nothing up to there */
+    send_segment(s, A, FIN | ACK, 151, 501, 0);
+    send_segment(s, B, ACK, 501, 152, 0);
+    expect(FIN_WAIT_2, CLOSE_WAIT);
 }
 
 Test(closing, a_fin_without_ack_means_nothing)
@@ -617,4 +663,162 @@ Test(zeek, resets_tell_who_sent_them)
     expect_zeek(s, "S1", "ShA");
     send_segment(s, B, RST | ACK, 501, 101, 0);
     expect_zeek(s, "RSTR", "ShAr");
+}
+
+Test(zeek, a_call_given_up_is_rstos0_and_an_answer_without_call_rstrh)
+{
+    struct scene *s = begin();
+    send_segment(s, A, SYN, 100, 0, 0);
+    send_segment(s, A, RST, 101, 0, 0);
+    expect_zeek(s, "RSTOS0", "SR");
+    s = begin();
+    send_segment(s, B, SYN | ACK, 500, 101, 0);
+    send_segment(s, B, RST, 501, 0, 0);
+    expect_zeek(s, "RSTRH", "^hr");
+}
+
+Test(zeek, the_first_packet_being_an_answer_turns_the_direction_round)
+{
+    struct scene *s = begin();
+    send_segment(s, B, SYN | ACK, 500, 101, 0);
+    send_segment(s, A, ACK, 101, 501, 0);
+    send_segment(s, A, ACK, 101, 501, 10);
+    expect_zeek(s, "S1", "^hAD");
+}
+
+Test(zeek, what_was_met_half_way_is_oth_whatever_ends_it)
+{
+    struct scene *s = begin();
+    send_segment(s, A, ACK, 101, 501, 10);
+    send_segment(s, B, ACK, 501, 111, 0);
+    expect_zeek(s, "OTH", "Da");
+    send_segment(s, A, RST, 111, 0, 0);
+    expect_zeek(s, "OTH", "DaR");
+}
+
+Test(zeek, one_sided_closes_are_sh_shr_s2_and_s3)
+{
+    struct scene *s = begin();
+    send_segment(s, A, SYN, 100, 0, 0);
+    send_segment(s, A, FIN | ACK, 101, 501, 0);
+    expect_zeek(s, "SH", "SF");
+    s = begin();
+    send_segment(s, B, SYN | ACK, 500, 101, 0);
+    send_segment(s, B, FIN | ACK, 501, 101, 0);
+    expect_zeek(s, "SHR", "^hf");
+    s = established();
+    send_segment(s, A, FIN | ACK, 101, 501, 0);
+    expect_zeek(s, "S2", "ShAF");
+    s = established();
+    send_segment(s, B, FIN | ACK, 501, 101, 0);
+    expect_zeek(s, "S3", "ShAf");
+}
+
+Test(zeek, a_reset_by_the_called_end_is_rstr_even_if_the_caller_reset_before)
+{
+    struct scene *s = established();
+    send_segment(s, A, ACK, 101, 501, 10);
+    send_segment(s, A, RST, 111, 0, 0);
+    expect_zeek(s, "RSTO", "ShADR");
+    send_segment(s, B, RST, 501, 0, 0);
+    expect_zeek(s, "RSTR", "ShADRr");
+}
+
+Test(zeek, resets_and_fins_appear_again_if_their_number_is_another)
+{
+    struct scene *s = established();
+    send_segment(s, A, FIN | ACK, 101, 501, 0);
+    send_segment(s, A, FIN | ACK, 101, 501, 0);
+    expect_zeek(s, "S2", "ShAF");
+    send_segment(s, A, RST, 102, 0, 0);
+    send_segment(s, A, RST, 102, 0, 0);
+    send_segment(s, A, RST, 103, 0, 0);
+    expect_zeek(s, "RSTO", "ShAFRR");
+}
+
+Test(zeek, repetitions_appear_at_the_first_tenth_and_hundredth)
+{
+    struct scene *s = established();
+    send_segment(s, A, ACK, 101, 501, 10);
+    for (unsigned i = 1; i <= 100; i++) {
+        wait_ms(s, 300);
+        send_segment(s, A, ACK, 101, 501, 10);
+        if (i == 9)
+            expect_zeek(s, "S1", "ShADT");
+    }
+    expect_zeek(s, "S1", "ShADTTT");
+}
+
+Test(zeek, a_window_of_zero_after_the_other_ends_fin_tells_nothing)
+{
+    struct scene *s = established();
+    s->window = 0;
+    send_segment(s, A, ACK, 101, 501, 0);
+    expect_zeek(s, "S1", "ShAW");
+    send_segment(s, A, FIN | ACK, 101, 501, 0);
+    send_segment(s, B, ACK, 501, 102, 0);
+    expect_zeek(s, "S2", "ShAWFa");
+}
+
+static uint64_t missed(const struct scene *s)
+{
+    return flow_detail_at(&s->tracker.flows, s->tracker.flows.count - 1)->missed;
+}
+
+Test(zeek, what_is_acknowledged_and_was_not_captured_is_missed)
+{
+    struct scene *s = established();
+    send_segment(s, A, ACK, 101, 501, 10);
+    send_segment(s, A, ACK, 121, 501, 10); /* 111 to 120 are not there */
+    send_segment(s, B, ACK, 501, 111, 0);
+    cr_expect_eq(missed(s), 0u, "they may come");
+    send_segment(s, B, ACK, 501, 131, 0);
+    cr_expect_eq(missed(s), 10u);
+    expect_zeek(s, "S1", "ShADaG");
+    send_segment(s, B, ACK, 501, 151, 0); /* nor are 131 to 150, and nothing behind them */
+    cr_expect_eq(missed(s), 30u);
+    cr_expect_eq(flow(s)->bytes[A], 50u, "all the same A sent them");
+}
+
+Test(zeek, what_comes_late_is_not_missed)
+{
+    struct scene *s = established();
+    send_segment(s, A, ACK, 131, 501, 10);
+    send_segment(s, A, ACK, 111, 501, 10); /* in the middle of what is not there */
+    send_segment(s, A, ACK, 101, 501, 10);
+    send_segment(s, B, ACK, 501, 121, 0);
+    cr_expect_eq(missed(s), 0u);
+    send_segment(s, B, ACK, 501, 141, 0);
+    cr_expect_eq(missed(s), 10u, "121 to 130");
+}
+
+Test(zeek, nothing_is_missed_in_a_connection_that_was_met_half_way)
+{
+    struct scene *s = begin();
+    send_segment(s, A, ACK, 101, 501, 10);
+    send_segment(s, A, ACK, 121, 501, 10);
+    send_segment(s, B, ACK, 501, 131, 0);
+    cr_expect_eq(missed(s), 0u);
+}
+
+Test(zeek, bytes_are_counted_by_the_ip_headers)
+{
+    struct scene *s = established();
+    send_segment(s, A, ACK, 101, 501, 10);
+    const struct flow_detail *d = flow_detail_at(&s->tracker.flows, s->tracker.flows.count - 1);
+    cr_expect_eq(d->network[A], 3 * 40 + 10u);
+    cr_expect_eq(d->network[B], 40u);
+}
+
+Test(zeek, the_last_ack_is_no_part_of_the_duration)
+{
+    struct scene *s = established();
+    send_segment(s, A, FIN | ACK, 101, 501, 0);
+    send_segment(s, B, FIN | ACK, 501, 102, 0);
+    int64_t last = flow(s)->last;
+    wait_ms(s, 500);
+    send_segment(s, A, ACK, 102, 502, 0);
+    const struct flow_detail *d = flow_detail_at(&s->tracker.flows, s->tracker.flows.count - 1);
+    cr_expect_eq(d->productive, last);
+    cr_expect(flow(s)->last > last);
 }

@@ -78,7 +78,7 @@ static int begin(struct past *p, struct error *error)
 {
     forget(p);
     p->doing = GOING;
-    int code = tracker_open(&p->tracker, TRACK_FRAGMENTS | TRACK_STATES, error);
+    int code = tracker_open(&p->tracker, TRACK_FRAGMENTS | TRACK_STATES | TRACK_DETAILS, error);
     if (code)
         return code;
     p->tracker.max_connections = store_tracker(p->store)->max_connections;

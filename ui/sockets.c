@@ -114,6 +114,7 @@ static int64_t time_of(struct app *app, uint64_t number)
 struct both {
     const struct flow *flow;
     const struct flow_detail *detail;
+    int64_t handshake;
     unsigned client;
     enum tcp_state state[2]; /* client, server */
 };
@@ -121,6 +122,7 @@ struct both {
 static struct both look(const struct flow_table *flows, uint32_t index, int64_t now)
 {
     struct both b = { .flow = flow_at(flows, index), .detail = flow_detail_at(flows, index) };
+    b.handshake = *flow_handshake_at(flows, index) > 0 ? *flow_handshake_at(flows, index) : 0;
     b.client = flow_client(b.flow);
     int64_t ms = (now - b.flow->first) / 1000000;
     int32_t at = ms > INT32_MAX ? INT32_MAX : ms < 0 ? 0 : (int32_t)ms;
@@ -195,7 +197,7 @@ static uint32_t key_of(const struct socket_screen *s, const struct flow_table *f
     case BY_AGAIN:
         return ~rank((double)f->retransmits[0] + f->retransmits[1]);
     case BY_RTT:
-        return ~rank((double)b->detail->handshake);
+        return ~rank((double)b->handshake);
     case BY_STATE:
         return (uint32_t)b->state[0] << 8 | b->state[1];
     case BY_CLIENT:
@@ -655,7 +657,7 @@ static void draw_connection(struct app *app, struct socket_screen *s, uint32_t i
         x = cell(y, x, c.rate, small, true, paint);
     }
     if (c.rtt) {
-        write_wait(small, b.detail->handshake);
+        write_wait(small, b.handshake);
         x = cell(y, x, c.rtt, small, true, paint);
     }
     if (c.again) {

@@ -10,10 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-    PIECE = 256 << 10,
-    PIPE_PIECE = 4096 /* what a pipe that is writable takes without blocking: POSIX, PIPE_BUF */
-};
+enum { PIPE_PIECE = 4096 }; /* what a pipe that is writable takes without blocking: POSIX, PIPE_BUF */
 
 static const int64_t second = 1000000000;
 static volatile sig_atomic_t interrupted;
@@ -21,6 +18,11 @@ static volatile sig_atomic_t interrupted;
 static void on_signal(int number)
 {
     interrupted = number;
+}
+
+int exchange_interrupted(void)
+{
+    return interrupted;
 }
 
 /* ---- what was asked for */
@@ -181,7 +183,7 @@ int exchange_operands(const struct exchange *x, int argc, char **argv, bool lone
 
 /* ---- telling */
 
-static void tell_time(const struct exchange *x)
+void exchange_tell_time(const struct exchange *x)
 {
     fprintf(stderr, "%10.6f  ", (double)(dialogue_now() - x->begun) / 1e9);
 }
@@ -193,11 +195,11 @@ static void on_change(void *context, enum tcp_state from, enum tcp_state to)
         x->established = true;
     if (!x->verbose)
         return;
-    tell_time(x);
+    exchange_tell_time(x);
     fprintf(stderr, "%s -> %s\n", tcp_state_name(from), tcp_state_name(to));
 }
 
-static void on_notice(void *context, enum endpoint_notice notice)
+const char *exchange_notice(enum endpoint_notice notice)
 {
     static const char *const texts[] = {
         [NOTICE_TIMER] = N_("the retransmission timer ran out"),
@@ -208,11 +210,17 @@ static void on_notice(void *context, enum endpoint_notice notice)
         [NOTICE_OLD] = N_("a segment with an old timestamp"),
         [NOTICE_UNREACHABLE] = N_("an ICMP error, which the connection outlives"),
     };
+    return notice < sizeof texts / sizeof *texts && texts[notice] ? _(texts[notice]) : NULL;
+}
+
+static void on_notice(void *context, enum endpoint_notice notice)
+{
     struct exchange *x = context;
-    if (!x->verbose || notice >= sizeof texts / sizeof *texts || !texts[notice])
+    const char *text = exchange_notice(notice);
+    if (!x->verbose || !text)
         return;
-    tell_time(x);
-    fprintf(stderr, "%s\n", _(texts[notice]));
+    exchange_tell_time(x);
+    fprintf(stderr, "%s\n", text);
 }
 
 static void on_packet(void *context, struct span bytes, uint16_t link_type, int64_t time, bool sent)
@@ -222,11 +230,11 @@ static void on_packet(void *context, struct span bytes, uint16_t link_type, int6
     live_ladder_take(x->ladder, bytes, link_type, time);
 }
 
-static void tell_counts(const struct exchange *x)
+void exchange_tell_counts(const struct exchange *x, struct dialogue *dialogue)
 {
-    struct endpoint *e = dialogue_endpoint(x->dialogue);
+    struct endpoint *e = dialogue_endpoint(dialogue);
     const struct endpoint_counts *n = endpoint_counts(e);
-    tell_time(x);
+    exchange_tell_time(x);
     fprintf(stderr,
             _("sent %llu bytes in %llu segments (%llu again, %llu timeouts, %llu recoveries), received %llu bytes in "
               "%llu segments, round trip %.3f ms\n"),
@@ -238,7 +246,7 @@ static void tell_counts(const struct exchange *x)
 /* ---- in and out */
 
 /* A pipe gets an open file of our own that does not block, so that whoever else writes there is left alone. */
-static void open_output(struct exchange *x)
+void exchange_open_output(struct exchange *x)
 {
     struct stat s;
     x->out = STDOUT_FILENO;
@@ -246,14 +254,14 @@ static void open_output(struct exchange *x)
     if (fstat(STDOUT_FILENO, &s))
         return;
     if (S_ISREG(s.st_mode) || (S_ISCHR(s.st_mode) && !isatty(STDOUT_FILENO))) {
-        x->piece = PIECE;
+        x->piece = EXCHANGE_PIECE;
     } else if (S_ISFIFO(s.st_mode)) {
         int own = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
         if (own < 0)
             return;
         close(STDOUT_FILENO);
         x->out = own;
-        x->piece = PIECE;
+        x->piece = EXCHANGE_PIECE;
     }
 }
 
@@ -266,10 +274,8 @@ static int close_output(struct exchange *x, struct error *error)
     return failed ? error_set(error, ERROR_SYSTEM, _("standard output: %s"), strerror(failed)) : 0;
 }
 
-/* Returns 0, or ERROR_SYSTEM; with an empty sentence when it is only that nobody reads any more. */
-static int drain(struct exchange *x, struct error *error)
+int exchange_drain(struct exchange *x, struct endpoint *e, struct error *error)
 {
-    struct endpoint *e = dialogue_endpoint(x->dialogue);
     x->blocked = false;
     for (struct span got; (got = endpoint_readable(e)).left;) {
         ssize_t n = write(x->out, got.at, got.left < x->piece ? got.left : x->piece);
@@ -289,7 +295,15 @@ static int drain(struct exchange *x, struct error *error)
             return 0;
         }
     }
-    return !x->output_over && endpoint_at_end(e) ? close_output(x, error) : 0;
+    return 0;
+}
+
+static int drain(struct exchange *x, struct error *error)
+{
+    struct endpoint *e = dialogue_endpoint(x->dialogue);
+    int code = exchange_drain(x, e, error);
+    bool over = !code && !x->blocked && !x->output_over && endpoint_at_end(e);
+    return over ? close_output(x, error) : code;
 }
 
 static void feed_text(struct exchange *x)
@@ -304,7 +318,7 @@ static int feed(struct exchange *x, struct error *error)
 {
     struct endpoint *e = dialogue_endpoint(x->dialogue);
     size_t room = endpoint_room(e);
-    ssize_t n = read(STDIN_FILENO, x->room, room < PIECE ? room : PIECE);
+    ssize_t n = read(STDIN_FILENO, x->room, room < EXCHANGE_PIECE ? room : EXCHANGE_PIECE);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return 0;
     if (n < 0)
@@ -423,8 +437,7 @@ static int exchange_all(struct exchange *x, const sigset_t *waiting, struct erro
     return code ? code : dialogue_verdict(x->dialogue, error);
 }
 
-/* Signals come only while it waits: none is missed between looking and waiting. */
-static void catch_signals(sigset_t *before)
+void exchange_catch_signals(sigset_t *before)
 {
     struct sigaction action = { .sa_handler = on_signal };
     sigset_t ours;
@@ -445,7 +458,7 @@ int exchange_run(struct exchange *x, struct error *error)
     struct dialogue_observer observer = { .changed = on_change, .noticed = on_notice };
     sigset_t before;
     x->begun = dialogue_now();
-    if (!x->room && !(x->room = malloc(PIECE)))
+    if (!x->room && !(x->room = malloc(EXCHANGE_PIECE)))
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
     if (x->draw) {
         int drawn = live_ladder_open(&x->ladder, error);
@@ -457,14 +470,14 @@ int exchange_run(struct exchange *x, struct error *error)
     if (code)
         return code;
     if (x->out < 0)
-        open_output(x);
-    catch_signals(&before);
+        exchange_open_output(x);
+    exchange_catch_signals(&before);
     code = exchange_all(x, &before, error);
     sigprocmask(SIG_SETMASK, &before, NULL);
     live_ladder_close(x->ladder);
     x->ladder = NULL;
     if (x->verbose)
-        tell_counts(x);
+        exchange_tell_counts(x, x->dialogue);
     dialogue_close(x->dialogue);
     x->dialogue = NULL;
     return code;

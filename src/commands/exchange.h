@@ -4,6 +4,7 @@
 #include "commands/live_ladder.h"
 #include "commands/options.h"
 #include "inject/dialogue.h"
+#include <signal.h>
 
 enum {
     EXCHANGE_FROM = 300,
@@ -63,3 +64,23 @@ int exchange_operands(const struct exchange *exchange, int argc, char **argv, bo
 /* Opens the conversation that settings describe and exchanges until it is over. Returns 0, or a negative error;
  * established tells whether it ever was a connection. */
 int exchange_run(struct exchange *exchange, struct error *error);
+
+/* For whoever goes round by himself (serve.c). */
+
+enum { EXCHANGE_PIECE = 256 << 10 }; /* bytes at once, in or out */
+
+/* SIGINT, SIGTERM and SIGHUP come from now on only in ppoll with *before: none is missed between looking and waiting.
+ */
+void exchange_catch_signals(sigset_t *before);
+/* The one that came, 0: none. */
+int exchange_interrupted(void);
+/* Seconds since it began, in front of a sentence on standard error. */
+void exchange_tell_time(const struct exchange *exchange);
+/* A notice's sentence; NULL: not worth one. */
+const char *exchange_notice(enum endpoint_notice notice);
+void exchange_tell_counts(const struct exchange *exchange, struct dialogue *dialogue);
+/* Looks what standard output is. */
+void exchange_open_output(struct exchange *exchange);
+/* Writes what the endpoint has received. Returns 0, or ERROR_SYSTEM; with an empty sentence when it is only that nobody
+ * reads any more. */
+int exchange_drain(struct exchange *exchange, struct endpoint *endpoint, struct error *error);

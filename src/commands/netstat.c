@@ -319,6 +319,12 @@ static int parse_option(void *context, int letter, char *argument)
     return 0;
 }
 
+/* Which rows show more than both ends and their states. */
+static bool long_rows(const struct netstat *n)
+{
+    return !n->netstat_style && !n->diff[0].text && (n->long_form || n->format != FORMAT_TEXT);
+}
+
 static int parse(struct netstat *n, const struct command *command, int argc, char **argv)
 {
     struct options options;
@@ -706,6 +712,8 @@ static int open_all(struct netstat *n, struct error *error)
     if (n->named && (code = names_open(&n->names, &(struct names_files){ .hosts = n->hosts }, error)))
         return code;
     n->source.levels = TRACK_STATES;
+    if (long_rows(n))
+        n->source.levels |= TRACK_DETAILS | (n->format == FORMAT_ZEEK ? 0 : TRACK_STREAMS | TRACK_ANALYSIS);
     n->source.wanted = wanted;
     n->source.context = n;
     /* Headers tell all that is asked for; whole are only the fragments of a datagram, and not what a card or a driver

@@ -198,6 +198,15 @@ static int check_value(const struct protocol *protocol, const char *name, const 
 {
     const struct field *found[MATCHES_MAX];
     unsigned n = craft_match(protocol->fields, protocol->name, name, true, found, MATCHES_MAX);
+    if (dns_takes(protocol, name)) {
+        struct craft_entry entry = { (char *)(uintptr_t)name, *value };
+        uint16_t counts[DNS_SECTIONS];
+        uint8_t *bytes;
+        size_t length;
+        int wrong = dns_build(protocol, &entry, 1, &bytes, &length, counts, error);
+        free(bytes);
+        return wrong;
+    }
     if (!n && !strcmp(name, CRAFT_REST) && (value->kind == CRAFT_BYTES || value->kind == CRAFT_TEXT))
         return 0;
     if (!n)
@@ -238,6 +247,49 @@ int craft_set(struct craft *c, unsigned layer, const char *name, struct craft_va
     return added ? 0 : no_memory(error);
 }
 
+static bool has_sections(const struct craft_layer *l)
+{
+    for (unsigned i = 0; i < l->count; i++)
+        if (dns_takes(l->protocol, l->entries[i].name))
+            return true;
+    return false;
+}
+
+/* A DNS message: its header by the table, its sections behind it, counted where the user did not. */
+static int fill_sections(struct craft_layer *l, struct error *error)
+{
+    static const char *const rows[DNS_SECTIONS] = { "dns.count.queries", "dns.count.answers", "dns.count.auth_rr",
+                                                    "dns.count.add_rr" };
+    uint16_t counts[DNS_SECTIONS];
+    uint8_t *bytes = NULL;
+    size_t length = 0;
+    unsigned own = 0;
+    struct region *r = &l->region;
+    if (l->based)
+        return error_set(error, ERROR_USAGE, "%s", _("the sections of a message that was read stay as they are"));
+    struct craft_entry *entries = calloc(l->count, sizeof *entries); /* a view: what they hold is the layer's */
+    if (!entries)
+        return no_memory(error);
+    for (unsigned i = 0; i < l->count; i++)
+        if (!dns_takes(l->protocol, l->entries[i].name))
+            entries[own++] = l->entries[i];
+    int code = region_fill(r, entries, own, error);
+    free(entries);
+    if (!code)
+        code = dns_build(l->protocol, l->entries, l->count, &bytes, &length, counts, error);
+    size_t before = r->length;
+    if (!code && !(code = region_resize(r, before + length, error)))
+        memcpy(r->header + before, bytes, length);
+    for (unsigned i = 0; i < DNS_SECTIONS && !code; i++)
+        for (const struct field *f = l->protocol->fields; f->abbrev; f++) {
+            bool fits;
+            if (!strcmp(f->abbrev, rows[i]))
+                region_compute(r, l->protocol->fields, f, counts[i], &fits);
+        }
+    free(bytes);
+    return code;
+}
+
 static int fill_layer(struct craft_layer *l, struct error *error)
 {
     struct region *r = &l->region;
@@ -257,7 +309,7 @@ static int fill_layer(struct craft_layer *l, struct error *error)
                           .least = l->protocol->least,
                           .base = l->based ? &base : NULL,
                           .base_claimed = l->claimed };
-    int code = region_fill(r, l->entries, l->count, error);
+    int code = has_sections(l) ? fill_sections(l, error) : region_fill(r, l->entries, l->count, error);
     size_t unit = region_alignment(r), over = r->length % unit;
     /* A header that was too short for its own table stays so. */
     if (!code && over && !(l->based && r->length == l->base_length))

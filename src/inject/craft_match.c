@@ -61,12 +61,26 @@ static bool has_value(const struct place *place, const char *protocol, const str
     return false;
 }
 
+/* Whether a message holds the records as they would be written. */
+static bool has_section(const struct protocol *protocol, const struct craft_entry *entry, struct span message)
+{
+    uint16_t counts[DNS_SECTIONS];
+    uint8_t *bytes;
+    size_t n;
+    if (dns_build(protocol, entry, 1, &bytes, &n, counts, NULL))
+        return false;
+    bool found = !n || memmem(message.at, message.left, bytes, n);
+    free(bytes);
+    return found;
+}
+
 static bool has_all(const struct packet *p, const struct layer *l, const struct craft_entry *entries, unsigned count,
                     uint8_t *scratch)
 {
     struct place place = { .packet = p, .layer = l, .rows = l->protocol->fields, .bytes = layer_header(p, l) };
     for (unsigned i = 0; i < count; i++)
-        if (!has_value(&place, l->protocol->name, &entries[i], scratch))
+        if (dns_takes(l->protocol, entries[i].name) ? !has_section(l->protocol, &entries[i], place.bytes)
+                                                    : !has_value(&place, l->protocol->name, &entries[i], scratch))
             return false;
     return true;
 }

@@ -43,6 +43,15 @@ size_t region_alignment(const struct region *region);
 int options_build(const struct tlv_set *set, const char *protocol, const struct craft_value *list, uint8_t **bytes,
                   size_t *length, struct error *error);
 
+/* DNS messages: names and records, which rows cannot put. */
+enum { DNS_SECTIONS = 4 };
+/* Whether a name stands for one of a message's sections, or a part of its question. */
+bool dns_takes(const struct protocol *protocol, const char *name);
+/* What stands behind the header, of those entries that dns_takes, and how many records each section has. *bytes is then
+ * the caller's to free. Returns 0, ERROR_USAGE or ERROR_MEMORY. */
+int dns_build(const struct protocol *protocol, const struct craft_entry *entries, unsigned count, uint8_t **bytes,
+              size_t *length, uint16_t counts[DNS_SECTIONS], struct error *error);
+
 /* A value as a row takes it. Its bytes lie in value or in scratch, which has CRAFT_PACKET_MAX of them, or 16 for a row
  * of numbers. Returns 0 or ERROR_USAGE. */
 int craft_convert(const struct field *rows, const struct field *field, const struct craft_value *value,

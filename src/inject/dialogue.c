@@ -1,39 +1,13 @@
-#include "inject/dialogue.h"
 #include "base/buffer.h"
 #include "base/text.h"
 #include "capture/bpf.h"
 #include "dissectors/dissect.h"
-#include "host/hush.h"
-#include "host/route.h"
-#include "host/wire.h"
+#include "inject/dialogue_parts.h"
 #include "inject/header.h"
-#include "inject/isn.h"
-#include "inject/neighbour.h"
 #include <stdlib.h>
 #include <time.h>
 
 enum { PROTOCOL_TCP = 6, TCP_HEADER = 20, MSS_MOST = 65495, LINK_ETHERNET = 1 };
-
-struct dialogue {
-    struct dialogue_settings settings;
-    struct dialogue_observer observer;
-    void *context;
-    struct segment_ends ends;
-    struct route route;
-    struct wire *wire;
-    struct neighbours *neighbours; /* NULL: the link has no addresses */
-    struct hush *hush;             /* NULL: the address is not this host's */
-    struct endpoint *endpoint;
-    struct isn_secret secret;
-    struct segment_writer writer;
-    struct endpoint_segment last; /* of which the packet put last was made */
-    bool resolving;               /* the next hop's link address is awaited */
-    bool listening;               /* nobody has called yet */
-    uint8_t macs[12];
-    char said[ADDRESS_TEXT + 16];      /* how the remote end is called in sentences */
-    const struct wire_packet *arrived; /* and not told of yet */
-    struct packet packet;              /* scratch */
-};
 
 int64_t dialogue_now(void)
 {
@@ -49,7 +23,7 @@ static int64_t since_1970(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static void say_remote(struct dialogue *c)
+void dialogue_name_remote(struct dialogue *c)
 {
     char address[ADDRESS_TEXT];
     *write_ip(address, &c->ends.remote) = 0;
@@ -61,14 +35,14 @@ static void say_remote(struct dialogue *c)
 static void told(struct dialogue *c, struct span bytes, int64_t time, bool sent)
 {
     if (c->observer.packet)
-        c->observer.packet(c->context, bytes, wire_info(c->wire)->link_type, time, sent);
+        c->observer.packet(c->context, bytes, wire_info(c->line->wire)->link_type, time, sent);
 }
 
 /* What arrived is told before what follows from it. */
 static void tell_arrival(struct dialogue *c)
 {
-    const struct wire_packet *p = c->arrived;
-    c->arrived = NULL;
+    const struct wire_packet *p = c->line->arrived;
+    c->line->arrived = NULL;
     if (p)
         told(c, p->bytes, p->time, false);
 }
@@ -78,7 +52,9 @@ static void tell_arrival(struct dialogue *c)
 static bool join(struct dialogue *c, const struct endpoint_segment *g)
 {
     size_t length, transport, checksum;
-    uint8_t *last = wire_last(c->wire, &length, g->payload.left + g->more.left);
+    if (c->line->talker != c)
+        return false;
+    uint8_t *last = wire_last(c->line->wire, &length, g->payload.left + g->more.left);
     if (!last || !segment_continues(&c->writer, &c->last, length, g))
         return false;
     size_t head = segment_headers(&c->writer, &c->last, &transport, &checksum);
@@ -89,7 +65,7 @@ static bool join(struct dialogue *c, const struct endpoint_segment *g)
         .piece = (uint16_t)(c->last.payload.left + c->last.more.left),
         .six = c->ends.local.size == 16,
     };
-    wire_stretch(c->wire, segment_append(&c->writer, last, length, g), &cut);
+    wire_stretch(c->line->wire, segment_append(&c->writer, last, length, g), &cut);
     return true;
 }
 
@@ -99,22 +75,25 @@ static void send_segment(void *context, const struct endpoint_segment *g)
     tell_arrival(c);
     if (!c->observer.packet && join(c, g))
         return;
-    uint8_t *room = wire_room(c->wire, segment_length(&c->writer, g));
+    uint8_t *room = wire_room(c->line->wire, segment_length(&c->writer, g));
     if (!room)
         return;
     size_t n = segment_write(&c->writer, room, g);
     c->last = *g; /* its payload is only counted later, never read */
+    c->line->talker = c;
     told(c, (struct span){ room, n }, c->observer.packet ? since_1970() : 0, true);
-    wire_put(c->wire, n);
+    wire_put(c->line->wire, n);
 }
 
 static void send_frame(void *context, struct span frame)
 {
-    struct dialogue *c = context;
-    tell_arrival(c);
-    c->last = (struct endpoint_segment){ 0 };
-    told(c, frame, since_1970(), true);
-    wire_send(c->wire, frame);
+    struct line *l = context;
+    if (l->only) {
+        tell_arrival(l->only);
+        told(l->only, frame, since_1970(), true);
+    }
+    l->talker = NULL;
+    wire_send(l->wire, frame);
 }
 
 static void changed(void *context, enum tcp_state from, enum tcp_state to)
@@ -137,7 +116,7 @@ static void noticed(void *context, enum endpoint_notice notice)
  * it is read from. */
 void dialogue_flush(struct dialogue *c)
 {
-    wire_flush(c->wire, NULL);
+    wire_flush(c->line->wire, NULL);
 }
 
 /* ---- opening */
@@ -145,7 +124,7 @@ void dialogue_flush(struct dialogue *c)
 static int find_way(struct dialogue *c, struct error *error)
 {
     const struct dialogue_settings *s = &c->settings;
-    struct route *r = &c->route;
+    struct route *r = &c->line->route;
     c->ends = s->ends;
     c->listening = !s->ends.remote.size;
     if (!c->listening) {
@@ -156,7 +135,7 @@ static int find_way(struct dialogue *c, struct error *error)
             c->ends.local = r->source;
         if (c->ends.local.size != c->ends.remote.size)
             return error_set(error, ERROR_NOT_FOUND, _("%s has no address to speak from"), r->interface);
-        say_remote(c);
+        dialogue_name_remote(c);
         return 0;
     }
     if (s->interface) {
@@ -187,7 +166,7 @@ static int open_wire(struct dialogue *c, struct error *error)
     struct buffer text;
     struct bpf *bpf = NULL;
     unsigned count;
-    int code = wire_look(&info, c->route.interface, 0, error);
+    int code = wire_look(&info, c->line->route.interface, 0, error);
     if (!code)
         code = buffer_open(&text, -1, 256);
     if (code)
@@ -199,7 +178,7 @@ static int open_wire(struct dialogue *c, struct error *error)
     code = text.failed ? ERROR_MEMORY : bpf_open(&bpf, text.start, info.link_type, error);
     if (!code) {
         const struct wire_instruction *program = bpf_program_of(bpf, &count);
-        code = wire_open(&c->wire, c->route.interface, WIRE_RECEIVE | WIRE_JOIN, program, count, error);
+        code = wire_open(&c->line->wire, c->line->route.interface, WIRE_RECEIVE | WIRE_JOIN, program, count, error);
         bpf_close(bpf);
     }
     buffer_free(&text);
@@ -215,56 +194,54 @@ static int hold_port(struct dialogue *c, struct error *error)
             c->ends.local_port = (uint16_t)(32768 + dialogue_now() / 1000 % 28000);
         return 0;
     }
-    int code = hush_open(&c->hush, PROTOCOL_TCP, local, c->route.index, c->ends.local_port, error);
+    int code = hush_open(&c->line->hush, PROTOCOL_TCP, local, c->line->route.index, c->ends.local_port, error);
     if (!code)
-        c->ends.local_port = hush_port(c->hush);
+        c->ends.local_port = hush_port(c->line->hush);
     return code;
 }
 
 static int open_neighbours(struct dialogue *c, struct error *error)
 {
-    if (wire_info(c->wire)->link_type != LINK_ETHERNET)
+    if (wire_info(c->line->wire)->link_type != LINK_ETHERNET)
         return 0;
-    int code = neighbours_open(&c->neighbours, wire_info(c->wire)->mac, send_frame, c, error);
-    if (code || c->hush)
+    int code = neighbours_open(&c->line->neighbours, wire_info(c->line->wire)->mac, send_frame, c->line, error);
+    if (code || c->line->hush)
         return code;
-    neighbours_speak_for(c->neighbours, &c->ends.local);
+    neighbours_speak_for(c->line->neighbours, &c->ends.local);
     if (c->ends.local.size == 16) {
         struct ip_address group;
         uint8_t mac[6];
         neighbours_solicited(&c->ends.local, &group, mac);
-        wire_join(c->wire, mac);
+        wire_join(c->line->wire, mac);
     }
     return 0;
 }
 
 static uint16_t mss_of(const struct dialogue *c, unsigned size)
 {
-    unsigned mtu = wire_info(c->wire)->mtu, head = (size == 4 ? 20u : 40u) + TCP_HEADER;
-    if (c->route.mtu && c->route.mtu < mtu)
-        mtu = c->route.mtu;
+    unsigned mtu = wire_info(c->line->wire)->mtu, head = (size == 4 ? 20u : 40u) + TCP_HEADER;
+    if (c->line->route.mtu && c->line->route.mtu < mtu)
+        mtu = c->line->route.mtu;
     unsigned mss = mtu > head ? mtu - head : 0, limit = c->settings.endpoint.mss;
     if (limit && mss > limit)
         mss = limit;
     return (uint16_t)(mss < MSS_MOST ? mss : MSS_MOST);
 }
 
-static int open_endpoint(struct dialogue *c, struct error *error)
+int dialogue_open_endpoint(struct dialogue *c, struct error *error)
 {
     static const struct endpoint_sink sink = { send_segment, changed, noticed };
     struct endpoint_settings s = c->settings.endpoint;
     s.mss = mss_of(c, c->ends.local.size);
-    if (!isn_begin(&c->secret))
-        return error_set(error, ERROR_SYSTEM, "%s", _("no random numbers"));
     return endpoint_open(&c->endpoint, &s, &sink, c, error);
 }
 
-static void meet(struct dialogue *c, int64_t now)
+void dialogue_meet(struct dialogue *c, int64_t now)
 {
-    uint32_t ts_offset, iss = isn_make(&c->secret, &c->ends.local, c->ends.local_port, &c->ends.remote,
+    uint32_t ts_offset, iss = isn_make(&c->line->secret, &c->ends.local, c->ends.local_port, &c->ends.remote,
                                        c->ends.remote_port, now, &ts_offset);
-    memcpy(c->macs + 6, wire_info(c->wire)->mac, 6);
-    segment_writer_begin(&c->writer, c->neighbours ? c->macs : NULL, &c->ends);
+    memcpy(c->macs + 6, wire_info(c->line->wire)->mac, 6);
+    segment_writer_begin(&c->writer, c->line->neighbours ? c->macs : NULL, &c->ends);
     endpoint_set_iss(c->endpoint, iss, ts_offset);
 }
 
@@ -272,30 +249,33 @@ static void meet(struct dialogue *c, int64_t now)
 static int silent(const struct dialogue *c, struct error *error)
 {
     char address[ADDRESS_TEXT];
-    *write_ip(address, &c->route.next_hop) = 0;
+    *write_ip(address, &c->line->route.next_hop) = 0;
     return error_set(error, ERROR_NOT_FOUND,
-                     c->route.next_hop.size == 4 ? _("%s: no answer to three ARP requests on %s")
-                                                 : _("%s: no answer to three neighbor solicitations on %s"),
-                     address, c->route.interface);
+                     c->line->route.next_hop.size == 4 ? _("%s: no answer to three ARP requests on %s")
+                                                       : _("%s: no answer to three neighbor solicitations on %s"),
+                     address, c->line->route.interface);
 }
 
 static int resolve(struct dialogue *c, int64_t now, struct error *error)
 {
-    if (c->neighbours) {
-        enum neighbour_state state = neighbours_find(c->neighbours, &c->ends.local, &c->route.next_hop, c->macs, now);
+    if (c->line->neighbours) {
+        enum neighbour_state state =
+            neighbours_find(c->line->neighbours, &c->ends.local, &c->line->route.next_hop, c->macs, now);
         if (state == NEIGHBOUR_SILENT)
             return silent(c, error);
         if (state != NEIGHBOUR_KNOWN)
             return 0;
     }
     c->resolving = false;
-    meet(c, now);
+    dialogue_meet(c, now);
     endpoint_connect(c->endpoint, now);
     return 0;
 }
 
 static int start(struct dialogue *c, struct error *error)
 {
+    if (!isn_begin(&c->line->secret))
+        return error_set(error, ERROR_SYSTEM, "%s", _("no random numbers"));
     int code = find_way(c, error);
     if (!code)
         code = hold_port(c, error);
@@ -304,7 +284,7 @@ static int start(struct dialogue *c, struct error *error)
     if (!code)
         code = open_neighbours(c, error);
     if (!code)
-        code = open_endpoint(c, error);
+        code = dialogue_open_endpoint(c, error);
     if (code)
         return code;
     if (c->listening) {
@@ -324,6 +304,8 @@ int dialogue_open(struct dialogue **dialogue, const struct dialogue_settings *se
     *dialogue = NULL;
     if (!c)
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
+    c->line = &c->own;
+    c->own.only = c;
     c->settings = *settings;
     c->observer = *observer;
     c->context = context;
@@ -339,19 +321,20 @@ void dialogue_close(struct dialogue *c)
 {
     if (!c)
         return;
-    if (c->wire)
+    if (c->line->wire)
         dialogue_flush(c);
     endpoint_free(c->endpoint);
-    neighbours_close(c->neighbours);
-    wire_close(c->wire);
-    hush_close(c->hush);
+    if (c->line->talker == c)
+        c->line->talker = NULL;
+    neighbours_close(c->own.neighbours);
+    wire_close(c->own.wire);
+    hush_close(c->own.hush);
     free(c);
 }
 
 /* ---- what comes in */
 
-/* The link address that a frame came from. */
-static bool sender_mac(const struct packet *p, uint8_t mac[6])
+bool dialogue_sender(const struct packet *p, uint8_t mac[6])
 {
     for (unsigned i = 0; i < p->layer_count; i++) {
         struct span h = layer_header(p, &p->layers[i]);
@@ -379,12 +362,12 @@ static bool take_call(struct dialogue *c, int64_t now)
         forget_caller(c);
         return false;
     }
-    if (c->neighbours && !sender_mac(&c->packet, c->macs)) {
+    if (c->line->neighbours && !dialogue_sender(&c->line->packet, c->macs)) {
         forget_caller(c);
         return false;
     }
-    say_remote(c);
-    meet(c, now);
+    dialogue_name_remote(c);
+    dialogue_meet(c, now);
     c->listening = false;
     return true;
 }
@@ -398,30 +381,42 @@ static void too_long(struct dialogue *c, uint32_t seq, unsigned mtu, int64_t now
     endpoint_limit(c->endpoint, seq, (uint16_t)(mtu - head < MSS_MOST ? mtu - head : MSS_MOST), now);
 }
 
-static void take_packet(struct dialogue *c, const struct wire_packet *w, int64_t now)
+void dialogue_read(struct line *l, const struct wire_packet *w)
 {
-    struct packet *p = &c->packet;
-    struct endpoint_segment g;
-    unsigned mtu = 0;
+    struct packet *p = &l->packet;
     packet_reset(p, w->bytes);
-    p->link_type = wire_info(c->wire)->link_type;
+    p->link_type = wire_info(l->wire)->link_type;
     p->wire_length = w->length;
     dissect(p);
-    c->arrived = w;
-    if (c->neighbours && neighbours_take(c->neighbours, p, now))
-        tell_arrival(c);
-    enum segment_kind kind = segment_read(p, w->unfinished, &c->ends, &g, &mtu);
+}
+
+bool dialogue_take(struct dialogue *c, const struct wire_packet *w, int64_t now)
+{
+    struct endpoint_segment g;
+    unsigned mtu = 0;
+    enum segment_kind kind = segment_read(&c->line->packet, w->unfinished, &c->ends, &g, &mtu);
     if (kind == SEGMENT_HERE && c->listening && !take_call(c, now))
         kind = SEGMENT_NONE;
     if (kind != SEGMENT_NONE)
         tell_arrival(c);
-    c->arrived = NULL; /* else it is not for us */
+    c->line->arrived = NULL; /* else it is not for us */
     if (kind == SEGMENT_HERE)
         endpoint_take(c->endpoint, &g, now);
     else if (kind == SEGMENT_REFUSED || kind == SEGMENT_UNREACHABLE)
         endpoint_unreachable(c->endpoint, g.seq, kind == SEGMENT_REFUSED, now);
     else if (kind == SEGMENT_TOO_LONG)
         too_long(c, g.seq, mtu, now);
+    return kind != SEGMENT_NONE;
+}
+
+static void take_packet(struct dialogue *c, const struct wire_packet *w, int64_t now)
+{
+    struct line *l = c->line;
+    dialogue_read(l, w);
+    l->arrived = w;
+    if (l->neighbours && neighbours_take(l->neighbours, &l->packet, now))
+        tell_arrival(c);
+    dialogue_take(c, w, now);
 }
 
 int dialogue_step(struct dialogue *c, struct error *error)
@@ -431,14 +426,14 @@ int dialogue_step(struct dialogue *c, struct error *error)
     unsigned rounds = 0;
     int64_t now = dialogue_now();
     do {
-        n = wire_receive(c->wire, packets, error);
+        n = wire_receive(c->line->wire, packets, error);
         for (int i = 0; i < n; i++)
             take_packet(c, &packets[i], now);
     } while (n == WIRE_RECEIVED && ++rounds < 4);
     if (n < 0)
         return n;
-    if (c->neighbours && neighbours_deadline(c->neighbours) <= now)
-        neighbours_tick(c->neighbours, now);
+    if (c->line->neighbours && neighbours_deadline(c->line->neighbours) <= now)
+        neighbours_tick(c->line->neighbours, now);
     if (c->resolving)
         code = resolve(c, now, error);
     if (endpoint_deadline(c->endpoint) <= now)
@@ -449,13 +444,14 @@ int dialogue_step(struct dialogue *c, struct error *error)
 
 int64_t dialogue_deadline(const struct dialogue *c)
 {
-    int64_t a = endpoint_deadline(c->endpoint), b = c->neighbours ? neighbours_deadline(c->neighbours) : INT64_MAX;
+    int64_t a = endpoint_deadline(c->endpoint),
+            b = c->line->neighbours ? neighbours_deadline(c->line->neighbours) : INT64_MAX;
     return a < b ? a : b;
 }
 
 int dialogue_fd(const struct dialogue *c)
 {
-    return wire_fd(c->wire);
+    return wire_fd(c->line->wire);
 }
 
 struct endpoint *dialogue_endpoint(struct dialogue *c)
@@ -473,7 +469,7 @@ int dialogue_listen_again(struct dialogue *c, struct error *error)
     endpoint_free(c->endpoint);
     c->endpoint = NULL;
     forget_caller(c);
-    int code = open_endpoint(c, error);
+    int code = dialogue_open_endpoint(c, error);
     if (!code)
         endpoint_listen(c->endpoint);
     return code;

@@ -113,13 +113,14 @@ static size_t line_end(const char *text, size_t from, size_t n, size_t columns)
     return n;
 }
 
-/* The text that was said, wrapped; the first line goes on behind what stands there already. */
-static void put_paragraph(struct explain *e, struct buffer *out, size_t indent)
+/* The text that was said, wrapped; the first line goes on behind the columns that stand there already. */
+static void put_paragraph(struct explain *e, struct buffer *out, size_t standing, size_t indent)
 {
     const char *text = e->text.start;
     size_t n = buffer_used(&e->text);
     for (size_t at = 0; at < n;) {
-        size_t end = line_end(text, at, n, e->columns - indent);
+        size_t before = at ? indent : standing;
+        size_t end = line_end(text, at, n, e->columns > before ? e->columns - before : 1);
         if (at)
             put_spaces(out, indent);
         buffer_put(out, text + at, end - at);
@@ -135,14 +136,19 @@ static void put_title(struct explain *e, struct buffer *out, const char *title)
 {
     if (e->begun)
         buffer_char(out, '\n');
-    sgr_begin(out, &e->ladder.style, SGR_BOLD);
-    buffer_text(out, title);
-    sgr_end(out, &e->ladder.style);
-    buffer_char(out, '\n');
+    for (size_t at = 0, n = strlen(title); at < n;) {
+        size_t end = line_end(title, at, n, e->columns);
+        sgr_begin(out, &e->ladder.style, SGR_BOLD);
+        buffer_put(out, title + at, end - at);
+        sgr_end(out, &e->ladder.style);
+        buffer_char(out, '\n');
+        at = end + (end < n && title[end] == ' ');
+    }
     e->begun = true;
 }
 
-static void put_time(struct explain *e, struct buffer *out, const struct ladder_step *step)
+/* Returns how many columns it takes: more than the usual ones after a quarter of an hour. */
+static size_t put_time(struct explain *e, struct buffer *out, const struct ladder_step *step)
 {
     char text[48];
     int64_t us = step->time / 1000;
@@ -154,6 +160,7 @@ static void put_time(struct explain *e, struct buffer *out, const struct ladder_
     buffer_put(out, text, (size_t)n);
     sgr_end(out, &e->ladder.style);
     put_spaces(out, 2);
+    return n < INDENT - 2 ? INDENT : (size_t)n + 2;
 }
 
 static void begin_chapter(struct explain *e, struct buffer *out, enum chapter chapter)
@@ -169,8 +176,7 @@ static void begin_chapter(struct explain *e, struct buffer *out, enum chapter ch
 static void put_step(struct explain *e, struct buffer *out, const struct ladder_step *step, enum chapter chapter)
 {
     begin_chapter(e, out, chapter);
-    put_time(e, out, step);
-    put_paragraph(e, out, INDENT);
+    put_paragraph(e, out, put_time(e, out, step), INDENT);
 }
 
 /* --- the beginning --- */
@@ -198,7 +204,7 @@ static void introduce(struct explain *e, struct buffer *out, bool from_the_start
                  "is lost stays lost, unless the programs themselves ask again."));
     if (ends->tcp && !from_the_start)
         say(e, _("The capture begins when they are talking already: how the connection was opened is not to be seen."));
-    put_paragraph(e, out, 0);
+    put_paragraph(e, out, 0, 0);
 }
 
 /* --- states --- */
@@ -677,5 +683,5 @@ void explain_finish(struct explain *e, struct buffer *out)
     if (e->ladder.ends.tcp && e->ladder.state[0])
         say(e, _("When the capture ends, the client is in %s and the server in %s."),
             tcp_state_name(e->ladder.state[0]), tcp_state_name(e->ladder.state[1]));
-    put_paragraph(e, out, 0);
+    put_paragraph(e, out, 0, 0);
 }

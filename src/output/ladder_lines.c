@@ -260,7 +260,7 @@ static void put_heading(struct ladder *l, struct buffer *out, const struct layou
 {
     size_t n[2] = { strlen(l->ends.name[0]), strlen(l->ends.name[1]) };
     size_t from = n[0] / 2 < y->left ? y->left - n[0] / 2 : 0;
-    size_t to = n[1] / 2 < y->right ? y->right - n[1] / 2 : 0, columns = y->remark;
+    size_t to = n[1] / 2 < y->right ? y->right - n[1] / 2 : 0, columns = y->remark - 2;
     if (to + n[1] > columns)
         to = columns > n[1] ? columns - n[1] : 0;
     spaces(out, from);

@@ -331,7 +331,8 @@ void netstat_socket_json(struct buffer *out, const struct socket *s, const struc
 
 struct both {
     const struct flow *flow;
-    const struct flow_detail *detail;
+    const struct flow_detail *detail; /* NULL: none are kept */
+    int64_t handshake;                /* nanoseconds, 0: not known */
     unsigned client, size;
     int32_t now;
     uint8_t room[2][4];
@@ -344,7 +345,8 @@ static void look(struct both *b, const struct connection_view *view)
 {
     const struct flow *f = flow_at(view->flows, view->index);
     b->flow = f;
-    b->detail = flow_detail_at(view->flows, view->index);
+    b->detail = view->flows->details ? flow_detail_at(view->flows, view->index) : NULL;
+    b->handshake = *flow_handshake_at(view->flows, view->index);
     b->client = flow_client(f);
     b->size = f->flags & FLOW_IPV6 ? 16 : 4;
     int64_t ms = (view->now - f->first) / 1000000;
@@ -472,7 +474,7 @@ void netstat_connection(struct buffer *out, const struct connection_view *view, 
         human_bytes(text, f->bytes[i ^ b.client]);
         put_right(out, text, 11);
     }
-    human_time(text, b.detail->handshake, "-");
+    human_time(text, b.handshake, "-");
     put_right(out, text, 10);
     if (long_form)
         put_long(out, &b);
@@ -522,8 +524,8 @@ void netstat_connection_json(struct buffer *out, const struct connection_view *v
     buffer_format(out, ",\"client_wire_bytes\":%llu,\"server_wire_bytes\":%llu", (unsigned long long)b.detail->wire[c],
                   (unsigned long long)b.detail->wire[s]);
     buffer_format(out, ",\"client_retransmits\":%u,\"server_retransmits\":%u", f->retransmits[c], f->retransmits[s]);
-    if (b.detail->handshake > 0)
-        json_time(out, "handshake_rtt", b.detail->handshake);
+    if (b.handshake > 0)
+        json_time(out, "handshake_rtt", b.handshake);
     else
         buffer_text(out, ",\"handshake_rtt\":null");
     for (unsigned i = 0; i < 2; i++)
@@ -584,13 +586,15 @@ void netstat_zeek(struct buffer *out, const struct connection_view *view)
     put_zeek_end(out, &b, 0);
     put_zeek_end(out, &b, 1);
     buffer_format(out, "\t%s\t-\t", protocol_name(f->protocol));
-    if (f->last > f->first)
-        time_write(out, f->last - f->first, 6);
-    else
-        buffer_char(out, '-');
-    buffer_format(out, "\t%llu\t%llu\t%s\t-\t-\t0\t%s\t%u\t-\t%u\t-\t-\n", (unsigned long long)f->bytes[c],
-                  (unsigned long long)f->bytes[s], tally_conn_state(f, b.detail), *history ? history : "-",
-                  f->packets[c], f->packets[s]);
+    if (b.detail->productive > f->first) { /* without a duration no bytes */
+        time_write(out, b.detail->productive - f->first, 6);
+        buffer_format(out, "\t%llu\t%llu", (unsigned long long)f->bytes[c], (unsigned long long)f->bytes[s]);
+    } else {
+        buffer_text(out, "-\t-\t-");
+    }
+    buffer_format(out, "\t%s\t-\t-\t%llu\t%s\t%u\t%llu\t%u\t%llu\t-\n", tally_conn_state(f, b.detail),
+                  (unsigned long long)b.detail->missed, *history ? history : "-", f->packets[c],
+                  (unsigned long long)b.detail->network[c], f->packets[s], (unsigned long long)b.detail->network[s]);
 }
 
 /* --- changes --- */

@@ -7,7 +7,6 @@
 
 enum {
     SLOT_BITS = 10,
-    CHUNKS = 1 << (32 - FLOW_CHUNK_BITS),
     PAIR_CHUNK_BITS = 12,
     PAIR_CHUNK = 1 << PAIR_CHUNK_BITS,
     HUGE_PAGE = 2 << 20,
@@ -171,6 +170,28 @@ static uint32_t new_pair(struct flow_table *t, const struct flow_key *key)
     return index;
 }
 
+/* Room for the addresses of twice as many chunks, where there is none left. */
+static bool grow_list(void *list, uint32_t chunk)
+{
+    void **at = list, *more = chunk & (chunk - 1) ? *at : realloc(*at, sizeof *at * (chunk ? chunk * 2u : 1u));
+    if (more)
+        *at = more;
+    return more;
+}
+
+static bool new_beside(struct flow_table *t, uint32_t chunk)
+{
+    if ((t->beside & FLOW_HANDSHAKES && !grow_list(&t->handshakes, chunk)) ||
+        (t->beside & FLOW_DETAILS && !grow_list(&t->details, chunk)))
+        return false;
+    if (t->handshakes && !(t->handshakes[chunk] = aligned_alloc(64, sizeof(int64_t) * FLOW_CHUNK)))
+        return false;
+    if (!t->details || (t->details[chunk] = aligned_alloc(64, sizeof(struct flow_detail) * FLOW_CHUNK)))
+        return true;
+    free(t->handshakes[chunk]);
+    return false;
+}
+
 static uint32_t new_entry(struct flow_table *t)
 {
     uint32_t index = t->free;
@@ -183,10 +204,12 @@ static uint32_t new_entry(struct flow_table *t)
         return FLOW_NONE;
     if (!(index & (FLOW_CHUNK - 1))) {
         uint32_t chunk = index >> FLOW_CHUNK_BITS;
+        if (!grow_list(&t->chunks, chunk))
+            return FLOW_NONE;
         t->chunks[chunk] = aligned_alloc(HUGE_PAGE, sizeof(struct flow) * FLOW_CHUNK);
         if (!t->chunks[chunk])
             return FLOW_NONE;
-        if (t->details && !(t->details[chunk] = aligned_alloc(64, sizeof(struct flow_detail) * FLOW_CHUNK))) {
+        if (!new_beside(t, chunk)) {
             free(t->chunks[chunk]);
             return FLOW_NONE;
         }
@@ -241,7 +264,7 @@ uint32_t flow_found(const struct flow_table *t, const struct flow_key *key, uint
 
 uint32_t flow_add(struct flow_table *t, const struct flow_key *key)
 {
-    if ((uint64_t)t->used * 2 >= UINT64_C(1) << t->bits && !grow(t))
+    if ((uint64_t)t->used * 8 >= UINT64_C(5) << t->bits && !grow(t))
         return FLOW_NONE;
     uint32_t index = new_entry(t), pair = 0;
     if (index == FLOW_NONE)
@@ -264,6 +287,8 @@ uint32_t flow_add(struct flow_table *t, const struct flow_key *key)
         f->address[0] = load_be32(key->address[0]);
         f->address[1] = load_be32(key->address[1]);
     }
+    if (t->handshakes)
+        *flow_handshake_at(t, index) = 0;
     if (t->details)
         *flow_detail_at(t, index) = (struct flow_detail){ 0 };
     t->used += slot->index == FLOW_NONE;
@@ -329,16 +354,15 @@ const uint8_t *flow_address(const struct flow_table *t, const struct flow *f, un
     return room;
 }
 
-int flow_table_open(struct flow_table *t, bool with_details)
+int flow_table_open(struct flow_table *t, unsigned beside)
 {
     *t = (struct flow_table){ .bits = SLOT_BITS, .free = FLOW_NONE, .pair_free = FLOW_NONE };
     memset(t->recent, 0xff, sizeof t->recent);
     if (getrandom(t->seed, sizeof t->seed, 0) != sizeof t->seed)
         return ERROR_SYSTEM;
     t->slots = new_slots(t->bits);
-    t->chunks = calloc(CHUNKS, sizeof *t->chunks);
-    t->details = with_details ? calloc(CHUNKS, sizeof *t->details) : NULL;
-    if (t->slots && t->chunks && (t->details || !with_details))
+    t->beside = beside;
+    if (t->slots)
         return 0;
     flow_table_close(t);
     return ERROR_MEMORY;
@@ -348,11 +372,14 @@ void flow_table_close(struct flow_table *t)
 {
     for (uint32_t i = 0; t->chunks && i < t->count; i += FLOW_CHUNK)
         free(t->chunks[i >> FLOW_CHUNK_BITS]);
+    for (uint32_t i = 0; t->handshakes && i < t->count; i += FLOW_CHUNK)
+        free(t->handshakes[i >> FLOW_CHUNK_BITS]);
     for (uint32_t i = 0; t->details && i < t->count; i += FLOW_CHUNK)
         free(t->details[i >> FLOW_CHUNK_BITS]);
     for (uint32_t i = 0; i < t->pair_count; i += PAIR_CHUNK)
         free(t->pairs[i >> PAIR_CHUNK_BITS]);
     free(t->chunks);
+    free(t->handshakes);
     free(t->details);
     free(t->pairs);
     free(t->slots);
@@ -400,20 +427,30 @@ bool flow_table_like(struct flow_table *t, const struct flow_table *other)
     return true;
 }
 
+/* How many of a chunk's entries there are. */
+static uint32_t in_chunk(const struct flow_table *t, uint32_t chunk)
+{
+    uint32_t left = t->count - chunk * FLOW_CHUNK;
+    return left < FLOW_CHUNK ? left : FLOW_CHUNK;
+}
+
 void *flow_table_piece(const struct flow_table *t, uint32_t i, size_t *size)
 {
     enum { SLOTS_AT_ONCE = 1 << 17 };
     uint32_t chunks = parts(t->count, FLOW_CHUNK_BITS), pairs = parts(t->pair_count, PAIR_CHUNK_BITS);
     size_t slots = (size_t)1 << t->bits;
     if (i < chunks) {
-        uint32_t left = t->count - i * FLOW_CHUNK;
-        *size = (left < FLOW_CHUNK ? left : FLOW_CHUNK) * sizeof(struct flow);
+        *size = in_chunk(t, i) * sizeof(struct flow);
         return t->chunks[i];
     }
     i -= chunks;
+    if (t->handshakes && i < chunks) {
+        *size = in_chunk(t, i) * sizeof(int64_t);
+        return t->handshakes[i];
+    }
+    i -= t->handshakes ? chunks : 0;
     if (t->details && i < chunks) {
-        uint32_t left = t->count - i * FLOW_CHUNK;
-        *size = (left < FLOW_CHUNK ? left : FLOW_CHUNK) * sizeof(struct flow_detail);
+        *size = in_chunk(t, i) * sizeof(struct flow_detail);
         return t->details[i];
     }
     i -= t->details ? chunks : 0;

@@ -4,9 +4,10 @@
  * part of it. Ends are 0 (the lower) and 1; client, server and local are views of them. A port pair that is used
  * again gets a new entry, which replaces the older one in the table and leads to it by `previous`.
  *
- * Shape: 8-byte slots (32 bits of hash, 32 bits of index), linear probing, at most half full, and entries in chunks
- * that never move. A slot's hash begins with its own place, so the table grows and closes gaps without a look at the
- * entries. Memory a conversation: 128 bytes and 16 to 32 of slots; IPv6 another 32 for its addresses; details 64. */
+ * Shape: 8-byte slots (32 bits of hash, 32 bits of index), linear probing, at most five eighths full, and entries in
+ * chunks that never move. A slot's hash begins with its own place, so the table grows and closes gaps without a look at
+ * the entries. Memory a conversation: 128 bytes and 13 to 26 of slots; IPv6 another 32 for its addresses; where they
+ * are asked for, 8 for the handshake's time and 104 for details. */
 #pragma once
 #include "base/span.h"
 #include <stdbool.h>
@@ -30,7 +31,8 @@ struct flow_end {
     uint32_t base;     /* relative numbers count from here: the SYN's own number */
     uint32_t sent;     /* one beyond the highest number that it sent */
     uint32_t received; /* the highest acknowledgement that it sent */
-    uint32_t fin;      /* the number of its FIN */
+    uint32_t fin;      /* the number of its FIN; before that is known: what it had sent when it
+                          acknowledged the other's */
     uint8_t state;     /* enum tcp_state */
     uint8_t scale;     /* its windows' shift, or enum flow_scale */
     uint16_t flags;    /* enum end_flag */
@@ -53,6 +55,7 @@ enum end_flag {
     END_RESET = 128,       /* a reset closed it; UDP: an ICMP error told that nobody is there */
     END_PENDING = 256,     /* a SYN in its name came in the middle of a connection: its own, or forged? */
     END_FAST_OPEN = 512,   /* it may speak before the handshake is over */
+    END_UNSEEN = 1024,     /* the last of what it sent was not captured: a number alone tells of it */
 };
 
 struct flow {
@@ -76,18 +79,23 @@ struct flow {
 };
 _Static_assert(sizeof(struct flow) == 128, "two cache lines");
 
-/* What only tables of connections want; kept beside the entries if asked for. */
+/* What only long tables of connections want; kept beside the entries if asked for. [0] is end 0's. */
 struct flow_detail {
-    int64_t syn;        /* when the last one was sent; 0: not seen */
-    int64_t handshake;  /* nanoseconds from the SYN to the ACK that ended the handshake; 0: not known */
-    uint64_t wire[2];   /* bytes of whole packets on the wire */
-    char history[18];   /* Zeek's letters in order of appearance, 0 behind the last one; upper case: end 0 sent it */
-    uint16_t mss[2];    /* announced; 0: not seen */
-    uint16_t window[2]; /* the last one, as on the wire */
-    uint16_t zero_windows[2];
-    uint16_t seen; /* which letters of the history are there */
+    int64_t productive;  /* when the last packet came that is part of what the connection was for; Zeek's duration */
+    uint64_t wire[2];    /* bytes of whole packets on the wire */
+    uint64_t network[2]; /* bytes of IP datagrams, as their headers say */
+    uint64_t missed;     /* bytes of both ends that were acknowledged and not captured */
+    uint32_t holes[2];   /* the same, not acknowledged yet: a list in struct tally, 0: none */
+    uint16_t mss[2];     /* announced; 0: not seen */
+    uint16_t window[2];  /* the last one, as on the wire */
+    uint16_t zero_windows[2], gaps[2],
+        repeats[2];    /* how often: windows of 0, bytes missed, data that were sent before */
+    uint16_t reset[2]; /* the lower half of the last RST's number */
+    uint16_t seen;     /* which letters of the history are there */
+    uint8_t phase[2];  /* enum tally_phase, the one before in the upper half */
+    char history[20];  /* Zeek's letters in order of appearance, 0 behind the last one; upper case: end 0 sent it */
 };
-_Static_assert(sizeof(struct flow_detail) == 64, "a cache line");
+_Static_assert(sizeof(struct flow_detail) == 104, "as the manual says");
 
 struct flow_key {
     const uint8_t *address[2]; /* in the packet */
@@ -110,16 +118,21 @@ struct flow_table {
     uint32_t count;               /* entries ever taken from the chunks, free ones too: indexes are below it */
     uint32_t free;                /* head of the free entries, linked by previous */
     uint32_t live;                /* entries that hold a conversation */
-    struct flow **chunks;         /* owned */
-    struct flow_detail **details; /* owned; NULL: not asked for */
+    unsigned beside;              /* enum flow_beside: what was asked for */
+    struct flow **chunks;         /* owned; this and the next two have room for 2^n chunks, NULL while there is none */
+    int64_t **handshakes;         /* owned; NULL: not asked for, too */
+    struct flow_detail **details; /* owned; the same */
     uint8_t (**pairs)[32];        /* owned: chunks of pairs of IPv6 addresses, end 0 first */
     uint32_t pair_count, pair_free;
     uint64_t seed[4];
     uint32_t recent[FLOW_RECENT]; /* conversations met lately, by a poor and quick hash: most packets need no slot */
 };
 
+/* What is kept beside the entries. */
+enum flow_beside { FLOW_HANDSHAKES = 1, FLOW_DETAILS = 2 };
+
 /* Returns 0, ERROR_MEMORY or ERROR_SYSTEM (no random numbers). */
-int flow_table_open(struct flow_table *table, bool with_details);
+int flow_table_open(struct flow_table *table, unsigned beside);
 void flow_table_close(struct flow_table *table);
 
 /* To keep a table elsewhere and to fill one from there. like: an empty table gets the room, the counts and the hashes
@@ -156,7 +169,14 @@ static inline struct flow *flow_at(const struct flow_table *table, uint32_t inde
     return &table->chunks[index >> FLOW_CHUNK_BITS][index & (FLOW_CHUNK - 1)];
 }
 
-/* Only in a table that was opened with details. */
+/* Nanoseconds from the last SYN to the ACK that ended the handshake; negative: when that SYN was sent (its sign
+ * turned), and the ACK has not come; 0: neither is known. Only in a table that was opened with them. */
+static inline int64_t *flow_handshake_at(const struct flow_table *table, uint32_t index)
+{
+    return &table->handshakes[index >> FLOW_CHUNK_BITS][index & (FLOW_CHUNK - 1)];
+}
+
+/* The same. */
 static inline struct flow_detail *flow_detail_at(const struct flow_table *table, uint32_t index)
 {
     return &table->details[index >> FLOW_CHUNK_BITS][index & (FLOW_CHUNK - 1)];

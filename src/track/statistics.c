@@ -700,7 +700,7 @@ int statistics_open(struct statistics *s, unsigned parts, uint64_t interval)
     fill_times(s->times);
     s->lengths = calloc(LENGTHS, sizeof *s->lengths);
     s->nodes = calloc(NODES_FEW, sizeof *s->nodes);
-    int code = flow_table_open(&s->flows, false);
+    int code = flow_table_open(&s->flows, 0);
     return code ? code : s->lengths && s->nodes ? 0 : ERROR_MEMORY;
 }
 

@@ -45,6 +45,23 @@ static void set_flag(const struct machine *m, unsigned end, enum end_flag flag)
     set_state(m, end, state_of(e));
 }
 
+/* It has the other end's FIN, and by then had sent all before this number: a FIN of its own from there on is an
+ * answer, one before it crossed the other. */
+static void fin_received(const struct machine *m, unsigned end, uint32_t sent)
+{
+    struct flow_end *e = &m->flow->end[end];
+    if (!(e->flags & (END_FIN_SENT | END_FIN_RECEIVED)))
+        e->fin = sent;
+    set_flag(m, end, END_FIN_RECEIVED);
+}
+
+static void place_fin(struct flow_end *e, uint32_t at)
+{
+    if (e->flags & END_FIN_RECEIVED && seq_diff(at, e->fin) >= 0)
+        e->flags |= END_PASSIVE;
+    e->fin = at;
+}
+
 /* Everything of an earlier connection is over for this end. */
 static void begin(const struct machine *m, unsigned end, enum tcp_state state, uint32_t sent)
 {
@@ -65,10 +82,16 @@ static void hear(struct flow_end *e, uint32_t ack)
     e->flags |= END_HEARD;
 }
 
-static void reach(struct flow_end *e, uint32_t sent)
+/* captured: what lies before that number, and not the number alone. */
+static void reach(struct flow_end *e, uint32_t sent, bool captured)
 {
-    if (seq_diff(sent, e->sent) > 0)
+    int32_t beyond = seq_diff(sent, e->sent);
+    if (beyond > 0)
         e->sent = sent;
+    if (captured && beyond >= 0)
+        e->flags &= (uint16_t)~END_UNSEEN;
+    else if (beyond > 0)
+        e->flags |= END_UNSEEN;
 }
 
 static void reset(const struct machine *m, unsigned end)
@@ -159,7 +182,7 @@ static void take_syn_ack(const struct machine *m, unsigned end, const struct seg
         return;
     }
     hear(from, s->ack);
-    reach(from, s->seq + 1 + s->length);
+    reach(from, s->seq + 1 + s->length, true);
     if (!simultaneous && m->watch && m->watch->answered)
         m->watch->answered(m->watch, m->flow, end, false);
     if (to->state == TCP_SYN_RECEIVED ? seq_diff(s->ack, to->base) > 0 : called && !simultaneous)
@@ -246,16 +269,25 @@ static bool sender_speaks(const struct machine *m, unsigned end, const struct se
     return true;
 }
 
+/* Whether a FIN may stand at that number: nothing comes behind it. What was not captured may have been the FIN, or is
+ * nothing at all, if a forged number told of it. */
+static bool may_end_at(const struct flow_end *from, const struct flow_end *to, uint32_t at)
+{
+    int32_t behind = seq_diff(from->sent, at);
+    if (behind <= 0)
+        return true;
+    return from->flags & END_UNSEEN && (behind == 1 || !(to->flags & END_HEARD) || seq_diff(at, to->received) >= 0);
+}
+
 static void sender_fin(const struct machine *m, unsigned end, const struct segment *s)
 {
     struct flow_end *from = &m->flow->end[end], *to = &m->flow->end[!end];
     uint32_t at = s->seq + s->length;
     if (!(from->flags & END_FIN_SENT)) {
-        if (seq_diff(at, from->sent) < 0 && at + 1 != to->received) /* behind what it sent before: no FIN of its own */
+        if (!may_end_at(from, to, at))
             return;
-        from->fin = at;
-        if (from->flags & END_FIN_RECEIVED)
-            from->flags |= END_PASSIVE;
+        place_fin(from, at);
+        from->sent = at + 1;
         if (from->state == TCP_SYN_RECEIVED) { /* Fast Open: shows only once the handshake is through */
             from->flags |= END_FIN_SENT;
             return;
@@ -263,7 +295,7 @@ static void sender_fin(const struct machine *m, unsigned end, const struct segme
         set_flag(m, end, END_FIN_SENT);
         if (synchronised(to) && to->flags & END_HEARD && seq_diff(to->received, at) > 0) { /* the capture's order */
             set_flag(m, end, END_FIN_ACKED);
-            set_flag(m, !end, END_FIN_RECEIVED);
+            fin_received(m, !end, to->sent);
         }
     } else if (at == from->fin && from->flags & END_FIN_ACKED && !(from->flags & END_RESET) &&
                m->now - m->flow->changed[end] >= FIN_AGAIN_MS) {
@@ -284,7 +316,7 @@ static void receiver_takes(const struct machine *m, unsigned end, const struct s
         set_state(m, end, state_of(to));
     if (!synchronised(to))
         return;
-    reach(to, s->ack);
+    reach(to, s->ack, false);
     if (to->flags & END_FIN_SENT && seq_diff(s->ack, to->fin) > 0)
         set_flag(m, end, END_FIN_ACKED);
     if (to->state == TCP_TIME_WAIT)
@@ -299,18 +331,16 @@ static void take_plain(const struct machine *m, unsigned end, const struct segme
     bool open = synchronised(from);
     if (open && s->flags & TCP_FIN && synchronised(to) && to->flags & END_SPOKE && !(to->flags & END_FIN_SENT) &&
         s->ack == to->sent + 1) { /* answers a FIN that the capture missed */
-        to->fin = to->sent;
-        if (to->flags & END_FIN_RECEIVED)
-            to->flags |= END_PASSIVE;
+        place_fin(to, to->sent);
         set_flag(m, !end, END_FIN_SENT);
-        reach(to, s->ack);
+        reach(to, s->ack, false);
     }
     hear(from, s->ack);
     if (open && to->flags & END_FIN_SENT && seq_diff(from->received, to->fin) > 0)
-        set_flag(m, end, END_FIN_RECEIVED);
+        fin_received(m, end, s->seq);
     if (s->flags & TCP_FIN)
         sender_fin(m, end, s);
-    reach(from, s->seq + s->length + (s->flags & TCP_FIN ? 1 : 0));
+    reach(from, s->seq + s->length + (s->flags & TCP_FIN ? 1 : 0), s->length || s->flags & TCP_FIN);
     receiver_takes(m, !end, s);
 }
 
@@ -325,8 +355,8 @@ static bool take_usual(struct flow_end *from, struct flow_end *to, const struct 
     if (beyond > 1 << 30 || beyond < -(1 << 30))
         return false;
     hear(from, s->ack);
-    reach(from, s->seq + s->length);
-    reach(to, s->ack);
+    reach(from, s->seq + s->length, s->length);
+    reach(to, s->ack, false);
     return true;
 }
 
@@ -400,7 +430,7 @@ bool tcp_state_allowed(enum tcp_state from, enum tcp_state to)
         [TCP_ESTABLISHED] = TO(FIN_WAIT_1) | TO(CLOSE_WAIT) | TO(SYN_RECEIVED) | TO(SYN_SENT), /* a lost handshake */
         [TCP_FIN_WAIT_1] = TO(FIN_WAIT_2) | TO(CLOSING),
         [TCP_FIN_WAIT_2] = TO(TIME_WAIT) | TO(FIN_WAIT_1), /* the ACK was lost */
-        [TCP_CLOSE_WAIT] = TO(LAST_ACK),
+        [TCP_CLOSE_WAIT] = TO(LAST_ACK) | TO(CLOSING),     /* its own FIN came before, and was lost */
         [TCP_CLOSING] = TO(TIME_WAIT),
         [TCP_LAST_ACK] = 0,
         [TCP_TIME_WAIT] = TO(CLOSING), /* the ACK of its FIN was lost */

@@ -48,6 +48,8 @@ struct segment {
     bool quoted;     /* in an ICMP error */
     bool anew;       /* a SYN that counts from elsewhere than its end did */
     bool copy;       /* the same packet once more: a bridge or two interfaces let the capture see it twice */
+    bool analysed;   /* the analysis looked at it, and again is what it says */
+    bool again;      /* a retransmission */
 };
 
 /* Who wants to know of each change. */

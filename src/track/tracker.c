@@ -5,7 +5,6 @@
 #include "protocol/tlv.h"
 #include "track/fragments.h"
 #include "track/messages.h"
-#include "track/tally.h"
 #include "track/tcp_state.h"
 #include <unistd.h>
 
@@ -20,6 +19,7 @@ static uint64_t bit(enum note_bit which)
 static struct note *add_note(const struct tracker *t, struct packet *p, struct layer *l)
 {
     static struct note nowhere;
+    nowhere.have = 0;
     if (!(t->levels & TRACK_STREAMS) || p->note_count == NOTES_MAX)
         return &nowhere;
     struct note *note = &p->notes[p->note_count++];
@@ -34,7 +34,7 @@ static struct note *add_note(const struct tracker *t, struct packet *p, struct l
 static uint32_t affordable(unsigned levels)
 {
     enum { PLAIN = 256, WITH_MORE = 512 }; /* bytes a conversation, all in */
-    uint64_t each = levels & (TRACK_ANALYSIS | TRACK_MESSAGES) ? WITH_MORE : PLAIN;
+    uint64_t each = levels & (TRACK_ANALYSIS | TRACK_MESSAGES | TRACK_DETAILS) ? WITH_MORE : PLAIN;
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     uint64_t most = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page / 4 / each : 0;
     return most < 1 << 20 ? 1 << 20 : most < UINT32_MAX ? (uint32_t)most : UINT32_MAX - 1;
@@ -63,6 +63,8 @@ static void forget_one(struct tracker *t)
     analysis_drop(&t->analysis, flow_at(&t->flows, best));
     if (t->messages)
         messages_drop(t->messages, best);
+    if (t->flows.details)
+        tally_drop(&t->tally, flow_detail_at(&t->flows, best));
     flow_drop(&t->flows, best);
     t->forgotten++;
     t->forgotten_half_open += half_open;
@@ -117,7 +119,7 @@ static void read_segment(struct segment *s, const struct layer *l, const uint8_t
     s->length = head <= wire ? wire - head : 0;
     s->sound = head >= TCP_HEADER;
     s->quoted = l->flags & LAYER_QUOTED;
-    s->anew = s->copy = false;
+    s->anew = s->copy = s->again = s->analysed = false;
     s->mss = 0;
 }
 
@@ -278,15 +280,37 @@ static void take_quote(struct tracker *t, struct packet *p, struct layer *l, uin
     }
 }
 
-static void take_states(struct tracker *t, struct packet *p, uint32_t index, unsigned end, struct segment *s,
-                        struct note *note)
+/* Bytes of the datagram that a TCP or UDP header came in, as its own header says. */
+static uint32_t datagram_length(const struct tracker *t, const struct packet *p, const struct layer *l)
+{
+    const struct layer *ip = l;
+    while (ip > p->layers && ip->protocol != t->ip && ip->protocol != t->ipv6)
+        ip--;
+    if (ip->buffer == l->buffer)
+        return l->end > ip->offset ? l->end - ip->offset : 0;
+    return l->end + ip->length; /* put together from fragments */
+}
+
+static struct tally_place place_of(struct tracker *t, const struct packet *p, const struct layer *l, uint32_t index,
+                                   unsigned end)
+{
+    struct tally_place place = { flow_at(&t->flows, index), flow_handshake_at(&t->flows, index), NULL, end };
+    if (t->flows.details) {
+        place.detail = flow_detail_at(&t->flows, index);
+        place.detail->wire[end] += p->wire_length;
+        place.detail->network[end] += datagram_length(t, p, l);
+    }
+    return place;
+}
+
+static void take_states(struct tracker *t, struct packet *p, const struct layer *l, uint32_t index, unsigned end,
+                        struct segment *s, struct note *note)
 {
     struct flow *f = flow_at(&t->flows, index);
-    struct flow_detail *d = flow_detail_at(&t->flows, index);
     t->current = index;
     s->copy = is_copy(p, f, end, s);
-    d->wire[end] += p->wire_length;
-    tally_tcp(f, d, end, s);
+    struct tally_place place = place_of(t, p, l, index, end);
+    tally_tcp(&t->tally, &place, s);
     if (!s->anew || s->flags & TCP_ACK) /* else the entry is new, and tcp_state_reuse has taken the SYN */
         tcp_state_take(f, end, s, age_ms(f, p->time), t->watch);
     note->state[0] = f->end[end].state;
@@ -359,9 +383,11 @@ static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
         s.frame = (uint32_t)p->number;
         s.sacked = header.left > TCP_HEADER ? sacked_bytes(t, header) : 0;
         take_analysis(t, l, index, end, &s, note);
+        s.analysed = true;
+        s.again = note->have & bit(NOTE_RETRANSMISSION);
     }
     if (t->levels & TRACK_STATES && !(l->flags & LAYER_QUOTED))
-        take_states(t, p, index, end, &s, note);
+        take_states(t, p, l, index, end, &s, note);
     if (t->messages)
         messages_take(t->messages, p, l, index, end);
 }
@@ -391,9 +417,8 @@ static void take_udp(struct tracker *t, struct packet *p, struct layer *l)
     }
     if (!(t->levels & TRACK_STATES) || l->flags & (LAYER_QUOTED | LAYER_FRAGMENT))
         return;
-    struct flow_detail *d = flow_detail_at(&t->flows, index);
-    d->wire[end] += p->wire_length;
-    tally_udp(f, d, end, layer_payload_length(l));
+    struct tally_place place = place_of(t, p, l, index, end);
+    tally_udp(&place, layer_payload_length(l), p->time);
 }
 
 /* --- the packet --- */
@@ -453,14 +478,19 @@ unsigned tracker_levels(uint64_t notes)
 
 int tracker_open(struct tracker *t, unsigned levels, struct error *error)
 {
-    *t = (struct tracker){ .levels = levels,
-                           .max_connections = affordable(levels),
-                           .tcp = registry_by_name("tcp"),
-                           .udp = registry_by_name("udp") };
+    *t = (struct tracker){
+        .levels = levels,
+        .max_connections = affordable(levels),
+        .tcp = registry_by_name("tcp"),
+        .udp = registry_by_name("udp"),
+        .ip = registry_by_name("ip"),
+        .ipv6 = registry_by_name("ipv6"),
+    };
     for (const struct field *f = t->tcp->fields; f->abbrev; f++)
         if (f->type == FIELD_TLVS)
             t->tcp_options = f->tlvs;
-    int code = flow_table_open(&t->flows, levels & TRACK_STATES);
+    unsigned beside = levels & TRACK_STATES ? FLOW_HANDSHAKES | (levels & TRACK_DETAILS ? FLOW_DETAILS : 0) : 0;
+    int code = flow_table_open(&t->flows, beside);
     if (!code && levels & TRACK_FRAGMENTS && !(t->fragments = fragments_open()))
         code = ERROR_MEMORY;
     if (!code && levels & TRACK_MESSAGES && !(t->messages = messages_open()))
@@ -475,6 +505,7 @@ void tracker_close(struct tracker *t)
 {
     flow_table_close(&t->flows);
     analysis_close(&t->analysis);
+    tally_close(&t->tally);
     fragments_close(t->fragments);
     messages_close(t->messages);
     t->fragments = NULL;

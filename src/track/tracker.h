@@ -7,14 +7,16 @@
 #include "protocol/packet.h"
 #include "track/analysis.h"
 #include "track/flow.h"
+#include "track/tally.h"
 
 enum track_level {
     TRACK_FRAGMENTS = 1, /* fragments become datagrams, dissected in the packet that completes them */
     TRACK_STREAMS = 2,   /* notes: stream numbers, relative numbers, windows, times within the stream, and
                             the states if they are tracked */
-    TRACK_STATES = 4,    /* the states of both ends, counters, Zeek's history */
+    TRACK_STATES = 4,    /* the states of both ends, counters, the handshake's time */
     TRACK_ANALYSIS = 8,  /* what is remarkable: retransmissions, round-trip times ... */
     TRACK_MESSAGES = 16, /* application messages over TCP are put together; set packet.streams, too */
+    TRACK_DETAILS = 32,  /* with states: what long tables of connections show (struct flow_detail) */
 };
 
 struct fragments;
@@ -26,9 +28,10 @@ struct tracker {
     unsigned levels; /* enum track_level */
     struct flow_table flows;
     struct analysis analysis;
+    struct tally tally;
     struct fragments *fragments; /* owned; NULL: not asked for */
     struct messages *messages;   /* owned; NULL: not asked for */
-    const struct protocol *tcp, *udp;
+    const struct protocol *tcp, *udp, *ip, *ipv6;
     const struct tlv_set *tcp_options; /* how to read them */
     uint32_t tcp_streams, udp_streams; /* how many there were */
     bool out_of_memory;                /* something was not tracked for want of memory */
