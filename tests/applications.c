@@ -12,7 +12,8 @@ static void read_as(const char *protocol, const void *bytes, size_t n, size_t wi
 {
     static const struct layer tcp;
     packet_reset(&packet, (struct span){ 0 });
-    dissect_assembled(&packet, registry_by_name(protocol), &tcp, (struct span){ bytes, n }, (uint32_t)wire, flags);
+    dissect_assembled(&packet, registry_by_name(protocol), &tcp, (struct span){ bytes, n }, (uint32_t)wire,
+                      &(struct message){ .flags = flags });
 }
 
 static void http(const char *text)
