@@ -45,6 +45,8 @@ enum type {
     TLSA = 52,
     SVCB = 64,
     HTTPS = 65,
+    NXT = 30,
+    CSYNC = 62,
     SPF = 99,
     ANY = 255,
     CAA = 257,
@@ -347,8 +349,8 @@ static const struct value_name types[] = {
     { 29, "LOC" },      { SRV, "SRV" },       { NAPTR, "NAPTR" }, { DNAME, "DNAME" }, { OPT, "OPT" },
     { DS, "DS" },       { SSHFP, "SSHFP" },   { RRSIG, "RRSIG" }, { NSEC, "NSEC" },   { DNSKEY, "DNSKEY" },
     { NSEC3, "NSEC3" }, { 51, "NSEC3PARAM" }, { TLSA, "TLSA" },   { SVCB, "SVCB" },   { HTTPS, "HTTPS" },
-    { SPF, "SPF" },     { 249, "TKEY" },      { 250, "TSIG" },    { 251, "IXFR" },    { 252, "AXFR" },
-    { ANY, "ANY" },     { CAA, "CAA" },       { 0, NULL },
+    { NXT, "NXT" },     { CSYNC, "CSYNC" },   { SPF, "SPF" },     { 249, "TKEY" },    { 250, "TSIG" },
+    { 251, "IXFR" },    { 252, "AXFR" },      { ANY, "ANY" },     { CAA, "CAA" },     { 0, NULL },
 };
 static const struct value_name classes[] = {
     { 1, "IN" }, { 3, "CH" }, { 4, "HS" }, { 254, "NONE" }, { 255, "ANY" }, { 0, NULL },
@@ -557,6 +559,25 @@ static const struct field nsec_fields[] = {
     { "dns.nsec.types", N_("Types"), FIELD_TLVS, .after = ROW_NEXT, .tlvs = &window_set },
     { 0 },
 };
+/* The same without windows: RFC 2535, 5.2 */
+static uint64_t type_of_plain_bit(const struct place *place, uint64_t bit)
+{
+    (void)place;
+    return bit;
+}
+static const struct field nxt_fields[] = {
+    { "dns.nxt.next_domain_name", N_("Next domain name"), FIELD_TEXT, .read = name_at_0, .measure = name_length },
+    { "dns.resp.type", N_("Type that is there"), FIELD_UINT, .after = ROW_NEXT, .flags = FIELD_SET, .stride = 1,
+      .names = types, .adjust = type_of_plain_bit },
+    { 0 },
+};
+static const struct field csync_fields[] = {
+    /* RFC 7477, 2.1 */
+    { "dns.csync.soa", N_("Serial number"), FIELD_UINT, BYTE(0, 4) },
+    { "dns.csync.flags", N_("Flags"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX },
+    { "dns.csync.types", N_("Types"), FIELD_TLVS, TO_END(6), .tlvs = &window_set },
+    { 0 },
+};
 enum { ROW_SALT_LENGTH = 4, ROW_SALT, ROW_HASH_LENGTH, ROW_HASH };
 static const struct field nsec3_fields[] = {
     /* RFC 5155, 3.2 */
@@ -628,6 +649,8 @@ static const struct tlv record_kinds[] = {
     { SVCB, "SVCB", svcb_fields },
     { HTTPS, "HTTPS", svcb_fields },
     { SPF, "SPF", spf_fields },
+    { NXT, "NXT", nxt_fields },
+    { CSYNC, "CSYNC", csync_fields },
     { CAA, "CAA", caa_fields },
     { 0xffff, "Record", other_fields },
     { 0 },
