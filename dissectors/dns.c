@@ -668,6 +668,17 @@ static const struct when is_query[] = {
     { 0 },
 };
 
+/* An update counts other things: RFC 2136, 2.2 */
+static const struct when is_update[] = {
+    { BITS(17, 4), 5, 5 },
+    { 0 },
+};
+static const struct when is_no_update[] = {
+    { BITS(17, 4), 0, 4 },
+    { BITS(17, 4), 6, 15 },
+    { 0 },
+};
+
 enum { ROW_OPCODE = 5, ROW_CODE = 13 };
 #define HEAD_ROWS                                                                                                      \
     { "dns.id", N_("Transaction ID"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },                                      \
@@ -678,9 +689,12 @@ enum { ROW_OPCODE = 5, ROW_CODE = 13 };
     }
 #define TAIL_ROWS                                                                                                      \
     { "dns.flags.rcode", N_("Reply code"), FIELD_UINT, BITS(28, 4), .when = is_response, .names = codes },             \
-        { "dns.count.queries", N_("Question count"), FIELD_UINT, BYTE(4, 2) },                                         \
-        { "dns.count.answers", N_("Answer count"), FIELD_UINT, BYTE(6, 2) },                                           \
-        { "dns.count.auth_rr", N_("Authority count"), FIELD_UINT, BYTE(8, 2) },                                        \
+        { "dns.count.queries", N_("Question count"), FIELD_UINT, BYTE(4, 2), .when = is_no_update },                   \
+        { "dns.count.answers", N_("Answer count"), FIELD_UINT, BYTE(6, 2), .when = is_no_update },                     \
+        { "dns.count.auth_rr", N_("Authority count"), FIELD_UINT, BYTE(8, 2), .when = is_no_update },                  \
+        { "dns.count.zones", N_("Zone count"), FIELD_UINT, BYTE(4, 2), .when = is_update },                            \
+        { "dns.count.prerequisites", N_("Prerequisite count"), FIELD_UINT, BYTE(6, 2), .when = is_update },            \
+        { "dns.count.updates", N_("Update count"), FIELD_UINT, BYTE(8, 2), .when = is_update },                        \
         { "dns.count.add_rr", N_("Additional count"), FIELD_UINT, BYTE(10, 2) },                                       \
         { "dns.questions", N_("Questions"), FIELD_TLVS, .read = questions, .tlvs = &question_set },                    \
         { "dns.answers", N_("Answers"), FIELD_TLVS, .read = answers, .tlvs = &record_set },                            \

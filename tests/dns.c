@@ -288,6 +288,16 @@ Test(dns, llmnr_has_flags_of_its_own)
     SAYS("dns.flags.authoritative", "");
 }
 
+Test(dns, an_update_counts_other_things)
+{
+    SEND(DNS, HEAD(0x28, 0, 1, 0, 0, 0), EXAMPLE, 0, 6, 0, 1);
+    SAYS("dns.count.zones", "1");
+    SAYS("dns.count.prerequisites", "0");
+    SAYS("dns.count.updates", "0");
+    SAYS("dns.count.queries", "");
+    SAYS("dns.count.answers", "");
+}
+
 Test(dns, which_types_there_are_stands_in_bitmaps)
 {
     SEND(DNS, HEAD(0x84, 0, 0, 2, 0, 0), EXAMPLE, 0, 62, 0, 1, TTL, 0, 10, 0, 0, 0, 7, 0, 3, 0, 2, 0x40, 1, /**/
