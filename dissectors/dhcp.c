@@ -17,6 +17,9 @@ enum {
     FILE_SIZE = 128,
     REQUEST = 1,
     OPTION_TYPE = 53,
+    OPTION_OVERLOAD = 52,
+    FILE_HOLDS = 1, /* options: RFC 2132, 9.3 */
+    SERVER_HOLDS = 2,
 };
 
 static bool hardware_mac(const struct place *place, struct value *value);
@@ -24,6 +27,8 @@ static bool hardware_other(const struct place *place, struct value *value);
 static bool server_name(const struct place *place, struct value *value);
 static bool file_name(const struct place *place, struct value *value);
 static bool option_text(const struct place *place, struct value *value);
+static bool file_options(const struct place *place, struct value *value);
+static bool server_options(const struct place *place, struct value *value);
 
 static const struct when has_options[] = {
     { BITS(LEAST * 8, 32), COOKIE, COOKIE },
@@ -203,6 +208,10 @@ static const struct field fields[] = {
     { "dhcp.file", N_("Boot file name"), FIELD_TEXT, BYTE(FILE_NAME, FILE_SIZE), .read = file_name },
     { "dhcp.cookie", N_("Magic cookie"), FIELD_IPV4, BYTE(LEAST, 4), .when = has_options },
     { "dhcp.options", N_("Options"), FIELD_TLVS, TO_END(HEADER), .tlvs = &option_set, .when = has_options },
+    { "dhcp.options", N_("Options where the boot file's name is"), FIELD_TLVS, .read = file_options,
+      .tlvs = &option_set },
+    { "dhcp.options", N_("Options where the server's name is"), FIELD_TLVS, .read = server_options,
+      .tlvs = &option_set },
     { 0 },
 };
 
@@ -238,14 +247,37 @@ static bool hardware_other(const struct place *place, struct value *value)
     return h.left >= 3 && !is_mac(h) && h.at[2] <= HARDWARE_MOST && part(place, HARDWARE, h.at[2], value);
 }
 
+/* Which of the two names' rooms hold options. */
+static unsigned overload(struct span h)
+{
+    struct option option;
+    struct span run = span_part(h, HEADER, h.left);
+    if (h.left < HEADER || load_be32(h.at + LEAST) != COOKIE)
+        return 0;
+    while (tlv_next(&option_set, &run, &option))
+        if (option.tlv->kind == OPTION_OVERLOAD && !option.broken && option.bytes.left == 3)
+            return option.bytes.at[2];
+    return 0;
+}
+
+static bool file_options(const struct place *place, struct value *value)
+{
+    return overload(place->bytes) & FILE_HOLDS && part(place, FILE_NAME, FILE_SIZE, value);
+}
+
+static bool server_options(const struct place *place, struct value *value)
+{
+    return overload(place->bytes) & SERVER_HOLDS && part(place, SERVER, SERVER_SIZE, value);
+}
+
 static bool server_name(const struct place *place, struct value *value)
 {
-    return read_text(place, SERVER, SERVER_SIZE, value);
+    return !(overload(place->bytes) & SERVER_HOLDS) && read_text(place, SERVER, SERVER_SIZE, value);
 }
 
 static bool file_name(const struct place *place, struct value *value)
 {
-    return read_text(place, FILE_NAME, FILE_SIZE, value);
+    return !(overload(place->bytes) & FILE_HOLDS) && read_text(place, FILE_NAME, FILE_SIZE, value);
 }
 
 static bool option_text(const struct place *place, struct value *value)
@@ -287,17 +319,24 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     return VERDICT_WHOLE;
 }
 
-/* The message type, 0 if there is none. */
-static unsigned type_of(struct span h)
+/* The message type among options, 0 if there is none. */
+static unsigned type_among(struct span run)
 {
     struct option option;
-    struct span run = span_part(h, HEADER, h.left);
-    if (h.left < HEADER || load_be32(h.at + LEAST) != COOKIE)
-        return 0;
     while (tlv_next(&option_set, &run, &option))
         if (option.tlv->kind == OPTION_TYPE && !option.broken && option.bytes.left == 3)
             return option.bytes.at[2];
     return 0;
+}
+
+static unsigned type_of(struct span h)
+{
+    if (h.left < HEADER || load_be32(h.at + LEAST) != COOKIE)
+        return 0;
+    unsigned type = type_among(span_part(h, HEADER, h.left)), holds = type ? 0 : overload(h);
+    if (holds & FILE_HOLDS)
+        type = type_among(span_part(h, FILE_NAME, FILE_SIZE));
+    return type || !(holds & SERVER_HOLDS) ? type : type_among(span_part(h, SERVER, SERVER_SIZE));
 }
 
 static void write_address(struct buffer *out, const char *words, uint32_t address)

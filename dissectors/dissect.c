@@ -180,20 +180,25 @@ void dissect_buffer(struct packet *p, struct span bytes, struct key key, uint8_t
 }
 
 void dissect_message(struct packet *p, const struct protocol *protocol, const struct layer *tcp, uint32_t offset,
-                     uint32_t end, uint8_t flags)
+                     uint32_t end, const struct message *message)
 {
     struct span in = span_part(p->buffers[tcp->buffer], offset, end - offset);
-    if (p->layer_count < LAYERS_MAX - 1 && end > offset)
-        run_layers(p, protocol, in, offset, end, tcp->buffer, tcp->network, flags);
+    struct layer *self = &p->layers[p->layer_count];
+    if (p->layer_count >= LAYERS_MAX - 1 || end <= offset)
+        return;
+    run_layers(p, protocol, in, offset, end, tcp->buffer, tcp->network, message->flags);
+    self->told = message->told;
 }
 
 void dissect_assembled(struct packet *p, const struct protocol *protocol, const struct layer *tcp, struct span bytes,
-                       uint32_t length, uint8_t flags)
+                       uint32_t length, const struct message *message)
 {
     uint32_t head = protocol->head;
+    struct layer *self = &p->layers[p->layer_count];
     if (p->buffer_count == BUFFERS_MAX || p->layer_count >= LAYERS_MAX - 1 || bytes.left <= head)
         return;
     uint8_t buffer = p->buffer_count++;
     p->buffers[buffer] = bytes;
-    run_layers(p, protocol, span_part(bytes, head, bytes.left), head, length, buffer, tcp->network, flags);
+    run_layers(p, protocol, span_part(bytes, head, bytes.left), head, length, buffer, tcp->network, message->flags);
+    self->told = message->told;
 }

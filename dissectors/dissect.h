@@ -24,7 +24,7 @@ void dissect_buffer(struct packet *packet, struct span bytes, struct key key, ui
 
 /* A protocol's message in a stream: whole in a buffer that the packet has already, from offset to end, */
 void dissect_message(struct packet *packet, const struct protocol *protocol, const struct layer *tcp, uint32_t offset,
-                     uint32_t end, uint8_t flags);
-/* or put together from several segments: what was kept of it, and how long it is. flags: enum layer_flag. */
+                     uint32_t end, const struct message *message);
+/* or put together from several segments: what was kept of it, and how long it is. message: what its layer is told. */
 void dissect_assembled(struct packet *packet, const struct protocol *protocol, const struct layer *tcp,
-                       struct span bytes, uint32_t length, uint8_t flags);
+                       struct span bytes, uint32_t length, const struct message *message);

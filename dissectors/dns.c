@@ -45,6 +45,8 @@ enum type {
     TLSA = 52,
     SVCB = 64,
     HTTPS = 65,
+    NXT = 30,
+    CSYNC = 62,
     SPF = 99,
     ANY = 255,
     CAA = 257,
@@ -347,8 +349,8 @@ static const struct value_name types[] = {
     { 29, "LOC" },      { SRV, "SRV" },       { NAPTR, "NAPTR" }, { DNAME, "DNAME" }, { OPT, "OPT" },
     { DS, "DS" },       { SSHFP, "SSHFP" },   { RRSIG, "RRSIG" }, { NSEC, "NSEC" },   { DNSKEY, "DNSKEY" },
     { NSEC3, "NSEC3" }, { 51, "NSEC3PARAM" }, { TLSA, "TLSA" },   { SVCB, "SVCB" },   { HTTPS, "HTTPS" },
-    { SPF, "SPF" },     { 249, "TKEY" },      { 250, "TSIG" },    { 251, "IXFR" },    { 252, "AXFR" },
-    { ANY, "ANY" },     { CAA, "CAA" },       { 0, NULL },
+    { NXT, "NXT" },     { CSYNC, "CSYNC" },   { SPF, "SPF" },     { 249, "TKEY" },    { 250, "TSIG" },
+    { 251, "IXFR" },    { 252, "AXFR" },      { ANY, "ANY" },     { CAA, "CAA" },     { 0, NULL },
 };
 static const struct value_name classes[] = {
     { 1, "IN" }, { 3, "CH" }, { 4, "HS" }, { 254, "NONE" }, { 255, "ANY" }, { 0, NULL },
@@ -557,6 +559,25 @@ static const struct field nsec_fields[] = {
     { "dns.nsec.types", N_("Types"), FIELD_TLVS, .after = ROW_NEXT, .tlvs = &window_set },
     { 0 },
 };
+/* The same without windows: RFC 2535, 5.2 */
+static uint64_t type_of_plain_bit(const struct place *place, uint64_t bit)
+{
+    (void)place;
+    return bit;
+}
+static const struct field nxt_fields[] = {
+    { "dns.nxt.next_domain_name", N_("Next domain name"), FIELD_TEXT, .read = name_at_0, .measure = name_length },
+    { "dns.resp.type", N_("Type that is there"), FIELD_UINT, .after = ROW_NEXT, .flags = FIELD_SET, .stride = 1,
+      .names = types, .adjust = type_of_plain_bit },
+    { 0 },
+};
+static const struct field csync_fields[] = {
+    /* RFC 7477, 2.1 */
+    { "dns.csync.soa", N_("Serial number"), FIELD_UINT, BYTE(0, 4) },
+    { "dns.csync.flags", N_("Flags"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX },
+    { "dns.csync.types", N_("Types"), FIELD_TLVS, TO_END(6), .tlvs = &window_set },
+    { 0 },
+};
 enum { ROW_SALT_LENGTH = 4, ROW_SALT, ROW_HASH_LENGTH, ROW_HASH };
 static const struct field nsec3_fields[] = {
     /* RFC 5155, 3.2 */
@@ -628,6 +649,8 @@ static const struct tlv record_kinds[] = {
     { SVCB, "SVCB", svcb_fields },
     { HTTPS, "HTTPS", svcb_fields },
     { SPF, "SPF", spf_fields },
+    { NXT, "NXT", nxt_fields },
+    { CSYNC, "CSYNC", csync_fields },
     { CAA, "CAA", caa_fields },
     { 0xffff, "Record", other_fields },
     { 0 },
@@ -645,6 +668,17 @@ static const struct when is_query[] = {
     { 0 },
 };
 
+/* An update counts other things: RFC 2136, 2.2 */
+static const struct when is_update[] = {
+    { BITS(17, 4), 5, 5 },
+    { 0 },
+};
+static const struct when is_no_update[] = {
+    { BITS(17, 4), 0, 4 },
+    { BITS(17, 4), 6, 15 },
+    { 0 },
+};
+
 enum { ROW_OPCODE = 5, ROW_CODE = 13 };
 #define HEAD_ROWS                                                                                                      \
     { "dns.id", N_("Transaction ID"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },                                      \
@@ -655,9 +689,12 @@ enum { ROW_OPCODE = 5, ROW_CODE = 13 };
     }
 #define TAIL_ROWS                                                                                                      \
     { "dns.flags.rcode", N_("Reply code"), FIELD_UINT, BITS(28, 4), .when = is_response, .names = codes },             \
-        { "dns.count.queries", N_("Question count"), FIELD_UINT, BYTE(4, 2) },                                         \
-        { "dns.count.answers", N_("Answer count"), FIELD_UINT, BYTE(6, 2) },                                           \
-        { "dns.count.auth_rr", N_("Authority count"), FIELD_UINT, BYTE(8, 2) },                                        \
+        { "dns.count.queries", N_("Question count"), FIELD_UINT, BYTE(4, 2), .when = is_no_update },                   \
+        { "dns.count.answers", N_("Answer count"), FIELD_UINT, BYTE(6, 2), .when = is_no_update },                     \
+        { "dns.count.auth_rr", N_("Authority count"), FIELD_UINT, BYTE(8, 2), .when = is_no_update },                  \
+        { "dns.count.zones", N_("Zone count"), FIELD_UINT, BYTE(4, 2), .when = is_update },                            \
+        { "dns.count.prerequisites", N_("Prerequisite count"), FIELD_UINT, BYTE(6, 2), .when = is_update },            \
+        { "dns.count.updates", N_("Update count"), FIELD_UINT, BYTE(8, 2), .when = is_update },                        \
         { "dns.count.add_rr", N_("Additional count"), FIELD_UINT, BYTE(10, 2) },                                       \
         { "dns.questions", N_("Questions"), FIELD_TLVS, .read = questions, .tlvs = &question_set },                    \
         { "dns.answers", N_("Answers"), FIELD_TLVS, .read = answers, .tlvs = &record_set },                            \

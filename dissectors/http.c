@@ -25,15 +25,20 @@ static bool line_ends(struct span line)
     return line.left && line.at[line.left - 1] == '\n';
 }
 
-/* Without its CR and LF. */
+/* Without its CR and LF; the capture may end between them. */
 static struct span line_text(struct span line)
 {
-    if (line_ends(line)) {
+    if (line_ends(line))
         line.left--;
-        if (line.left && line.at[line.left - 1] == '\r')
-            line.left--;
-    }
+    if (line.left && line.at[line.left - 1] == '\r')
+        line.left--;
     return line;
+}
+
+/* The empty line that may stand in front of a message: RFC 9112, 2.2 */
+static size_t empty_line(struct span message)
+{
+    return message.left > 2 && message.at[0] == '\r' && message.at[1] == '\n' ? 2 : 0;
 }
 
 static struct span trim(struct span text)
@@ -96,14 +101,16 @@ static const char methods[][METHOD_MOST] = {
     "BASELINE-CONTROL",
     "RPC_OUT_DATA",
     "SSTP_DUPLEX_POST",
+    "CCM_POST",
 };
 
-/* The length of the method that a line begins with, a space behind it; 0: it is no request. */
+/* The length of the method that a line begins with, a space or the line's end behind it; 0: it is no request. */
 static size_t method_length(struct span line)
 {
-    const uint8_t *space = memchr(line.at, ' ', line.left < METHOD_MOST ? line.left : METHOD_MOST);
-    size_t n = space ? (size_t)(space - line.at) : 0;
-    if (!n || !isupper(line.at[0]))
+    size_t n = 0, most = line.left < METHOD_MOST ? line.left : METHOD_MOST;
+    while (n < most && line.at[n] > ' ')
+        n++;
+    if (!n || n == METHOD_MOST || !isupper(line.at[0]) || (n < line.left && !memchr(" \r\n", line.at[n], 3)))
         return 0;
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
         if (methods[i][0] == line.at[0] && !strncmp(methods[i], (const char *)line.at, n) && !methods[i][n])
@@ -114,15 +121,17 @@ static size_t method_length(struct span line)
 /* Whether a line that is not whole yet may become one that asks or answers. */
 static bool may_become_first(struct span line)
 {
-    bool may = line.left < 5 && !memcmp(line.at, "HTTP/", line.left);
+    bool may = (line.left < 5 && !memcmp(line.at, "HTTP/", line.left)) ||
+               (line.left < 4 && !memcmp(line.at, "ICY ", line.left));
     for (size_t i = 0; i < sizeof methods / sizeof *methods && !may && line.left < METHOD_MOST; i++)
         may = !strncmp(methods[i], (const char *)line.at, line.left);
     return may;
 }
 
+/* SHOUTcast streams begin with a version of their own. */
 static bool is_response(struct span line)
 {
-    return line.left >= 5 && !memcmp(line.at, "HTTP/", 5);
+    return line.left >= 5 && (!memcmp(line.at, "HTTP/", 5) || !memcmp(line.at, "ICY ", 4));
 }
 
 /* What a header's name may hold: printable characters but separators. RFC 9110, 5.1 and 5.6.2; a bit a character */
@@ -157,7 +166,15 @@ enum part { METHOD, TARGET, REQUEST_VERSION, RESPONSE_VERSION, CODE, PHRASE };
 
 static struct span first_line(const struct place *place)
 {
-    return line_text(span_part(place->bytes, 0, line_length(place->bytes)));
+    struct span rest = place->bytes;
+    span_pull(&rest, empty_line(rest));
+    return line_text(span_part(rest, 0, line_length(rest)));
+}
+
+static void skip_spaces(struct span *line)
+{
+    while (line->left && *line->at == ' ')
+        span_pull(line, 1);
 }
 
 /* Up to the next space, which goes, too. */
@@ -176,8 +193,11 @@ static bool read_word(const struct place *place, bool response, unsigned number,
     struct span line = first_line(place), word = { 0 };
     if (is_response(line) != response || (!response && !method_length(line)))
         return false;
-    for (unsigned i = 0; i < number; i++)
+    for (unsigned i = 0; i < number; i++) {
         pull_word(&line);
+        if (response)
+            skip_spaces(&line);
+    }
     word = rest ? line : pull_word(&line);
     if (!word.left)
         return false;
@@ -363,13 +383,14 @@ static const struct tlv_set header_set = {
 };
 
 /* Where the header lines begin, behind the line that asks or answers, and where they end, the empty line not included.
- * Whether that line is there. */
+ * Whether that line is there. Behind a first line all that has a colon is a header, whatever its name is made of. */
 static bool find_headers(struct span message, size_t *begin, size_t *end)
 {
-    size_t at = line_length(message);
-    struct span first = span_part(message, 0, at);
-    if (!is_response(first) && !method_length(first))
-        at = 0;
+    size_t empty = empty_line(message);
+    struct span first = span_part(message, empty, message.left);
+    first.left = line_length(first);
+    bool has_first = is_response(first) || method_length(first);
+    size_t at = has_first ? empty + first.left : 0;
     *begin = at;
     for (size_t n; at < message.left; at += n) {
         struct span line = span_part(message, at, message.left);
@@ -379,7 +400,7 @@ static bool find_headers(struct span message, size_t *begin, size_t *end)
             *end = at;
             return true;
         }
-        if (!is_header(line)) {
+        if (has_first ? !memchr(line.at, ':', line.left) : !is_header(line)) {
             *end = at;
             return false;
         }
@@ -436,6 +457,7 @@ static void take_first_line(struct message *m, struct span line)
     }
     unsigned status = 0;
     pull_word(&line);
+    skip_spaces(&line);
     for (size_t i = 0; i < 3 && i < line.left && isdigit(line.at[i]); i++)
         status = status * 10 + line.at[i] - '0';
     m->state |= RESPONSE;
@@ -452,10 +474,11 @@ static void take_header(struct message *m, struct span line)
     if (begins(line, "Content-Length:") && !(m->state & SIZED)) {
         struct span value = header_value(line);
         uint64_t n = 0;
-        for (size_t i = 0; i < value.left && isdigit(value.at[i]) && n < UINT32_MAX; i++)
+        size_t i = 0;
+        for (; i < value.left && isdigit(value.at[i]) && n < UINT64_MAX / 10 - 9; i++)
             n = n * 10 + value.at[i] - '0';
-        m->size = n;
-        m->state |= value.left && isdigit(*value.at) ? SIZED : 0;
+        m->size = n < UINT32_MAX ? n : UINT32_MAX;
+        m->state |= i && i == value.left ? SIZED : 0; /* what is no number says nothing */
     } else if (begins(line, "Transfer-Encoding:") && begins(header_value(line), "chunked")) {
         m->state |= CHUNKED;
     }
@@ -526,9 +549,13 @@ static enum frame frame(struct message *m, struct span rest)
     if (m->state & BODY)
         return go_on(m, rest, there);
     if (!m->at && !m->state) {
+        m->at = empty_line(rest);
+        span_pull(&rest, m->at);
         struct span line = span_part(rest, 0, line_length(rest));
         if (!is_response(line) && !method_length(line)) {
-            if (may_become_first(line))
+            bool more = may_become_first(line);
+            m->at = more ? 0 : m->at;
+            if (more)
                 return FRAME_MORE;
             if (!is_header(line))
                 return FRAME_NONE;
@@ -606,7 +633,9 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
     static const char *const of_request[2] = { "Host:", NULL }, *const before_host[2] = { ", host ", NULL };
     static const char *const of_answer[2] = { "Content-Type:", "Content-Length:" };
     static const char *const before_body[2] = { ", ", ", length " };
-    struct span rest = layer_header(packet, layer), line = line_text(span_part(rest, 0, line_length(rest)));
+    struct span rest = layer_header(packet, layer);
+    span_pull(&rest, empty_line(rest));
+    struct span line = line_text(span_part(rest, 0, line_length(rest)));
     bool response = is_response(line);
     if (!response && !method_length(line)) {
         buffer_text(out, "continued");

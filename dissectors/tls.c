@@ -19,7 +19,12 @@ enum extension { SERVER_NAME = 0, ALPN = 16, SUPPORTED_VERSIONS = 43 };
 /* What earlier records told: */
 enum {
     SECRET = LAYER_TOLD_1, /* this end has changed its cipher: its handshake is encrypted */
-    TLS13 = LAYER_TOLD_2,  /* the server chose TLS 1.3, whose records hide their types */
+    TLS13 = LAYER_TOLD_2,  /* the server chose TLS 1.3, whose records hide their types, and whose changes of cipher
+                              change nothing: RFC 8446, 5 */
+    GOES_ON = LAYER_TOLD_NUMBER, /* the first record goes on with a handshake message: its type in the upper 8 bits,
+                                    and how many of its bytes are still to come in the others */
+    REST_BITS = 24,
+    REST = (1 << REST_BITS) - 1,
 };
 
 /* --- names --- */
@@ -333,15 +338,17 @@ static size_t record_length(struct span run)
     return run.left < HEADER ? 0 : HEADER + (size_t)load_be16(run.at + 3);
 }
 
-/* Messages of known types one after another, the last of which may go on in the next record; not from an end that has
- * changed its cipher. What is shorter than a cipher's least overhead is not encrypted. */
-static bool is_clear(struct span record, uint8_t flags)
+/* Messages of known types one after another, the last of which may go on in the next record, behind `skipped` bytes of
+ * an earlier one; not from an end that has changed its cipher. What is shorter than a cipher's least overhead is not
+ * encrypted. */
+static bool is_clear(struct span record, uint8_t flags, size_t skipped)
 {
     struct span rest = span_part(record, HEADER, record.left);
     if (rest.left < 16 || load_be32(rest.at) == CLEAR_FINISHED)
         return true;
     if (flags & SECRET)
         return false;
+    rest = span_part(rest, skipped, rest.left);
     while (rest.left >= HANDSHAKE_HEADER) {
         size_t length = message_length(rest);
         if (!field_value_name(&message_common[0], rest.at[0]) || length > MESSAGE_MOST)
@@ -351,13 +358,74 @@ static bool is_clear(struct span record, uint8_t flags)
     return true;
 }
 
-static bool clear_messages(const struct place *place, struct value *value)
+/* What of a record belongs to a message that began in an earlier one. */
+static size_t old_part(const struct layer *layer, size_t at, struct span record)
 {
+    size_t rest = layer->flags & GOES_ON && !at ? layer->told & REST : 0,
+           most = record.left > HEADER ? record.left - HEADER : 0;
+    return rest < most ? rest : most;
+}
+
+/* How much of a run of messages is whole ones. One that the capture cuts short counts, too: its rest is not elsewhere.
+ */
+static size_t whole_messages(struct span run, bool cut)
+{
+    struct span rest = run;
+    for (size_t length; (length = message_length(rest)) && length <= rest.left;)
+        span_pull(&rest, length);
+    return cut ? run.left : run.left - rest.left;
+}
+
+static bool take_part(const struct place *place, size_t at, size_t n, struct value *value)
+{
+    struct span part = span_part(place->bytes, HEADER + at, n);
+    *value = (struct value){ .bytes = part,
+                             .bit = (place->start + HEADER + (uint32_t)at) * 8,
+                             .width = (uint32_t)part.left * 8 };
+    return part.left;
+}
+
+/* The three parts of a record: the end of a message that began earlier, whole ones, and what goes on in the next. */
+static bool find_parts(const struct place *place, size_t *old, size_t *whole)
+{
+    if (place->bytes.left <= HEADER)
+        return false;
+    *old = old_part(place->layer, place->start, place->bytes);
+    if (!is_clear(place->bytes, place->layer->flags, *old))
+        return false;
     bool changed = place->layer->flags & SECRET; /* then it is a lone message, a MAC behind it */
     size_t most = changed ? HANDSHAKE_HEADER + (CLEAR_FINISHED & 0xff) : place->bytes.left;
-    struct span run = span_part(place->bytes, HEADER, most);
-    *value = (struct value){ .bytes = run, .bit = (place->start + HEADER) * 8, .width = (uint32_t)run.left * 8 };
-    return run.left && is_clear(place->bytes, place->layer->flags);
+    struct span run = span_part(place->bytes, HEADER + *old, most);
+    *whole = whole_messages(run, changed || place->bytes.left < record_length(place->bytes));
+    return true;
+}
+
+static bool clear_messages(const struct place *place, struct value *value)
+{
+    size_t old, whole;
+    return find_parts(place, &old, &whole) && take_part(place, old, whole, value);
+}
+
+static bool old_message(const struct place *place, struct value *value)
+{
+    size_t old, whole;
+    return find_parts(place, &old, &whole) && take_part(place, 0, old, value);
+}
+
+static bool new_message(const struct place *place, struct value *value)
+{
+    size_t old, whole;
+    bool changed = place->layer->flags & SECRET;
+    return !changed && find_parts(place, &old, &whole) && take_part(place, old + whole, place->bytes.left, value);
+}
+
+/* Of a message that ends here. */
+static bool old_type(const struct place *place, struct value *value)
+{
+    if (!old_message(place, value) || value->bytes.left < (place->layer->told & REST))
+        return false;
+    value->u = place->layer->told >> REST_BITS;
+    return true;
 }
 
 static const struct when is_data[] = {
@@ -380,7 +448,11 @@ static const struct field record_common[] = {
     { 0 },
 };
 static const struct field handshake_fields[] = {
+    { "tls.handshake.type", N_("Type of the message that ends here"), FIELD_UINT, .only = GOES_ON, .read = old_type,
+      .names = handshakes },
+    { "tls.handshake.part", N_("Part of a message"), FIELD_BYTES, .only = GOES_ON, .read = old_message },
     { "tls.handshake", N_("Handshake"), FIELD_TLVS, .read = clear_messages, .tlvs = &message_set },
+    { "tls.handshake.part", N_("Part of a message"), FIELD_BYTES, .read = new_message },
     { 0 },
 };
 /* An encrypted one is longer. */
@@ -444,23 +516,63 @@ static bool chooses_tls13(struct span record)
     return false;
 }
 
-/* What a whole record tells about those behind it; whether it tells anything. memory: SECRET of end 0 and, shifted by
- * one, of end 1; TLS13, shifted by one */
+/* message.memory: what each end's records told, and both's; then what of a message is still to come, as layer.told has
+ * it, from each end: a type and as many bits as MESSAGE_MOST and a header need. */
+enum { MEMORY_TLS13 = 4, MEMORY_PARTS = 8, PART_REST = 17, PART_BITS = PART_REST + 8 };
+
+static uint32_t recall_part(const struct message *m)
+{
+    uint64_t part = *m->memory >> (MEMORY_PARTS + PART_BITS * m->end);
+    return (uint32_t)(part & ((1u << PART_REST) - 1)) | (uint32_t)(part >> PART_REST & 0xff) << REST_BITS;
+}
+
+static void keep_part(struct message *m, unsigned type, size_t rest)
+{
+    unsigned shift = MEMORY_PARTS + (unsigned)PART_BITS * m->end;
+    uint64_t part = rest ? (uint64_t)type << PART_REST | rest : 0;
+    *m->memory = (*m->memory & ~(((UINT64_C(1) << PART_BITS) - 1) << shift)) | part << shift;
+}
+
+/* Which message of a handshake record goes on in the next one. */
+static void learn_part(struct message *m, struct span record)
+{
+    uint32_t part = recall_part(m);
+    size_t rest = part & REST;
+    struct span body = span_part(record, HEADER, record.left);
+    if (rest > body.left) {
+        keep_part(m, part >> REST_BITS, rest - body.left);
+        return;
+    }
+    keep_part(m, 0, 0);
+    if (m->flags & SECRET || !is_clear(record, m->flags, rest))
+        return;
+    struct span run = span_part(body, rest, body.left), left = span_part(run, whole_messages(run, false), run.left);
+    if (left.left >= HANDSHAKE_HEADER && field_value_name(&message_common[0], left.at[0]) &&
+        message_length(left) <= MESSAGE_MOST)
+        keep_part(m, left.at[0], message_length(left) - left.left);
+}
+
+/* What a whole record tells about those behind it; whether it tells anything. */
 static bool learn(struct message *m, struct span record)
 {
-    uint32_t before = *m->memory;
+    uint64_t before = *m->memory;
     if (record.at[0] == CHANGE_CIPHER_SPEC)
         *m->memory |= 1u << m->end;
-    else if (record.at[0] == HANDSHAKE && record.left > HEADER && record.at[HEADER] == SERVER_HELLO &&
-             is_clear(record, 0) && chooses_tls13(record))
-        *m->memory |= 4;
+    else if (record.at[0] == HANDSHAKE && record.left > HEADER) {
+        if (record.at[HEADER] == SERVER_HELLO && is_clear(record, 0, 0) && chooses_tls13(record))
+            *m->memory |= MEMORY_TLS13;
+        learn_part(m, record);
+    }
     return *m->memory != before;
 }
 
 /* As many records as are whole, as long as all are to be read the same way. */
 static enum frame frame(struct message *m, struct span rest)
 {
-    m->flags = (uint8_t)((*m->memory >> m->end & 1 ? SECRET : 0) | (*m->memory & 4 ? TLS13 : 0));
+    bool tls13 = *m->memory & MEMORY_TLS13;
+    m->told = recall_part(m);
+    m->flags =
+        (uint8_t)((*m->memory >> m->end & 1 && !tls13 ? SECRET : 0) | (tls13 ? TLS13 : 0) | (m->told ? GOES_ON : 0));
     size_t at = 0;
     while (at < rest.left) {
         struct span record = span_part(rest, at, rest.left);
@@ -558,15 +670,19 @@ static void write_hello(struct span message, struct buffer *out)
     }
 }
 
-static void write_handshake(struct span record, uint8_t flags, struct buffer *out)
+static void write_handshake(struct span record, uint8_t flags, size_t old, struct buffer *out)
 {
-    if (!is_clear(record, flags)) {
+    if (!is_clear(record, flags, old)) {
         buffer_text(out, "Encrypted Handshake");
         return;
     }
     struct option option;
     bool first = true;
-    for (struct span run = span_part(record, HEADER, record.left); tlv_next(&message_set, &run, &option);) {
+    if (old) {
+        buffer_text(out, "Handshake continued");
+        first = false;
+    }
+    for (struct span run = span_part(record, HEADER + old, record.left); tlv_next(&message_set, &run, &option);) {
         if (!first)
             buffer_text(out, ", ");
         first = false;
@@ -582,6 +698,7 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
     struct option option;
     unsigned shown = 0, data = 0;
     uint8_t flags = layer->flags;
+    const uint8_t *first = layer_header(packet, layer).at;
     for (struct span run = layer_header(packet, layer); tlv_next(&record_set, &run, &option);) {
         uint8_t type = option.bytes.at[0];
         if (type == APPLICATION_DATA && data++)
@@ -593,7 +710,7 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
         if (shown++)
             buffer_text(out, ", ");
         if (type == HANDSHAKE) {
-            write_handshake(option.bytes, flags, out);
+            write_handshake(option.bytes, flags, old_part(layer, (size_t)(option.bytes.at - first), option.bytes), out);
             continue;
         }
         flags |= type == CHANGE_CIPHER_SPEC ? SECRET : 0;

@@ -12,7 +12,8 @@ static void read_as(const char *protocol, const void *bytes, size_t n, size_t wi
 {
     static const struct layer tcp;
     packet_reset(&packet, (struct span){ 0 });
-    dissect_assembled(&packet, registry_by_name(protocol), &tcp, (struct span){ bytes, n }, (uint32_t)wire, flags);
+    dissect_assembled(&packet, registry_by_name(protocol), &tcp, (struct span){ bytes, n }, (uint32_t)wire,
+                      &(struct message){ .flags = flags });
 }
 
 static void http(const char *text)
@@ -45,6 +46,47 @@ Test(applications, a_request_line_may_lack_words)
     http("GET \r\n\r\n");
     SAYS("http.request.method", "GET");
     SAYS("http.request.uri", "");
+}
+
+Test(applications, a_method_may_stand_alone)
+{
+    http("GET\r\nHost: a\r\n\r\n");
+    SAYS("http.request.method", "GET");
+    SAYS("http.request.uri", "");
+    SAYS("http.host", "a");
+}
+
+Test(applications, an_empty_line_in_front_of_a_message_is_skipped)
+{
+    http("\r\nGET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    SAYS("http.request.uri", "/a");
+    SAYS("http.host", "a");
+    cr_assert_str_eq(summary(0), "GET /a HTTP/1.1, host a");
+}
+
+Test(applications, behind_a_first_line_a_colon_makes_a_header)
+{
+    http("GET / HTTP/1.1\r\nHost : a\r\n(x): b\r\nUser-Agent: c\r\nnone\r\nServer: d\r\n\r\n");
+    SAYS("http.unknown_header", "Host : a,(x): b");
+    SAYS("http.user_agent", "c");
+    SAYS("http.server", "");
+}
+
+Test(applications, a_status_line_may_have_more_spaces_and_be_a_shoutcast_streams)
+{
+    http("HTTP/1.1  200  OK\r\n\r\n");
+    SAYS("http.response.code", "200");
+    SAYS("http.response.phrase", "OK");
+    http("ICY 200 OK\r\nContent-Type: audio/mpeg\r\n\r\n");
+    SAYS("http.response.code", "200");
+    SAYS("http.content_type", "audio/mpeg");
+}
+
+Test(applications, a_header_that_the_capture_cuts_before_its_lf_has_no_cr)
+{
+    static const char text[] = "GET / HTTP/1.1\r\nHost: a\r";
+    read_as("http", text, sizeof text - 1, 100, 0);
+    SAYS("http.host", "a");
 }
 
 Test(applications, a_word_that_is_no_method_begins_no_request)
@@ -210,11 +252,12 @@ Test(applications, several_messages_in_a_record_are_several)
     cr_assert_str_eq(summary(0), "Server Hello Done, Hello Request");
 }
 
-Test(applications, a_message_that_goes_on_in_the_next_record_has_a_type)
+Test(applications, a_message_that_goes_on_in_the_next_record_is_a_part_until_it_ends)
 {
     TLS(RECORD(22, 20), 11, 0, 9, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
-    SAYS("tls.handshake.type", "11");
-    SAYS("tls.handshake.length", "2304");
+    SAYS("tls.handshake.type", "");
+    SAYS("tls.handshake.part", "0b0009000102030405060708090a0b0c0d0e0f10");
+    cr_assert_str_eq(summary(0), "Certificate");
 }
 
 Test(applications, what_makes_no_sense_as_a_message_is_encrypted)

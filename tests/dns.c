@@ -288,6 +288,25 @@ Test(dns, llmnr_has_flags_of_its_own)
     SAYS("dns.flags.authoritative", "");
 }
 
+Test(dns, an_update_counts_other_things)
+{
+    SEND(DNS, HEAD(0x28, 0, 1, 0, 0, 0), EXAMPLE, 0, 6, 0, 1);
+    SAYS("dns.count.zones", "1");
+    SAYS("dns.count.prerequisites", "0");
+    SAYS("dns.count.updates", "0");
+    SAYS("dns.count.queries", "");
+    SAYS("dns.count.answers", "");
+}
+
+Test(dns, which_types_there_are_stands_in_bitmaps)
+{
+    SEND(DNS, HEAD(0x84, 0, 0, 2, 0, 0), EXAMPLE, 0, 62, 0, 1, TTL, 0, 10, 0, 0, 0, 7, 0, 3, 0, 2, 0x40, 1, /**/
+         AT(12), 0, 30, 0, 1, TTL, 0, 4, AT(12), 0x60, 1);
+    SAYS("dns.csync.soa", "7");
+    SAYS("dns.nxt.next_domain_name", "example.org");
+    SAYS("dns.resp.type", "62,1,15,30,1,2,15");
+}
+
 /* --- DHCP --- */
 
 /* A request of aa:bb:cc:dd:ee:ff with these options. */
@@ -320,6 +339,28 @@ Test(dhcp, options_within_an_option_are_options)
     is_whole();
     SAYS("dhcp.option.agent_information_option.agent_circuit_id", "6369");
     SAYS("dhcp.option.agent_information_option.agent_remote_id", "7265");
+}
+
+Test(dhcp, the_rooms_of_the_names_may_hold_options)
+{
+    uint8_t message[WIRE_MOST] = { 2, 1, 6, 0 };
+    memcpy(message + 44, "\x0f\3a.b\xff", 6);
+    memcpy(message + 108, "\x35\1\5\x0c\2hn\xff", 8);
+    memcpy(message + 236, "\x63\x82\x53\x63\x34\1\1\xff", 8);
+    send_part(DHCP, message, 244, 244);
+    SAYS("dhcp.option.dhcp", "5");
+    SAYS("dhcp.option.hostname", "hn");
+    SAYS("dhcp.option.domain_name", "");
+    SAYS("dhcp.file", "");
+    cr_assert_str_eq(summary(SERVICE), "DHCP ACK, 00:00:00:00:00:00");
+    message[242] = 3;
+    send_part(DHCP, message, 244, 244);
+    SAYS("dhcp.option.domain_name", "a.b");
+    SAYS("dhcp.server", "");
+    message[242] = 4;
+    send_part(DHCP, message, 244, 244);
+    SAYS("dhcp.option.dhcp", "");
+    SAYS("dhcp.file", "5\\x01\\x05\\x0c\\x02hn\\xff");
 }
 
 Test(dhcp, an_option_beyond_the_end_is_broken)

@@ -136,6 +136,9 @@ Test(filter, searches_slices_sets_and_functions)
         "frame contains 47:45:54",
         "frame contains 0x47",
         "tcp.payload contains \"T/\"",
+        "frame.protocols contains \"ip:tcp\"",
+        "frame.protocols matches \"^eth:ethertype:ip:tcp\"",
+        "not ssl and not bootp and not ssl.handshake.type == 1",
         "tcp matches \"get/$\"",
         "tcp ~ r\"g\\x45t\"",
         "not tcp matches \"(?-i)get\"",
@@ -289,6 +292,43 @@ Test(filter, states_of_both_ends_can_be_asked_for)
     cr_expect(!filter_passes(filter, sent(s, A, ACK, 101, 501, 0)));
     filter_close(filter);
     cr_expect(passes("tcp.state.server == ESTABLISHED && tcp.stream == 0", sent(s, B, ACK, 501, 101, 10)));
+}
+
+/* A request with and without its host, as a datagram of SSDP. */
+static bool asks(const char *text, const char *expression)
+{
+    static uint8_t bytes[200];
+    static const uint8_t head[28] = { 0x45, [8] = 64, 17, [12] = 10, 0, 0, 1, 10, 0, 0, 2, 0x07, 0x6c, 0x07, 0x6c };
+    size_t n = strlen(text);
+    registry_open();
+    memcpy(bytes, head, sizeof head);
+    memcpy(bytes + sizeof head, text, n);
+    store_be16(bytes + 2, (uint16_t)(28 + n));
+    store_be16(bytes + 24, (uint16_t)(8 + n));
+    packet_reset(&packet, (struct span){ bytes, 28 + n });
+    packet.link_type = 101;
+    packet.wire_length = (uint32_t)(28 + n);
+    dissect(&packet);
+    return passes(expression, &packet);
+}
+
+Test(filter, what_is_asked_for_is_told_with_its_host)
+{
+    cr_expect(asks("GET /a HTTP/1.1\r\nHost: h:8\r\n\r\n", "http.request.full_uri == \"http://h:8/a\""));
+    cr_expect(asks("GET http://x/ HTTP/1.1\r\nHost: h\r\n\r\n", "http.request.full_uri == \"http://x/\""));
+    cr_expect(asks("CONNECT x:443 HTTP/1.1\r\nHost: h\r\n\r\n", "http.request.full_uri == \"x:443\""));
+    cr_expect(!asks("GET /a HTTP/1.1\r\n\r\n", "http.request.full_uri"));
+    cr_expect(!asks("HTTP/1.1 200 OK\r\nHost: h\r\n\r\n", "http.request.full_uri"));
+}
+
+Test(filter, what_a_reset_carries_is_no_payload)
+{
+    request();
+    uint8_t *flags = &frame[47], before = *flags;
+    *flags = 0x14;
+    cr_expect(!passes("tcp.payload", request()));
+    *flags = before;
+    cr_expect(passes("tcp.payload", request()));
 }
 
 static const char *explained(const char *expression, const struct packet *p)

@@ -474,3 +474,67 @@ Test(messages, tls_1_3_is_what_the_server_chose)
     SAYS(p, "tls.record.content_type", "22");
     SAYS(p, "tls.record.opaque_type", "23");
 }
+
+/* A server's hello that chooses TLS 1.3, as a record. */
+static size_t put_choice(uint8_t at[100])
+{
+    memset(at, 0, 100);
+    memcpy(at, "\x16\3\3\0\x32\2\0\0\x2e\3\3", 11);
+    memcpy(at + 44, "\x13\x01\0\0\6\0\x2b\0\2\3\4", 11);
+    return 55;
+}
+
+Test(messages, in_tls_1_3_a_change_of_cipher_hides_no_second_hello)
+{
+    uint8_t bytes[200];
+    s->port[B] = 443;
+    send(B, bytes, put_choice(bytes)); /* asks to try again */
+    size_t n = put_record(bytes, 20, 1, 1);
+    n += put_choice(bytes + n);
+    struct packet *p = send(A, bytes, n);
+    SAYS(p, "tls.record.content_type", "20,22");
+    SAYS(p, "tls.handshake.type", "2");
+}
+
+/* Of a message's bytes as many as these, as a record. */
+static size_t put_part(uint8_t *at, const uint8_t *message, uint16_t n)
+{
+    put_record(at, 22, 0, n);
+    memcpy(at + 5, message, n);
+    return 5u + n;
+}
+
+Test(messages, a_handshake_message_over_several_records_has_its_type_where_it_ends)
+{
+    uint8_t bytes[400], run[128] = { 11, 0, 0, 100 };
+    memset(run + 4, 0xc5, 100);
+    memcpy(run + 104, "\x0e\0\0\0", 4);
+    s->port[B] = 443;
+    struct packet *p = send(B, bytes, put_part(bytes, run, 30));
+    SAYS(p, "tls.handshake.type", "");
+    p = send(A, bytes, put_record(bytes, 22, 0, 20)); /* the other end's have nothing to do with it */
+    SAYS(p, "tls.handshake.type", "0,0,0,0,0");
+    p = send(B, bytes, put_part(bytes, run + 30, 30));
+    SAYS(p, "tls.handshake.type", "");
+    size_t n = put_part(bytes, run + 60, 48);
+    n += put_record(bytes + n, 22, 0, 20);
+    p = send(B, bytes, n);
+    LAYERS(p, "tls,tls");
+    SAYS(p, "tls.handshake.type", "11,14,0,0,0,0,0");
+}
+
+Test(messages, a_length_that_is_no_number_is_no_length)
+{
+    s->port[B] = 80;
+    LAYERS(say(B, "HTTP/1.1 200 OK\r\nContent-Length: 5x\r\n\r\nabcde"), "data");
+    LAYERS(say(B, "more"), "data");
+    LAYERS(send_at(B, next_number[B], "", 0, FIN), "http,data");
+}
+
+Test(messages, an_empty_line_in_front_belongs_to_the_message_behind_it)
+{
+    s->port[B] = 80;
+    struct packet *p = say(A, "\r\nPOST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET /2 HTTP/1.1\r\n\r\n");
+    LAYERS(p, "http,data,http");
+    SAYS(p, "http.request.uri", "/,/2");
+}

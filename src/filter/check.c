@@ -89,6 +89,20 @@ static bool spans_payload(const struct protocol *protocol)
     return false;
 }
 
+/* What Wireshark called dhcp and tls before: filters that people kept say so still. */
+static const char *present_name(const char *name, char *room, size_t size)
+{
+    static const char *const names[][2] = { { "bootp", "dhcp" }, { "ssl", "tls" } };
+    for (unsigned i = 0; i < 2; i++) {
+        size_t n = strlen(names[i][0]);
+        if (strncmp(name, names[i][0], n) != 0 || (name[n] && name[n] != '.'))
+            continue;
+        int length = snprintf(room, size, "%s%s", names[i][1], name + n);
+        return length > 0 && (size_t)length < size ? room : name;
+    }
+    return name;
+}
+
 /* Makes a field of a literal whose text is a name. 1: it is one now, 0: it is none, or a negative error. */
 static int resolve(struct node *n, struct error *error)
 {
@@ -97,7 +111,8 @@ static int resolve(struct node *n, struct error *error)
     const char *name = n->text;
     if (n->quoted || n->character || (n->forced && *name != '.'))
         return 0;
-    name += n->forced;
+    char room[128];
+    name = present_name(name + n->forced, room, sizeof room);
     struct field_ref refs[REFS_MAX];
     const struct protocol *protocol = registry_by_name(name);
     unsigned count = protocol ? 0 : lookup_field(name, refs, REFS_MAX);

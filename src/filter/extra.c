@@ -1,20 +1,82 @@
 #include "filter/extra.h"
+#include "base/text.h"
 #include "dissectors/registry.h"
 #include "track/tcp_state.h"
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
-/* What a segment or datagram carries; absent where it carries nothing, or only a fragment of it is here. */
+/* What a segment or datagram carries; absent where it carries nothing, or only a fragment of it is here. What a reset
+ * carries is no data: RFC 9293, 3.5.3 */
 static bool payload(const struct place *place, struct value *value)
 {
     const struct layer *layer = place->layer;
     value->bytes = layer_payload(place->packet, layer);
-    return value->bytes.left && layer->verdict != VERDICT_BROKEN;
+    bool reset = layer->protocol == &tcp_protocol && place->bytes.left > 13 && place->bytes.at[13] & TCP_RST;
+    return value->bytes.left && layer->verdict != VERDICT_BROKEN && !reset;
 }
 
 static bool absolute_time(const struct place *place, struct value *value)
 {
     value->i = place->packet->time;
     return place->packet->timed;
+}
+
+/* The layers' names, outermost first. Wireshark names an ethertype, too, where one is looked up. */
+static bool names_of_layers(const struct place *place, struct value *value)
+{
+    static _Thread_local char text[LAYERS_MAX * 24];
+    const struct packet *p = place->packet;
+    size_t n = 0;
+    for (unsigned i = 0; i < p->layer_count; i++) {
+        const char *name = p->layers[i].protocol->name,
+                   *next = i + 1 < p->layer_count ? p->layers[i + 1].protocol->name : "";
+        bool by_type = (!strcmp(name, "eth") || !strcmp(name, "vlan")) && *next && strcmp(next, "llc") != 0;
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s%s", n ? ":" : "", name, by_type ? ":ethertype" : "");
+        if (n >= sizeof text)
+            n = sizeof text - 1;
+    }
+    value->bytes = (struct span){ (const uint8_t *)text, n };
+    return n;
+}
+
+static void keep_value(void *context, const struct field *field, const struct value *value)
+{
+    struct span *kept = context;
+    (void)field;
+    if (!kept->at)
+        *kept = value->bytes;
+}
+
+static struct span text_of(const struct place *place, const char *name)
+{
+    struct field_ref ref;
+    struct span text = { 0 };
+    if (lookup_field(name, &ref, 1))
+        lookup_read(&ref, place->packet, place->layer, keep_value, &text);
+    return text;
+}
+
+/* What is asked for, with the host that is to have it: RFC 9112, 3.3 */
+static bool full_uri(const struct place *place, struct value *value)
+{
+    enum { MOST = 4096 };
+    static _Thread_local uint8_t text[MOST];
+    struct span uri = text_of(place, "http.request.uri"), method = text_of(place, "http.request.method");
+    struct span host = text_of(place, "http.host");
+    bool absolute = uri.left >= 8 && (!strncasecmp((const char *)uri.at, "http://", 7) ||
+                                      !strncasecmp((const char *)uri.at, "https://", 8));
+    bool tunnel = method.left == 7 && !memcmp(method.at, "CONNECT", 7);
+    value->bytes = uri;
+    if (!method.left || absolute || tunnel)
+        return uri.left;
+    if (!host.left || host.left + uri.left > MOST - 7)
+        return false;
+    memcpy(text, "http://", 7);
+    memcpy(text + 7, host.at, host.left);
+    memcpy(text + 7 + host.left, uri.at, uri.left);
+    value->bytes = (struct span){ text, 7 + host.left + uri.left };
+    return true;
 }
 
 /* Anything that the analysis of TCP found remarkable. */
@@ -69,7 +131,10 @@ static const struct {
     const char *protocol;
     struct field field;
 } rows[] = {
-    { "frame", { "frame.time", "Arrival time", FIELD_TIME, .read = absolute_time } },
+    { "frame", { "frame.time", "Arrival time", FIELD_TIME, .base = BASE_DATE, .read = absolute_time } },
+    { "frame", { "frame.protocols", "Protocols in the frame", FIELD_TEXT, .read = names_of_layers } },
+    { "http", { "http.request.full_uri", "Full request URI", FIELD_TEXT, .read = full_uri } },
+    { "ssdp", { "http.request.full_uri", "Full request URI", FIELD_TEXT, .read = full_uri } },
     { "tcp", { "tcp.payload", "TCP payload", FIELD_BYTES, .never = LAYER_QUOTED | LAYER_FRAGMENT, .read = payload } },
     { "tcp", { "tcp.analysis.flags", "TCP analysis flags", FIELD_NONE, .flags = FIELD_TRACKED, .read = remarkable } },
     { "tcp", { "tcp.state.client", "State of the client", FIELD_TEXT, .flags = FIELD_TRACKED, .read = client } },
@@ -102,5 +167,7 @@ void extra_each(void (*each)(void *context, const char *name), void *context)
 uint64_t extra_notes(const struct field *field)
 {
     bool states = field->read == client || field->read == server || field->read == sender || field->read == receiver;
+    if (field->read == names_of_layers)
+        return UINT64_C(1) << NOTE_MESSAGES;
     return field->read == remarkable ? REMARKABLE : states ? UINT64_C(1) << NOTE_STATES : 0;
 }

@@ -1,4 +1,5 @@
-/* Fields that only filters have: Wireshark's names for what peel's tables hold under another one, or as a payload. */
+/* Fields that only filters and -e know: Wireshark's names for what peel's tables hold under another one, as a payload,
+ * or in several places. */
 #pragma once
 #include "dissectors/lookup.h"
 

@@ -318,8 +318,7 @@ static uint64_t node_notes(const struct node *n)
     for (unsigned k = 0; k < n->ref_count; k++) {
         const struct field *field = n->refs[k].field;
         notes |= lookup_notes(&n->refs[k]);
-        if (!field->note_bit && field->flags & FIELD_TRACKED)
-            notes |= extra_notes(field);
+        notes |= extra_notes(field);
     }
     return notes;
 }

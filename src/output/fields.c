@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "dissectors/lookup.h"
 #include "dissectors/registry.h"
+#include "filter/extra.h"
 #include "output/value.h"
 #include "protocol/sink.h"
 #include <stdlib.h>
@@ -37,11 +38,17 @@ static bool consider(void *context, const struct field_ref *ref)
     return true;
 }
 
+static void consider_name(void *context, const char *name)
+{
+    nearest_consider(context, name);
+}
+
 static int unknown(const char *name, struct error *error)
 {
     struct nearest nearest;
     nearest_begin(&nearest, name);
     lookup_each(consider, &nearest);
+    extra_each(consider_name, &nearest);
     if (nearest.best)
         return error_set(error, ERROR_NOT_FOUND, _("fields: no field '%s'; did you mean %s?"), name, nearest.best);
     return error_set(error, ERROR_NOT_FOUND, _("fields: no field '%s'; 'peel fields' lists them"), name);
@@ -60,6 +67,8 @@ static int open_column(struct column *column, const char *name, struct error *er
 {
     struct field_ref refs[REFS_MAX];
     unsigned n = lookup_field(name, refs, REFS_MAX);
+    if (!n)
+        n = extra_field(name, refs, REFS_MAX);
     if (!n)
         return unknown(name, error);
     if (n > REFS_MAX)
@@ -113,7 +122,7 @@ uint64_t fields_notes(const struct fields *f)
     uint64_t notes = 0;
     for (unsigned i = 0; i < f->count; i++)
         for (unsigned k = 0; k < f->columns[i].count; k++)
-            notes |= lookup_notes(&f->columns[i].refs[k]);
+            notes |= lookup_notes(&f->columns[i].refs[k]) | extra_notes(f->columns[i].refs[k].field);
     return notes;
 }
 

@@ -1,6 +1,7 @@
 #include "output/value.h"
 #include "base/address.h"
 #include "base/clock.h"
+#include <time.h>
 
 static unsigned hex_digits(const struct value *value)
 {
@@ -18,6 +19,20 @@ static void write_number(struct buffer *out, const struct field *field, const st
     } else {
         out->at = write_decimal(at, value->u);
     }
+}
+
+/* "Sep  9, 2001 01:46:40.000000000 UTC", the day and the clock of this place. */
+static void write_date(struct buffer *out, int64_t time)
+{
+    int64_t fraction = time % 1000000000 + (time % 1000000000 < 0 ? 1000000000 : 0);
+    time_t seconds = (time_t)((time - fraction) / 1000000000);
+    struct tm tm;
+    char text[64];
+    if (!localtime_r(&seconds, &tm))
+        return;
+    buffer_escaped(out, (const uint8_t *)text, strftime(text, sizeof text, "%b %e, %Y %H:%M:%S.", &tm));
+    buffer_format(out, "%09u ", (unsigned)fraction);
+    buffer_escaped(out, (const uint8_t *)text, strftime(text, sizeof text, "%Z", &tm));
 }
 
 void value_write(struct buffer *out, const struct field *field, const struct value *value)
@@ -52,6 +67,11 @@ void value_write(struct buffer *out, const struct field *field, const struct val
         buffer_escaped(out, value->bytes.at, value->bytes.left);
         break;
     case FIELD_TIME:
+        if (field->base == BASE_DATE) {
+            write_date(out, value->i);
+            break;
+        }
+        /* fall through */
     case FIELD_DURATION:
         time_write(out, value->i, 9);
         break;

@@ -27,7 +27,8 @@ enum field_type {
 
 enum field_base {
     BASE_DEC,
-    BASE_HEX, /* as many digits as the width has, in whole bytes */
+    BASE_HEX,  /* as many digits as the width has, in whole bytes */
+    BASE_DATE, /* a time as day and clock, here */
 };
 
 /* What crafting does with a field that the user did not set. */

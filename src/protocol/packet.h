@@ -26,6 +26,7 @@ enum layer_flag {
     LAYER_ROUTED = 8,   /* an IPv4 header with a source route: its destination is not the last one */
     LAYER_TOLD_1 = 16,  /* what earlier messages of its stream told, in the words of its protocol */
     LAYER_TOLD_2 = 32,
+    LAYER_TOLD_NUMBER = 64, /* the same as a number: layer.told is set */
 };
 
 struct layer {
@@ -39,6 +40,7 @@ struct layer {
     uint8_t flags;   /* enum layer_flag */
     uint8_t note;    /* 0: none, else packet.notes[note - 1] */
     uint8_t network; /* 0: none, else packet.networks[network - 1]: the addresses this layer travels between */
+    uint32_t told;   /* LAYER_TOLD_NUMBER */
 };
 
 /* Which hot copies are there (have), and which occur again further in (again): then fields are read by walking. */

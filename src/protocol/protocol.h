@@ -37,8 +37,9 @@ struct message {
     bool last;        /* told: no byte comes behind those that are there */
     bool farewell;    /* FRAME_WHOLE: what follows it in both directions is of another protocol (HTTP's 101) */
     uint8_t flags;    /* for its layer: LAYER_TOLD_ bits */
+    uint32_t told;    /* for its layer, with LAYER_TOLD_NUMBER */
     uint8_t end;      /* told: which end of the conversation sends it, 0 or 1 */
-    uint32_t *memory; /* of the conversation, the protocol's own; 0 at first */
+    uint64_t *memory; /* of the conversation, the protocol's own; 0 at first */
 };
 
 enum frame {

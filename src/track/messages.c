@@ -42,7 +42,7 @@ struct direction {
 struct conversation {
     const struct protocol *protocol; /* NULL: nobody claims it */
     bool sure;                       /* a message of it was seen, or the user says so */
-    uint32_t memory;                 /* the protocol's */
+    uint64_t memory;                 /* the protocol's */
     uint32_t next_free;
     struct direction direction[2];
 };
@@ -223,14 +223,14 @@ static void begin_layers(struct taking *t)
 }
 
 /* A message, its head included, where it lies in the segment. */
-static void show_in_place(struct taking *t, const struct protocol *protocol, uint8_t flags, struct span bytes,
-                          uint64_t wire)
+static void show_in_place(struct taking *t, const struct protocol *protocol, const struct message *message,
+                          struct span bytes, uint64_t wire)
 {
     uint32_t at = t->start + (uint32_t)(bytes.at - t->payload.at), head = protocol->head;
     if (wire <= head)
         return;
     begin_layers(t);
-    dissect_message(t->packet, protocol, t->tcp, at + head, at + (uint32_t)wire, flags);
+    dissect_message(t->packet, protocol, t->tcp, at + head, at + (uint32_t)wire, message);
 }
 
 /* A message that an assembly holds `length` bytes of; it lives on as long as the packet. */
@@ -243,7 +243,7 @@ static void show_assembly(struct taking *t, struct assembly *a, uint64_t length)
     kept = kept < a->have ? kept : a->have;
     begin_layers(t);
     dissect_assembled(t->packet, t->talk->protocol, t->tcp, (struct span){ a->bytes, (size_t)kept },
-                      length < UINT32_MAX ? (uint32_t)length : UINT32_MAX, a->message.flags);
+                      length < UINT32_MAX ? (uint32_t)length : UINT32_MAX, &a->message);
 }
 
 static void part(struct taking *t, const struct message *message)
@@ -355,7 +355,7 @@ static size_t begin(struct taking *t, uint32_t seq, struct span bytes)
     case FRAME_WHOLE:
         if (!message.length || message.length > bytes.left)
             return bytes.left;
-        show_in_place(t, protocol, message.flags, span_part(bytes, 0, (size_t)message.length), message.length);
+        show_in_place(t, protocol, &message, span_part(bytes, 0, (size_t)message.length), message.length);
         part(t, &message);
         return (size_t)message.length;
     case FRAME_MORE:
@@ -570,11 +570,11 @@ static void take_alone(struct taking *t, struct span payload, uint32_t wire)
 {
     struct message message = new_message(t, true);
     const struct protocol *protocol = t->talk->protocol;
-    uint32_t memory = t->talk->memory;
+    uint64_t memory = t->talk->memory;
     enum frame frame = protocol->frame(&message, payload);
     t->talk->memory = memory;
     if (frame != FRAME_NONE && payload.left > protocol->head)
-        show_in_place(t, protocol, message.flags, payload, wire);
+        show_in_place(t, protocol, &message, payload, wire);
 }
 
 /* Whether a segment may hold something of messages: it is as TCP wants it, on its way, and its data is not taken yet.
