@@ -303,7 +303,7 @@ static bool guess(const struct constants *c, const struct packet *p, const struc
         *value = (uint32_t)*value;
         return tcp && c->have & KNOWN_BASE << !end;
     case NOTE_WINDOW_SCALE:
-        *value = tcp ? (uint32_t)(int32_t)c->scale[end] : 0;
+        *value = tcp ? (uint64_t)c->scale[end] & UINT32_MAX : 0;
         return tcp && c->have & KNOWN_SCALE << end;
     case NOTE_WINDOW:
         *value = tcp ? (uint32_t)p->tcp_window : 0;
