@@ -10,6 +10,7 @@ struct tlv {
     const struct field *fields; /* rows over the whole option, kind and length included; see head below */
     bool alone;                 /* no length and no value: NOP */
     bool stop;                  /* the last option: what follows is padding */
+    uint8_t exact;              /* its rows are read only if it is so long in all; 0: however long it is */
     const char *name;           /* in crafting; NULL: its title's words, in small letters and joined with _ */
 };
 
@@ -34,10 +35,15 @@ struct option {
     bool broken;           /* its length is less than its own head or reaches beyond the run; it is the last then */
 };
 
-/* Whether the rows of its kind are read: of a broken one if it was the capture that cut it off. */
+/* Whether the rows of its kind are read: of a broken one if it was cut off with its header, by the capture or by what
+ * encloses it. */
 static inline bool option_has_rows(const struct option *option, const struct layer *layer)
 {
-    return option->tlv->fields && (!option->broken || layer->verdict == VERDICT_CUT);
+    if (!option->tlv->fields)
+        return false;
+    if (option->broken)
+        return layer->verdict != VERDICT_WHOLE;
+    return !option->tlv->exact || option->bytes.left == option->tlv->exact;
 }
 
 /* Takes the next option off the run. False when the run is empty. After a broken or a last option the run is empty. */
