@@ -314,6 +314,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
         packet->networks[packet->network_count++] = (struct network){ h + 12, h + DESTINATION, end, 4, h[9] };
         self->network = packet->network_count;
     }
+    self->flags &= (uint8_t)~LAYER_FRAGMENT; /* a datagram within a fragment is one of its own */
     span_pull(in, self->length);
     if (verdict != VERDICT_WHOLE)
         return verdict;

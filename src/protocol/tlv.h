@@ -10,7 +10,7 @@ struct tlv {
     const struct field *fields; /* rows over the whole option, kind and length included; see head below */
     bool alone;                 /* no length and no value: NOP */
     bool stop;                  /* the last option: what follows is padding */
-    uint8_t exact;              /* its rows are read only if it is so long in all; 0: however long it is */
+    uint8_t exact;              /* its rows are read only if its length (a byte, behind a kind of one) says so; 0: always */
     const char *name;           /* in crafting; NULL: its title's words, in small letters and joined with _ */
 };
 
@@ -41,9 +41,9 @@ static inline bool option_has_rows(const struct option *option, const struct lay
 {
     if (!option->tlv->fields)
         return false;
-    if (option->broken)
-        return layer->verdict != VERDICT_WHOLE;
-    return !option->tlv->exact || option->bytes.left == option->tlv->exact;
+    if (option->broken && layer->verdict == VERDICT_WHOLE)
+        return false;
+    return !option->tlv->exact || option->bytes.left < 2 || option->bytes.at[1] == option->tlv->exact;
 }
 
 /* Takes the next option off the run. False when the run is empty. After a broken or a last option the run is empty. */
