@@ -237,13 +237,24 @@ static bool scale_multiplier(const struct place *place, struct value *value)
     return true;
 }
 
+/* Length and verdict of a header of which less than HEADER bytes are there. */
+static enum verdict measure_cut(struct layer *self, const struct span *in)
+{
+    self->length = (uint32_t)in->left;
+    if (in->left < TO_LENGTH)
+        return VERDICT_CUT;
+    bool bad = in->left >= TO_WINDOW && (in->at[12] >> 4) * 4 < HEADER;
+    if (bad || in->left < TO_WINDOW)
+        self->length = bad ? TO_LENGTH : TO_LENGTH - 1;
+    return bad ? VERDICT_BROKEN : VERDICT_CUT;
+}
+
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     const uint8_t *h = span_peek(in, HEADER);
     if (!h) {
         packet->again |= HOT_TCP;
-        self->length = (uint32_t)(in->left < TO_WINDOW && in->left >= TO_LENGTH ? TO_LENGTH - 1 : in->left);
-        return VERDICT_CUT;
+        return measure_cut(self, in);
     }
     uint32_t header = (h[12] >> 4) * 4u;
     bool first = !(packet->have & HOT_TCP);

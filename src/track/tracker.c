@@ -282,15 +282,18 @@ static void take_states(struct tracker *t, struct packet *p, uint32_t index, uns
     note->have |= bit(NOTE_STATES);
 }
 
-static uint32_t sacked_bytes(const struct tracker *t, struct span header)
+/* What the blocks of a segment's SACK option say has arrived. The fourth block, for which there is room only without
+ * timestamps, tshark does not count. */
+static uint32_t sacked_bytes(const struct tracker *t, const struct layer *l, struct span header)
 {
+    enum { BLOCK = 8, COUNTED = 2 + 3 * BLOCK };
     struct option option;
     uint32_t bytes = 0;
     struct span run = span_part(header, TCP_HEADER, header.left);
     while (tlv_next(t->tcp_options, &run, &option)) {
-        if (option.tlv->kind != OPTION_SACK || option.broken)
+        if (option.tlv->kind != OPTION_SACK || (option.broken && l->verdict == VERDICT_WHOLE))
             continue;
-        for (size_t i = 2; i + 8 <= option.bytes.left; i += 8)
+        for (size_t i = 2; i + BLOCK <= option.bytes.left && i < COUNTED; i += BLOCK)
             bytes += load_be32(option.bytes.at + i + 4) - load_be32(option.bytes.at + i);
     }
     return bytes;
@@ -342,11 +345,14 @@ static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
     }
     if (timed)
         f->last = p->time;
-    if (s.flags & TCP_SYN)
-        take_scale(&s, read_options(t, &s, header), from, to);
+    if (s.flags & TCP_SYN) {
+        uint8_t scale = read_options(t, &s, header);
+        if (scale != SCALE_UNKNOWN || l->verdict == VERDICT_WHOLE) /* else it may have been cut off */
+            take_scale(&s, scale, from, to);
+    }
     if (t->levels & TRACK_ANALYSIS && s.measured && s.sound) {
         s.frame = (uint32_t)p->number;
-        s.sacked = header.left > TCP_HEADER ? sacked_bytes(t, header) : 0;
+        s.sacked = header.left > TCP_HEADER ? sacked_bytes(t, l, header) : 0;
         take_analysis(t, l, index, end, &s, note);
     }
     if (t->levels & TRACK_STATES && !(l->flags & LAYER_QUOTED))
