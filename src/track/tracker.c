@@ -8,7 +8,16 @@
 #include "track/tally.h"
 #include "track/tcp_state.h"
 
-enum { TCP_HEADER = 20, TCP_TO_WINDOW = 16, UDP_HEADER = 8, IP_TCP = 6, IP_UDP = 17, OPTION_MSS = 2, OPTION_SCALE = 3, OPTION_SACK = 5 };
+enum {
+    TCP_HEADER = 20,
+    TCP_TO_WINDOW = 16,
+    UDP_HEADER = 8,
+    IP_TCP = 6,
+    IP_UDP = 17,
+    OPTION_MSS = 2,
+    OPTION_SCALE = 3,
+    OPTION_SACK = 5
+};
 
 static uint64_t bit(enum note_bit which)
 {
@@ -414,7 +423,8 @@ void tracker_take(struct tracker *t, struct packet *p)
         messages_begin(t->messages);
     if (!(t->levels & (TRACK_STREAMS | TRACK_STATES | TRACK_MESSAGES)))
         return;
-    if (!((p->have | p->again) & (HOT_TCP | HOT_UDP)) && !(t->levels & TRACK_STATES)) /* errors quote cut headers, too */
+    if (!((p->have | p->again) & (HOT_TCP | HOT_UDP)) &&
+        !(t->levels & TRACK_STATES)) /* errors quote cut headers, too */
         return;
     struct layer *subject = &p->layers[p->subject]; /* never one that an error quotes */
     if (!(p->again & HOT_TCP) && !(p->have & HOT_UDP) && subject->protocol == t->tcp) {
