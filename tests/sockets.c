@@ -3,6 +3,7 @@
 #include "track/sockets.h"
 #include "segments.h"
 #include "track/tally.h"
+#include <unistd.h>
 
 static void must_be_allowed(struct tcp_watch *watch, struct flow *f, unsigned end, enum tcp_state from,
                             enum tcp_state to)
@@ -551,6 +552,17 @@ Test(tables, udp_sockets_are_known_by_their_datagrams_for_a_while)
     cr_expect_not(list(s, 1).last.bound);
     wait_ms(s, UDP_PATIENCE_MS);
     cr_expect_eq(list(s, 1).all + list(s, 2).all, 0u);
+}
+
+Test(tables, what_is_remembered_is_bounded_by_the_machines_memory)
+{
+    struct tracker t;
+    struct error error;
+    cr_assert_eq(tracker_open(&t, TRACK_STREAMS, &error), 0);
+    cr_expect_geq(t.max_connections, 1u << 20);
+    cr_expect_leq((uint64_t)t.max_connections * 256,
+                  (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 4 + (UINT64_C(256) << 20));
+    tracker_close(&t);
 }
 
 Test(tables, half_open_connections_are_forgotten_first)

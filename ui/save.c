@@ -32,6 +32,8 @@ int save_open(struct save **save, struct store *store, const char *path, struct 
     int code = index_reader_open(&s->reader, store_index(store), READ_BLOCK, error);
     if (!code)
         code = writer_open(&s->writer, path, error);
+    if (!code && index_is_coarse(store_index(store)))
+        writer_microseconds(s->writer);
     if (code) {
         index_reader_close(s->reader);
         free(s);

@@ -53,14 +53,6 @@ int64_t monotonic(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* As much as a quarter of the machine's memory may hold: what netstat remembers. */
-static uint32_t most_connections(void)
-{
-    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-    uint64_t most = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size / 4 / 512 : 1 << 20;
-    return most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
-}
-
 /* A file that is read where it lies, or else what is read of it goes into a spool. */
 static int open_file(struct store *s, const char *path, struct error *error)
 {
@@ -92,7 +84,6 @@ static int open_rest(struct store *s, struct error *error)
     if (code)
         return code;
     s->tracker_open = true;
-    s->tracker.max_connections = most_connections();
     messages_limit(s->tracker.messages, MESSAGES_MOST);
     sockets_open(&s->sockets, &s->tracker);
     s->sockets_open = true;

@@ -49,4 +49,6 @@ bool capture_nanoseconds(const struct capture *capture);
 /* From now on a thread decompresses a big compressed file ahead of who reads it, where there is a processor for it. A
  * thread has what the process may do when it begins: rights are dropped before. */
 void capture_read_ahead(struct capture *capture);
+/* Whether no time in it is finer than a microsecond, however far it is read: a pcap that says so. */
+bool capture_is_coarse(const struct capture *capture);
 void capture_close(struct capture *capture);

@@ -269,6 +269,11 @@ int capture_link_type(struct capture *capture)
     return capture->first_known ? capture_dlt(capture->first_link_type) : 0;
 }
 
+bool capture_is_coarse(const struct capture *capture)
+{
+    return capture->format == &capture_pcap && !capture->nanoseconds;
+}
+
 bool capture_nanoseconds(const struct capture *capture)
 {
     return capture->nanoseconds;

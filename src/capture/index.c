@@ -210,6 +210,11 @@ bool index_nanoseconds(const struct capture_index *x)
     return capture_nanoseconds(x->capture);
 }
 
+bool index_is_coarse(const struct capture_index *x)
+{
+    return capture_is_coarse(x->capture);
+}
+
 int64_t index_first_time(const struct capture_index *x)
 {
     return x->first_time;

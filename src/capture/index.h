@@ -27,6 +27,8 @@ const char *index_trouble(const struct capture_index *index);
 uint64_t index_count(const struct capture_index *index);  /* packets known so far */
 uint64_t index_offset(const struct capture_index *index); /* where the next record begins, bytes */
 bool index_nanoseconds(const struct capture_index *index);
+/* As capture_is_coarse. */
+bool index_is_coarse(const struct capture_index *index);
 /* When the first packet that has a time was captured; 0 before there is one. */
 int64_t index_first_time(const struct capture_index *index);
 /* When the last one of those known so far was. */

@@ -43,6 +43,7 @@ struct writer {
     bool lent;
     bool begun;         /* pcap: the header is there, with link_type in it */
     uint16_t link_type; /* pcap */
+    uint32_t unit;      /* pcap: nanoseconds in a unit of its times */
     uint32_t count;     /* interfaces written */
     struct written *interfaces;
     size_t interface_room;
@@ -300,7 +301,7 @@ static int begin_pcap(struct writer *w, uint16_t link_type, struct error *error)
     uint8_t *p = room(w, PCAP_HEADER, error);
     if (!p)
         return w->failed;
-    p = put32(p, 0xa1b23c4d);
+    p = put32(p, w->unit == 1 ? 0xa1b23c4d : 0xa1b2c3d4);
     p = put16(p, 2); /* version 2.4 */
     p = put16(p, 4);
     p = put32(p, 0);
@@ -441,7 +442,7 @@ static int put_pcap(struct writer *w, const struct record *record, struct error 
     if (!p)
         return w->failed;
     p = put32(p, (uint32_t)(time / second));
-    p = put32(p, (uint32_t)(time % second));
+    p = put32(p, (uint32_t)(time % second) / w->unit);
     p = put32(p, (uint32_t)record->bytes.left);
     p = put32(p, record->wire_length);
     used_until(w, put_packet(w, p, record->bytes));
@@ -503,7 +504,7 @@ static inline uint8_t *put_block(struct writer *w, uint8_t *p, const struct ring
 static inline uint8_t *put_record(struct writer *w, uint8_t *p, const struct ring_packet *packet)
 {
     uint64_t time = packet->time > 0 ? (uint64_t)packet->time : 0;
-    p = put_two(p, (uint32_t)(time / (uint64_t)second), (uint32_t)(time % (uint64_t)second));
+    p = put_two(p, (uint32_t)(time / (uint64_t)second), (uint32_t)(time % (uint64_t)second) / w->unit);
     p = put_two(p, (uint32_t)packet->bytes.left, packet->wire_length);
     return put_short(w, p, packet->bytes);
 }
@@ -635,6 +636,11 @@ static bool ends_in(const char *text, const char *end)
     return n >= m && memcmp(text + n - m, end, m) == 0;
 }
 
+void writer_microseconds(struct writer *w)
+{
+    w->unit = 1000;
+}
+
 bool writer_is_pcap(const char *path)
 {
     return ends_in(path, ".pcap");
@@ -663,6 +669,7 @@ int writer_open_descriptor(struct writer **writer, int fd, const char *path, str
     }
     w->regular = S_ISREG(status.st_mode);
     w->pcap = writer_is_pcap(path);
+    w->unit = 1;
     if (!w->pcap)
         begin_pcapng(w);
     *writer = w;

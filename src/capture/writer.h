@@ -1,4 +1,4 @@
-/* Packets into a file: pcapng, or pcap (nanoseconds) where the file's name ends in .pcap. Interfaces are written as
+/* Packets into a file: pcapng, or pcap where the file's name ends in .pcap, with nanoseconds. Interfaces are written as
  * they are met, link type and resolution with them. A pcap holds one link type: a packet of another is an error.
  *
  * What a format cannot say: pcap has no comments, and its times end at 1970 and 2106 (others become the nearest one);
@@ -24,6 +24,9 @@ struct writer_description {
 
 /* Before the first packet: writes the description, so that a file without packets has it, too. */
 int writer_describe(struct writer *writer, const struct writer_description *description, struct error *error);
+
+/* Before the first packet: no time is finer than a microsecond, so a pcap is written as everybody reads it. */
+void writer_microseconds(struct writer *writer);
 
 /* How the capture went until now, which is what a pcapng's statistics block says of the first interface; a pcap has
  * none. Times are nanoseconds since 1970. */

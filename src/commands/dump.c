@@ -232,8 +232,12 @@ static bool write_out(void *context)
 
 static int open_outputs(struct dump *d, struct error *error)
 {
-    if (d->write_path)
-        return writer_open(&d->writer, d->write_path, error);
+    if (d->write_path) {
+        int code = writer_open(&d->writer, d->write_path, error);
+        if (!code && source_is_coarse(&d->source))
+            writer_microseconds(d->writer);
+        return code;
+    }
     if (d->quiet || d->count_only)
         return 0;
     if (d->format == FORMAT_JSON)

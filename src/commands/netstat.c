@@ -319,16 +319,6 @@ static int parse_option(void *context, int letter, char *argument)
     return 0;
 }
 
-/* A quarter of the machine's memory. */
-static unsigned long long affordable(void)
-{
-    enum { BYTES = 256 }; /* a connection, all in */
-    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    unsigned long long most =
-        pages > 0 && page > 0 ? (unsigned long long)pages * (unsigned long long)page / 4 / BYTES : 0;
-    return most < 1 << 20 ? 1 << 20 : most > UINT32_MAX - 1 ? UINT32_MAX - 1 : most;
-}
-
 static int parse(struct netstat *n, const struct command *command, int argc, char **argv)
 {
     struct options options;
@@ -356,8 +346,6 @@ static int parse(struct netstat *n, const struct command *command, int argc, cha
                            _("netstat: -N names the ends of connections: not with --at, --style, --diff or -T zeek"));
     if (n->at_host && !n->netstat_style)
         n->netstat_style = netstat_style("linux");
-    if (!n->most)
-        n->most = affordable();
     return 0;
 }
 
@@ -732,7 +720,8 @@ static int open_all(struct netstat *n, struct error *error)
         n->query.context = n;
         code = interfaces_read(&n->interfaces, error);
     }
-    n->source.tracker.max_connections = (uint32_t)n->most;
+    if (n->most)
+        n->source.tracker.max_connections = (uint32_t)n->most;
     sockets_open(&n->sockets, &n->source.tracker);
     n->watch.changed = remember_change;
     if (n->diff[0].text)
@@ -748,9 +737,6 @@ static int finish(struct netstat *n, int code, struct error *error)
     buffer_flush(&n->out);
     int status = report(code, error);
     const struct tracker *t = &n->source.tracker;
-    if (t->forgotten)
-        fprintf(stderr, _("peel: netstat: more than %llu connections: forgot %llu, %llu of them half open\n"), n->most,
-                (unsigned long long)t->forgotten, (unsigned long long)t->forgotten_half_open);
     if (t->out_of_memory || n->failed)
         status = report(error_set(error, ERROR_MEMORY, "%s", _("netstat: no memory for all of it")), error);
     if (n->out.failed && n->out.failed != EPIPE)

@@ -145,6 +145,11 @@ bool source_nanoseconds(const struct source *s)
     return capture_nanoseconds(s->capture);
 }
 
+bool source_is_coarse(const struct source *s)
+{
+    return s->file_count == 1 && capture_is_coarse(s->capture);
+}
+
 static inline void read_packet(struct source *s)
 {
     struct packet *p = &s->packet;
@@ -260,8 +265,19 @@ int source_next(struct source *s, struct error *error)
     }
 }
 
+/* How many connections there was no room to remember. */
+static void tell_forgotten(const struct source *s)
+{
+    const struct tracker *t = s->tracker.forgotten ? &s->tracker : &s->before;
+    if (t->forgotten)
+        fprintf(stderr, _("peel: %s: more than %u connections: forgot %llu, %llu of them half open\n"),
+                s->command->name, t->max_connections, (unsigned long long)t->forgotten,
+                (unsigned long long)t->forgotten_half_open);
+}
+
 void source_close(struct source *s)
 {
+    tell_forgotten(s);
     if (s->interface && s->capture)
         source_live_report(s);
     if (s->confined)

@@ -99,6 +99,8 @@ bool source_has_batches(const struct source *source);
 int source_batch(struct source *source, struct live_batch *batch, struct error *error);
 /* Nanoseconds in the times of the capture that is open. */
 bool source_nanoseconds(const struct source *source);
+/* Whether no packet to come has a time finer than a microsecond. */
+bool source_is_coarse(const struct source *source);
 /* The next packet that passes, in source->record and source->packet; valid until the next call. Returns 1, 0 behind the
  * last one, or a negative error. */
 int source_next(struct source *source, struct error *error);

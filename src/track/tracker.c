@@ -7,6 +7,7 @@
 #include "track/messages.h"
 #include "track/tally.h"
 #include "track/tcp_state.h"
+#include <unistd.h>
 
 enum {
     TCP_HEADER = 20,
@@ -38,7 +39,18 @@ static struct note *add_note(const struct tracker *t, struct packet *p, struct l
 
 /* --- conversations --- */
 
-/* Forgets a conversation that is worth least among the next few. Half open: nobody but the one who began spoke. */
+/* As many as a quarter of the machine's memory holds. */
+static uint32_t affordable(unsigned levels)
+{
+    enum { PLAIN = 256, WITH_MORE = 512 }; /* bytes a conversation, all in */
+    uint64_t each = levels & (TRACK_ANALYSIS | TRACK_MESSAGES) ? WITH_MORE : PLAIN;
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    uint64_t most = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page / 4 / each : 0;
+    return most < 1 << 20 ? 1 << 20 : most < UINT32_MAX ? (uint32_t)most : UINT32_MAX - 1;
+}
+
+/* Forgets a conversation that is worth least among the next few. Half open: nobody but the one who began spoke, which
+ * only states tell. */
 static void forget_one(struct tracker *t)
 {
     enum { NEAR = 64 };
@@ -50,7 +62,8 @@ static void forget_one(struct tracker *t)
         if (f->flags & FLOW_FREE)
             continue;
         seen++;
-        half_open = f->protocol == IP_TCP && !((f->end[0].flags | f->end[1].flags) & END_SPOKE);
+        half_open =
+            t->levels & TRACK_STATES && f->protocol == IP_TCP && !((f->end[0].flags | f->end[1].flags) & END_SPOKE);
         if (half_open || best == FLOW_NONE || f->last < flow_at(&t->flows, best)->last)
             best = t->hand;
     }
@@ -458,9 +471,10 @@ unsigned tracker_levels(uint64_t notes)
 
 int tracker_open(struct tracker *t, unsigned levels, struct error *error)
 {
-    *t = (struct tracker){
-        .levels = levels, .max_connections = UINT32_MAX, .tcp = registry_by_name("tcp"), .udp = registry_by_name("udp")
-    };
+    *t = (struct tracker){ .levels = levels,
+                           .max_connections = affordable(levels),
+                           .tcp = registry_by_name("tcp"),
+                           .udp = registry_by_name("udp") };
     for (const struct field *f = t->tcp->fields; f->abbrev; f++)
         if (f->type == FIELD_TLVS)
             t->tcp_options = f->tlvs;

@@ -36,7 +36,7 @@ struct tracker {
     struct tcp_watch *watch;           /* told of every change of a state; NULL: nobody. The caller's */
     /* When max_connections are remembered a new one costs an old one: a half-open one if one is near, else the one
      * that is silent for longest of those near. */
-    uint32_t max_connections; /* as many as there are numbers, until the caller says less */
+    uint32_t max_connections; /* what a quarter of the machine's memory holds, until the caller says something else */
     uint32_t hand;            /* where to look for one to forget */
     uint64_t forgotten, forgotten_half_open;
 };
