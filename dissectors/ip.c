@@ -291,8 +291,9 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     if (!h) {
         packet->again |= HOT_IP;
         bool bad = in->left && (in->at[0] & 15) * 4 < HEADER;
-        self->length = bad ? 1 : (uint32_t)in->left;
-        return bad ? VERDICT_BROKEN : VERDICT_CUT;
+        bool small = in->left > LENGTH_END && load_be16(in->at + 2) && load_be16(in->at + 2) < (in->at[0] & 15) * 4;
+        self->length = bad ? 1 : small ? LENGTH_END : (uint32_t)in->left;
+        return bad || small ? VERDICT_BROKEN : VERDICT_CUT;
     }
     enum verdict verdict = measure(self, in);
     if (self->length < HEADER) {
@@ -314,6 +315,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
         packet->networks[packet->network_count++] = (struct network){ h + 12, h + DESTINATION, end, 4, h[9] };
         self->network = packet->network_count;
     }
+    self->flags &= (uint8_t)~LAYER_FRAGMENT; /* a datagram within a fragment is one of its own */
     span_pull(in, self->length);
     if (verdict != VERDICT_WHOLE)
         return verdict;

@@ -14,16 +14,13 @@ static const struct field fields[] = {
     { 0 },
 };
 
-/* A fragment that was captured whole can be put together with its like, and is not looked into before; a quoted one
- * never is put together. */
-static bool note_fragment(struct packet *p, struct layer *self, const struct span *in, const uint8_t *h)
+/* Only one that was captured whole is put together with its like, a quoted one never. */
+static void note_fragment(struct packet *p, struct layer *self, const struct span *in, const uint8_t *h)
 {
     uint32_t length = layer_payload_length(self);
     self->flags |= LAYER_FRAGMENT;
-    if (self->flags & LAYER_QUOTED)
-        return true;
-    if (in->left < length || !length)
-        return false;
+    if (self->flags & LAYER_QUOTED || in->left < length || !length)
+        return;
     p->fragment = (struct fragment){
         .present = true,
         .more = h[3] & 1,
@@ -33,7 +30,6 @@ static bool note_fragment(struct packet *p, struct layer *self, const struct spa
         .offset = load_be16(h + 2) & 0xfff8u,
         .bytes = { in->at, length },
     };
-    return true;
 }
 
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
@@ -47,8 +43,10 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     if (self->network)
         packet->networks[self->network - 1].protocol = h[0];
     uint16_t word = load_be16(h + 2);
-    if (word & 0xfff9 && (note_fragment(packet, self, in, h) || word & 0xfff8))
+    if (word & 0xfff9) {
+        note_fragment(packet, self, in, h);
         return VERDICT_WHOLE; /* data, until it is put together */
+    }
     *next = (struct key){ KEY_IP, h[0], 0 };
     return VERDICT_WHOLE;
 }

@@ -6,7 +6,14 @@
 #include "protocol/tlv.h"
 #include <stddef.h>
 
-enum { HEADER = 20, SYN = 2, ACK = 16, EPHEMERAL = 49152 /* RFC 6335, 6 */ };
+enum {
+    HEADER = 20,
+    TO_WINDOW = 16, /* what a header that is cut short must have to be more than ports */
+    TO_LENGTH = 13, /* what is shown of one whose length is none */
+    SYN = 2,
+    ACK = 16,
+    EPHEMERAL = 49152 /* RFC 6335, 6 */
+};
 
 static bool payload_length(const struct place *place, struct value *value);
 static bool checksum_status(const struct place *place, struct value *value);
@@ -88,11 +95,11 @@ enum {
 static const struct tlv options[] = {
     { KIND_END, "End of Option List", .alone = true, .stop = true, .name = "eol" },
     { KIND_NOP, "No-Operation", .alone = true, .name = "nop" },
-    { KIND_MSS, "Maximum Segment Size", option_mss, .name = "mss" },
-    { KIND_SCALE, "Window Scale", option_scale, .name = "wscale" },
+    { KIND_MSS, "Maximum Segment Size", option_mss, .exact = 4, .name = "mss" },
+    { KIND_SCALE, "Window Scale", option_scale, .exact = 3, .name = "wscale" },
     { KIND_SACK_PERMITTED, "SACK Permitted", option_sack_permitted, .name = "sack_perm" },
     { KIND_SACK, "SACK", option_sack },
-    { KIND_TIMESTAMPS, "Timestamps", option_timestamps, .name = "timestamp" },
+    { KIND_TIMESTAMPS, "Timestamps", option_timestamps, .exact = 10, .name = "timestamp" },
     { 19, "MD5 Signature", option_md5, .name = "md5" },            /* RFC 2385 */
     { 28, "User Timeout", option_user_timeout },                   /* RFC 5482 */
     { 29, "Authentication", option_authentication, .name = "ao" }, /* RFC 5925 */
@@ -114,13 +121,13 @@ static const struct field fields[] = {
     { "tcp.len", N_("TCP Segment Len"), FIELD_UINT, .never = LAYER_QUOTED | LAYER_FRAGMENT, .read = payload_length },
     { "tcp.seq", N_("Sequence Number"), FIELD_UINT, NOTE(seq, NOTE_SEQ), .never = LAYER_QUOTED },
     { "tcp.seq_raw", N_("Sequence Number (raw)"), FIELD_UINT, BYTE(4, 4), .never = LAYER_QUOTED, HOT(tcp_seq),
-      .needs = 16 },
+      .needs = TO_LENGTH },
     { "tcp.seq", N_("Sequence Number"), FIELD_UINT, BYTE(4, 4), .only = LAYER_QUOTED },
     { "tcp.nxtseq", N_("Next Sequence Number"), FIELD_UINT, NOTE(next_seq, NOTE_SEQ) },
     { "tcp.ack", N_("Acknowledgment Number"), FIELD_UINT, NOTE(ack, NOTE_ACK) },
     { "tcp.ack_raw", N_("Acknowledgment Number (raw)"), FIELD_UINT, BYTE(8, 4), HOT(tcp_ack), .needs = 16 },
     { "tcp.hdr_len", N_("Header Length"), FIELD_UINT, BITS(96, 4), .unit = 4, .role = ROLE_LENGTH,
-      .counts = COUNTS_HEADER, .needs = 16 },
+      .counts = COUNTS_HEADER, .needs = TO_LENGTH },
     { "tcp.flags", N_("Flags"), FIELD_UINT, BITS(100, 12), .base = BASE_HEX, .preset = SYN, HOT(tcp_flags),
       .needs = 16 },
     { "tcp.flags.res", N_("Reserved"), FIELD_BOOL, BITS(100, 3), .needs = 16 },
@@ -188,7 +195,7 @@ static const struct field fields[] = {
 
 static bool payload_length(const struct place *place, struct value *value)
 {
-    if (place->bytes.left < 16 || place->layer->verdict == VERDICT_BROKEN)
+    if (place->bytes.left < TO_LENGTH)
         return false;
     uint32_t all = place->layer->end - place->layer->offset, header = (place->bytes.at[12] >> 4) * 4u;
     value->u = all - header;
@@ -230,13 +237,24 @@ static bool scale_multiplier(const struct place *place, struct value *value)
     return true;
 }
 
+/* Length and verdict of a header of which less than HEADER bytes are there. */
+static enum verdict measure_cut(struct layer *self, const struct span *in)
+{
+    self->length = (uint32_t)in->left;
+    if (in->left < TO_LENGTH)
+        return VERDICT_CUT;
+    bool bad = in->left >= TO_WINDOW && (in->at[12] >> 4) * 4 < HEADER;
+    if (bad || in->left < TO_WINDOW)
+        self->length = bad ? TO_LENGTH : TO_LENGTH - 1;
+    return bad ? VERDICT_BROKEN : VERDICT_CUT;
+}
+
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     const uint8_t *h = span_peek(in, HEADER);
     if (!h) {
         packet->again |= HOT_TCP;
-        self->length = (uint32_t)in->left;
-        return VERDICT_CUT;
+        return measure_cut(self, in);
     }
     uint32_t header = (h[12] >> 4) * 4u;
     bool first = !(packet->have & HOT_TCP);
@@ -252,7 +270,9 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
         packet->tcp_window = load_be16(h + 14);
     }
     if (header < HEADER || self->offset + header > self->end) {
-        self->length = header < HEADER ? HEADER : (uint32_t)in->left;
+        if (header < HEADER)
+            packet->again |= HOT_TCP; /* nothing behind its length is shown */
+        self->length = header < HEADER ? TO_LENGTH : (uint32_t)in->left;
         return VERDICT_BROKEN;
     }
     self->length = header < in->left ? header : (uint32_t)in->left;

@@ -38,6 +38,15 @@ Test(dissect, an_ip_length_below_its_own_header_is_broken)
     SAYS("ip.id", "");
 }
 
+Test(dissect, an_ip_length_below_its_own_header_hides_what_was_captured_of_that)
+{
+    TAKE(RAW, 0x45, 0, 0, 8, 0x12, 0x34, 0, 0, 64, 6);
+    (void)p;
+    SAYS("ip.len", "8");
+    SAYS("ip.id", "");
+    SAYS("ip.proto", "");
+}
+
 Test(dissect, an_ip_length_of_0_is_all_that_was_captured)
 {
     TAKE(RAW, IPV4(0, 17), 0, 1, 0, 2, 0, 8, 0, 0);
@@ -72,6 +81,69 @@ Test(dissect, a_tcp_offset_beyond_the_packet_is_broken)
     cr_assert_eq(last()->verdict, VERDICT_BROKEN);
     SAYS("tcp.hdr_len", "60");
     SAYS("tcp.len", "");
+}
+
+#define PORTS_AND_NUMBERS 0, 80, 0x10, 0, 0, 0, 0, 1, 0, 0, 0, 2
+
+Test(dissect, of_a_tcp_header_whose_length_is_none_nothing_is_believed_behind_it)
+{
+    TAKE(RAW, IPV4(44, 6), PORTS_AND_NUMBERS, 0x10, 0x18, 1, 2, 3, 4, 0, 0, 5, 6, 7, 8);
+    (void)p;
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+    SAYS("tcp.seq_raw", "1");
+    SAYS("tcp.hdr_len", "4");
+    SAYS("tcp.len", "20");
+    SAYS("tcp.flags", "");
+    SAYS("tcp.ack_raw", "");
+    SAYS("tcp.checksum", "");
+}
+
+Test(dissect, a_tcp_header_that_ends_before_its_window_is_ports)
+{
+    TAKE(RAW, IPV4(40, 6), PORTS_AND_NUMBERS, 0x50, 0x18, 1);
+    (void)p;
+    cr_assert_eq(last()->verdict, VERDICT_CUT);
+    SAYS("tcp.srcport", "80");
+    SAYS("tcp.seq_raw", "");
+    SAYS("tcp.hdr_len", "");
+    SAYS("tcp.flags", "");
+}
+
+Test(dissect, a_tcp_option_of_a_wrong_length_has_no_value)
+{
+    TAKE(RAW, IPV4(48, 6), PORTS_AND_NUMBERS, 0x70, 2, 1, 2, 0, 0, 0, 0, 3, 4, 7, 7, 3, 3, 6, 1);
+    (void)p;
+    SAYS("tcp.options.wscale.shift", "6");
+    SAYS("tcp.option_len", "4,3");
+}
+
+Test(dissect, timestamps_that_end_with_their_segment_are_told_as_far_as_they_go)
+{
+    TAKE(RAW, IPV4(48, 6), PORTS_AND_NUMBERS, 0x80, 0x10, 1, 2, 0, 0, 0, 0, 1, 1, 8, 10, 0, 0, 0, 7);
+    (void)p;
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+    SAYS("tcp.options.timestamp.tsval", "7");
+    SAYS("tcp.options.timestamp.tsecr", "");
+}
+
+Test(dissect, a_datagram_in_the_first_fragment_of_another_is_no_fragment)
+{
+    TAKE(RAW, 0x45, 0, 1, 0, 0, 1, 0x20, 0, 64, 4, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, IPV4(40, 6), PORTS_AND_NUMBERS, 0x50,
+         0x18, 1, 2, 0, 0, 0, 0);
+    (void)p;
+    SAYS("ip.flags.mf", "1,0");
+    SAYS("tcp.len", "0");
+}
+
+Test(dissect, a_first_fragment_of_ipv6_that_was_cut_off_is_data)
+{
+    static const uint8_t bytes[] = { IPV6(40, 44), 17, 0, 0, 1, 1, 2, 3, 4, 0, 9, 0, 9, 0, 8, 0, 0 };
+    packet_reset(&packet, (struct span){ bytes, sizeof bytes });
+    packet.link_type = RAW;
+    packet.wire_length = 80;
+    dissect(&packet);
+    cr_assert_eq(last()->protocol, &data_protocol);
+    cr_assert_not(packet.fragment.present);
 }
 
 Test(dissect, a_tcp_option_of_length_0_or_1_ends_the_options)

@@ -538,3 +538,18 @@ Test(messages, an_empty_line_in_front_belongs_to_the_message_behind_it)
     LAYERS(p, "http,data,http");
     SAYS(p, "http.request.uri", "/,/2");
 }
+
+Test(messages, what_a_message_tells_about_later_ones_stays_when_others_begin_meanwhile)
+{
+    uint8_t hello[100] = { 22, 3, 3, 0, 50, 2, 0, 0, 46, 3, 3 };
+    memcpy(hello + 44, "\x13\x01\0\0\6\0\x2b\0\2\3\4", 11); /* as above: TLS 1.3 is chosen */
+    size_t n = 55 + put_record(hello + 55, 23, 9, 20);
+    s->port[B] = 443;
+    send(B, hello, 30);
+    for (uint16_t i = 0; i < 500; i++) { /* more conversations than there was room for */
+        s->port[A] = (uint16_t)(2000 + i);
+        send_at(B, ITS, hello, 30, 0);
+    }
+    s->port[A] = 1000;
+    SAYS(send(B, hello + 30, n - 30), "tls.record.opaque_type", "23");
+}

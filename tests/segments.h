@@ -39,11 +39,11 @@ static inline void wait_ms(struct scene *s, int64_t ms)
     s->now += ms * 1000000;
 }
 
-/* Dissects and tracks s->bytes; time goes on by a millisecond. */
-static inline struct packet *take(struct scene *s)
+/* Dissects and tracks s->bytes, of which the last ones were not captured; time goes on by a millisecond. */
+static inline struct packet *take_but(struct scene *s, size_t lost)
 {
     struct packet *p = &s->packet;
-    packet_reset(p, (struct span){ s->bytes, s->length });
+    packet_reset(p, (struct span){ s->bytes, s->length - lost });
     p->number = ++s->number;
     p->time = s->now;
     p->timed = true;
@@ -53,6 +53,11 @@ static inline struct packet *take(struct scene *s)
     tracker_take(&s->tracker, p);
     wait_ms(s, 1);
     return p;
+}
+
+static inline struct packet *take(struct scene *s)
+{
+    return take_but(s, 0);
 }
 
 static inline uint16_t header_sum(const uint8_t *h, size_t n)

@@ -157,6 +157,21 @@ Test(streams, met_in_the_middle_begin_at_1)
     tracker_close(&s->tracker);
 }
 
+Test(streams, count_headers_that_were_cut_off_behind_the_window)
+{
+    struct scene *s = scene_open(TRACK_STREAMS);
+    send_segment(s, A, ACK, 1000, 5000, 0);
+    uint8_t room[64];
+    size_t n = put_tcp(s, room, A, ACK, 1010, 5000, 0);
+    memcpy(put_ipv4(s, A, 6, n, 7, 0), room, n);
+    struct packet *p = take_but(s, 4);
+    const struct note *note = layer_note(p, &p->layers[p->layer_count - 1]);
+    cr_assert(has(note, NOTE_STREAM));
+    cr_assert_eq(note->seq, 11);
+    p = take_but(s, 5);
+    cr_assert_null(layer_note(p, &p->layers[p->layer_count - 1]));
+}
+
 Test(streams, count_over_the_end_of_sequence_space)
 {
     struct scene *s = scene_open(STREAMS);

@@ -10,7 +10,8 @@ struct tlv {
     const struct field *fields; /* rows over the whole option, kind and length included; see head below */
     bool alone;                 /* no length and no value: NOP */
     bool stop;                  /* the last option: what follows is padding */
-    const char *name;           /* in crafting; NULL: its title's words, in small letters and joined with _ */
+    uint8_t exact;    /* its rows are read only if its length (a byte, behind a kind of one) says so; 0: always */
+    const char *name; /* in crafting; NULL: its title's words, in small letters and joined with _ */
 };
 
 struct tlv_set {
@@ -34,10 +35,14 @@ struct option {
     bool broken;           /* its length is less than its own head or reaches beyond the run; it is the last then */
 };
 
-/* Whether the rows of its kind are read: of a broken one if it was the capture that cut it off. */
+/* Whether the rows of its kind are read: of a broken one if the capture cut it off, or if its header reaches beyond
+ * what encloses it and the option's own length is right. */
 static inline bool option_has_rows(const struct option *option, const struct layer *layer)
 {
-    return option->tlv->fields && (!option->broken || layer->verdict == VERDICT_CUT);
+    uint8_t exact = option->tlv->exact;
+    if (!option->tlv->fields || (exact && option->bytes.left > 1 && option->bytes.at[1] != exact))
+        return false;
+    return !option->broken || layer->verdict == VERDICT_CUT || (exact && layer->verdict == VERDICT_BROKEN);
 }
 
 /* Takes the next option off the run. False when the run is empty. After a broken or a last option the run is empty. */

@@ -325,6 +325,7 @@ static size_t go_on(struct taking *t, struct assembly *a, uint32_t seq, struct s
         return n;
     struct span rest;
     enum frame frame = FRAME_NONE;
+    a->message.memory = &t->talk->memory; /* conversations move when there are more of them */
     if (find_rest(t, a, at, bytes, &rest))
         frame = t->talk->protocol->frame(&a->message, rest);
     if (frame == FRAME_WHOLE) {

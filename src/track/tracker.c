@@ -8,7 +8,16 @@
 #include "track/tcp_state.h"
 #include <unistd.h>
 
-enum { TCP_HEADER = 20, UDP_HEADER = 8, IP_TCP = 6, IP_UDP = 17, OPTION_MSS = 2, OPTION_SCALE = 3, OPTION_SACK = 5 };
+enum {
+    TCP_HEADER = 20,
+    TCP_TO_WINDOW = 16,
+    UDP_HEADER = 8,
+    IP_TCP = 6,
+    IP_UDP = 17,
+    OPTION_MSS = 2,
+    OPTION_SCALE = 3,
+    OPTION_SACK = 5
+};
 
 static uint64_t bit(enum note_bit which)
 {
@@ -319,15 +328,18 @@ static void take_states(struct tracker *t, struct packet *p, const struct layer 
     note->have |= bit(NOTE_STATES);
 }
 
-static uint32_t sacked_bytes(const struct tracker *t, struct span header)
+/* What the blocks of a segment's SACK option say has arrived. The fourth block, for which there is room only without
+ * timestamps, tshark does not count. */
+static uint32_t sacked_bytes(const struct tracker *t, const struct layer *l, struct span header)
 {
+    enum { BLOCK = 8, COUNTED = 2 + 3 * BLOCK };
     struct option option;
     uint32_t bytes = 0;
     struct span run = span_part(header, TCP_HEADER, header.left);
     while (tlv_next(t->tcp_options, &run, &option)) {
-        if (option.tlv->kind != OPTION_SACK || option.broken)
+        if (option.tlv->kind != OPTION_SACK || (option.broken && l->verdict == VERDICT_WHOLE))
             continue;
-        for (size_t i = 2; i + 8 <= option.bytes.left; i += 8)
+        for (size_t i = 2; i + BLOCK <= option.bytes.left && i < COUNTED; i += BLOCK)
             bytes += load_be32(option.bytes.at + i + 4) - load_be32(option.bytes.at + i);
     }
     return bytes;
@@ -349,7 +361,9 @@ static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
 {
     const struct network *network = layer_network(p, l);
     struct span header = layer_header(p, l);
-    const uint8_t *h = span_peek(&header, TCP_HEADER);
+    if (l->verdict == VERDICT_BROKEN) /* of one whose length is none the layer has only the first bytes */
+        header = span_part(p->buffers[l->buffer], l->offset, l->length < TCP_HEADER ? TCP_HEADER : l->length);
+    const uint8_t *h = span_peek(&header, TCP_TO_WINDOW);
     if (!h || !network)
         return;
     struct segment s;
@@ -377,11 +391,14 @@ static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
     }
     if (timed)
         f->last = p->time;
-    if (s.flags & TCP_SYN)
-        take_scale(&s, read_options(t, &s, header), from, to);
+    if (s.flags & TCP_SYN) {
+        uint8_t scale = read_options(t, &s, header);
+        if (scale != SCALE_UNKNOWN || l->verdict == VERDICT_WHOLE) /* else it may have been cut off */
+            take_scale(&s, scale, from, to);
+    }
     if (t->levels & TRACK_ANALYSIS && s.measured && s.sound) {
         s.frame = (uint32_t)p->number;
-        s.sacked = header.left > TCP_HEADER ? sacked_bytes(t, header) : 0;
+        s.sacked = header.left > TCP_HEADER ? sacked_bytes(t, l, header) : 0;
         take_analysis(t, l, index, end, &s, note);
         s.analysed = true;
         s.again = note->have & bit(NOTE_RETRANSMISSION);
@@ -444,7 +461,8 @@ void tracker_take(struct tracker *t, struct packet *p)
         messages_begin(t->messages);
     if (!(t->levels & (TRACK_STREAMS | TRACK_STATES | TRACK_MESSAGES)))
         return;
-    if (!(p->have & (HOT_TCP | HOT_UDP)) && !(t->levels & TRACK_STATES)) /* errors quote cut headers, too */
+    if (!((p->have | p->again) & (HOT_TCP | HOT_UDP)) &&
+        !(t->levels & TRACK_STATES)) /* errors quote cut headers, too */
         return;
     struct layer *subject = &p->layers[p->subject]; /* never one that an error quotes */
     if (!(p->again & HOT_TCP) && !(p->have & HOT_UDP) && subject->protocol == t->tcp) {
