@@ -414,11 +414,24 @@ static bool remade(const struct packet *p, const struct layer *l, char *why, siz
     return same;
 }
 
+/* Options that code finds in the room of something else: DHCP's, where the servers' names would be. */
+static bool has_options_elsewhere(const struct packet *p, const struct layer *l)
+{
+    struct place place = { .packet = p, .layer = l, .rows = l->protocol->fields, .bytes = layer_header(p, l) };
+    struct value value;
+    for (const struct field *f = place.rows; f->abbrev; f++)
+        if (f->type == FIELD_TLVS && f->read && field_read(f, &place, 0, &value))
+            return true;
+    return false;
+}
+
 /* Taken apart by code, not by rows alone; or one of several ways to say the same: PPP's compressed protocol, and BSD's
  * family in the order of another host's bytes. */
 static bool has_more_than_rows(const struct packet *p, const struct layer *l)
 {
     const struct protocol *protocol = l->protocol;
+    if (has_options_elsewhere(p, l))
+        return true;
     if (!strcmp(protocol->name, "ppp") && l->length % 2)
         return true;
     if (!strcmp(protocol->name, "null") && !p->buffers[0].at[0])

@@ -220,6 +220,8 @@ static uint8_t *put_layers(uint8_t *to, const struct packet *p, unsigned from)
         *to++ = l->verdict;
         *to++ = l->flags;
         *to++ = l->network;
+        if (l->flags & LAYER_TOLD_NUMBER)
+            to = number_put(to, l->told);
     }
     return to;
 }
@@ -387,6 +389,8 @@ static bool take_layers(struct span *in, struct packet *p)
         l->verdict = rest[1];
         l->flags = rest[2];
         l->network = rest[3];
+        if (l->flags & LAYER_TOLD_NUMBER)
+            l->told = (uint32_t)number_pull(in);
         if (p && l->buffer >= p->buffer_count)
             return false;
     }
