@@ -50,7 +50,7 @@ static void keep_value(void *context, const struct field *field, const struct va
 
 static struct span text_of(const struct place *place, const char *name)
 {
-    struct field_ref ref;
+    struct field_ref ref = { 0 };
     struct span text = { 0 };
     if (lookup_field(name, &ref, 1))
         lookup_read(&ref, place->packet, place->layer, keep_value, &text);
