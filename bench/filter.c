@@ -1,11 +1,7 @@
 /* What a display filter costs: nanoseconds a packet, on packets that were dissected before the clock starts. */
 #include "filter/filter.h"
-#include "capture/capture.h"
-#include "dissectors/dissect.h"
 #include "dissectors/registry.h"
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
+#include "kept.h"
 
 enum { PACKETS = 256, ROUNDS = 40000 };
 
@@ -13,34 +9,13 @@ static struct packet packets[PACKETS];
 
 static unsigned load(const char *path)
 {
-    struct capture *capture;
-    struct record record;
-    struct error error;
-    unsigned n = 0;
-    if (capture_open(&capture, path, &error)) {
-        fprintf(stderr, "%s\n", error.text);
-        exit(1);
+    static struct kept kept[PACKETS];
+    unsigned n = kept_load(kept, PACKETS, path);
+    for (unsigned i = 0; i < n; i++) {
+        packets[i].number = i + 1;
+        kept_dissect(&kept[i], &packets[i]);
     }
-    for (; n < PACKETS && capture_next(capture, &record, &error) > 0; n++) {
-        uint8_t *copy = malloc(record.bytes.left + 1);
-        if (!copy)
-            exit(1);
-        memcpy(copy, record.bytes.at, record.bytes.left);
-        packet_reset(&packets[n], (struct span){ copy, record.bytes.left });
-        packets[n].number = n + 1;
-        packets[n].link_type = record.link_type;
-        packets[n].wire_length = record.wire_length;
-        dissect(&packets[n]);
-    }
-    capture_close(capture);
     return n;
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
 int main(int argc, char **argv)
