@@ -18,16 +18,15 @@ struct dns_writer {
 static const char *const sections[DNS_SECTIONS] = { "questions", "answers", "authorities", "additionals" };
 static const char *const asked[] = { "qry_name", "qry_type", "qry_class" };
 
-/* How data may be given, and the type that they are then of; what kind of data each is. */
+/* How data may be given, and the type that they are then of, by its name in the table; what kind of data each is. */
 static const struct data_form {
-    const char *name;
-    uint16_t type;
+    const char *name, *type;
     enum { DATA_ADDRESS, DATA_NAME, DATA_STRINGS, DATA_EXCHANGE, DATA_SERVICE, DATA_BYTES } kind;
     uint8_t size; /* of an address */
 } forms[] = {
-    { "a", 1, DATA_ADDRESS, 4 },    { "ns", 2, DATA_NAME, 0 },        { "cname", 5, DATA_NAME, 0 },
-    { "ptr", 12, DATA_NAME, 0 },    { "mx", 15, DATA_EXCHANGE, 0 },   { "txt", 16, DATA_STRINGS, 0 },
-    { "srv", 33, DATA_SERVICE, 0 }, { "aaaa", 28, DATA_ADDRESS, 16 }, { "data", 0, DATA_BYTES, 0 },
+    { "a", "A", DATA_ADDRESS, 4 },     { "ns", "NS", DATA_NAME, 0 },         { "cname", "CNAME", DATA_NAME, 0 },
+    { "ptr", "PTR", DATA_NAME, 0 },    { "mx", "MX", DATA_EXCHANGE, 0 },     { "txt", "TXT", DATA_STRINGS, 0 },
+    { "srv", "SRV", DATA_SERVICE, 0 }, { "aaaa", "AAAA", DATA_ADDRESS, 16 }, { "data", NULL, DATA_BYTES, 0 },
 };
 
 /* `_` may stand for `.`. */
@@ -241,7 +240,10 @@ static int put_record(struct dns_writer *m, const struct craft_value *record)
     for (unsigned i = 0; i < sizeof forms / sizeof *forms && !data; i++)
         if ((data = find(record, forms[i].name)))
             form = &forms[i];
-    struct craft_value type = { .kind = CRAFT_NUMBER, .number = form ? form->type : 1 };
+    const char *named = form ? form->type : "A";
+    struct craft_value type = { .kind = CRAFT_NUMBER }; /* of bytes that nobody knows the meaning of */
+    if (named)
+        type = (struct craft_value){ .kind = CRAFT_TEXT, .bytes = (char *)(uintptr_t)named, .length = strlen(named) };
     if (!code && ttl && (ttl->kind != CRAFT_NUMBER || ttl->number < 0 || ttl->number > UINT32_MAX))
         return error_set(m->error, ERROR_USAGE, "%s", _("ttl: not a number up to 4294967295"));
     if (!code)
