@@ -1,8 +1,10 @@
 /* The interfaces of the host that the test runs on, and netlink messages that make no sense. */
 #include "host/interface.h"
 #include "host/netlink.h"
+#include "host/stop.h"
 #include <criterion/criterion.h>
 #include <net/if.h>
+#include <unistd.h>
 
 Test(interface, every_interface_that_the_c_library_knows_is_in_the_list)
 {
@@ -61,4 +63,32 @@ Test(netlink, attributes_end_where_their_lengths_lie)
     cr_assert(netlink_attribute(&good, &a));
     cr_expect(a.type == 2 && netlink_u32(a.value) == 7);
     cr_expect_not(netlink_attribute(&good, &a));
+}
+
+static volatile sig_atomic_t heard;
+
+static void hear(int number)
+{
+    heard = number;
+}
+
+Test(stop, a_signal_is_heard_though_there_is_always_something_to_read)
+{
+    struct sigaction action = { .sa_handler = hear };
+    sigset_t ours, before, after;
+    int ends[2];
+    cr_assert_eq(pipe(ends), 0);
+    cr_assert_eq(write(ends[1], "x", 1), 1);
+    sigaction(SIGUSR1, &action, NULL);
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &ours, &before);
+    raise(SIGUSR1);
+    cr_assert_eq(heard, 0);
+    struct pollfd fd = { .fd = ends[0], .events = POLLIN };
+    cr_expect_eq(stop_poll(&fd, 1, NULL, &before), 1);
+    cr_expect_eq(fd.revents, POLLIN);
+    cr_expect_eq(heard, SIGUSR1);
+    sigprocmask(SIG_BLOCK, NULL, &after);
+    cr_expect(sigismember(&after, SIGUSR1), "blocked again while nobody waits");
 }

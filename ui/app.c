@@ -1,6 +1,7 @@
 /* The loop behind the screens: it waits for keys, for packets and for time, and works in slices between them. */
 #include "ui/app.h"
 #include "base/text.h"
+#include "host/stop.h"
 #include "ui/command.h"
 #include "ui/help.h"
 #include "ui/start.h"
@@ -477,7 +478,7 @@ static void wait_for_something(struct app *app, struct terminal *t, int64_t most
     struct pollfd fds[2] = { { .fd = t->keys ? fileno(t->keys) : STDIN_FILENO, .events = POLLIN },
                              { .fd = store_feed(app->store), .events = POLLIN } };
     struct timespec time = { .tv_nsec = most };
-    int ready = ppoll(fds, 2, most < 0 ? NULL : &time, &t->waiting);
+    int ready = stop_poll(fds, 2, most < 0 ? NULL : &time, &t->waiting);
     if (ready < 0)
         return;
     if (fds[0].revents & (POLLHUP | POLLERR | POLLNVAL))
@@ -605,7 +606,7 @@ static int32_t wait_for_key(int ms)
     wint_t key;
     int kind = get_wch(&key);
     if (kind == ERR) {
-        if (ppoll(&fd, 1, &time, &terminal.waiting) > 0 && fd.revents & (POLLHUP | POLLERR | POLLNVAL))
+        if (stop_poll(&fd, 1, &time, &terminal.waiting) > 0 && fd.revents & (POLLHUP | POLLERR | POLLNVAL))
             return -1;
         kind = get_wch(&key);
     }

@@ -1,5 +1,6 @@
 #include "commands/exchange.h"
 #include "base/text.h"
+#include "host/stop.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -358,8 +359,8 @@ static bool wait_for(struct exchange *x, const sigset_t *waiting)
     };
     int64_t when = wake_at(x), left = when - dialogue_now();
     struct timespec time = { .tv_sec = left > 0 ? left / second : 0, .tv_nsec = left > 0 ? left % second : 0 };
-    int n = ppoll(fds, 3, when == INT64_MAX ? NULL : &time, waiting);
-    return n > 0 && fds[1].revents;
+    int n = stop_poll(fds, 3, when == INT64_MAX ? NULL : &time, waiting);
+    return n > 0 && fds[1].revents && !interrupted;
 }
 
 static void move_on(struct exchange *x)

@@ -1,6 +1,7 @@
 #include "commands/serve.h"
 #include "base/text.h"
 #include "commands/exchange.h"
+#include "host/stop.h"
 #include "inject/switchboard.h"
 #include <errno.h>
 #include <poll.h>
@@ -166,8 +167,8 @@ static bool wait_for(const struct serve *s, const sigset_t *waiting)
     when = when < give_up ? when : give_up;
     int64_t left = when - dialogue_now();
     struct timespec time = { .tv_sec = left > 0 ? left / second : 0, .tv_nsec = left > 0 ? left % second : 0 };
-    int n = ppoll(fds, 3, when == INT64_MAX ? NULL : &time, waiting);
-    return n > 0 && fds[1].revents;
+    int n = stop_poll(fds, 3, when == INT64_MAX ? NULL : &time, waiting);
+    return n > 0 && fds[1].revents && !exchange_interrupted();
 }
 
 static int serve_all(struct serve *s, const sigset_t *waiting, struct error *error)

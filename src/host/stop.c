@@ -27,3 +27,14 @@ bool stop_asked(void)
 {
     return asked;
 }
+
+int stop_poll(struct pollfd *fds, unsigned count, const struct timespec *most, const sigset_t *waiting)
+{
+    int ready = ppoll(fds, count, most, waiting);
+    if (ready > 0) {
+        sigset_t ours;
+        sigprocmask(SIG_SETMASK, waiting, &ours);
+        sigprocmask(SIG_SETMASK, &ours, NULL);
+    }
+    return ready;
+}
