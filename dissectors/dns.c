@@ -18,6 +18,7 @@ enum {
     ANSWERS = 1,
     LABEL_MOST = 63,
     TEXT_MOST = 255, /* RFC 1035, 2.3.4: no name takes more; a longer one is none */
+    SPELLED = TEXT_MOST + LABEL_MOST + 2, /* room to spell a name in: labels are copied at their longest */
     JUMPS_MOST = 16,
     POINTER = 0xc0,
     RESPONSE = 0x8000,
@@ -71,13 +72,16 @@ static size_t name_length(struct span rest)
 }
 
 /* Writes the name at an offset of the message, its labels joined with dots; the bytes written, 0 if it is broken. */
-static size_t spell(struct span message, size_t at, uint8_t text[TEXT_MOST])
+static size_t spell(struct span message, size_t at, uint8_t text[SPELLED])
 {
-    size_t n = 0, start = at;
-    for (unsigned jumps = 0; at < message.left && message.at[at];) {
-        uint8_t length = message.at[at];
-        if (length >= POINTER) {
-            if (at + 2 > message.left)
+    size_t n = 0, start = at; /* n: with a dot behind each label */
+    unsigned jumps = 0;
+    while (at < message.left) {
+        size_t length = message.at[at], next = at + 1 + length;
+        if (!length)
+            break;
+        if (length > LABEL_MOST) {
+            if (length < POINTER || at + 2 > message.left)
                 return 0;
             at = load_be16(message.at + at) & 0x3fff;
             if (at >= start || ++jumps > JUMPS_MOST)
@@ -85,26 +89,27 @@ static size_t spell(struct span message, size_t at, uint8_t text[TEXT_MOST])
             start = at;
             continue;
         }
-        if (length > LABEL_MOST || at + 1 + length > message.left || n + 1 + length > TEXT_MOST)
+        if (next > message.left || n + length > TEXT_MOST)
             return 0;
-        if (n)
-            text[n++] = '.';
-        memcpy(text + n, message.at + at + 1, length);
+        if (message.left - at > LABEL_MOST + 1)
+            memcpy(text + n, message.at + at + 1, LABEL_MOST + 1);
+        else
+            memcpy(text + n, message.at + at + 1, length);
         n += length;
-        at += 1u + length;
+        text[n++] = '.';
+        at = next;
     }
     if (at >= message.left)
         return 0;
-    if (!n) {
-        memcpy(text, "<Root>", 6);
-        n = 6;
-    }
-    return n;
+    if (n)
+        return n - 1;
+    memcpy(text, "<Root>", 6);
+    return 6;
 }
 
 static bool read_name(const struct place *place, size_t at, struct value *value)
 {
-    static _Thread_local uint8_t text[TEXT_MOST];
+    static _Thread_local uint8_t text[SPELLED];
     size_t own = name_length(span_part(place->bytes, at, place->bytes.left));
     size_t n = own ? spell(layer_header(place->packet, place->layer), place->start + at, text) : 0;
     *value =
@@ -745,7 +750,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 
 static void write_name(struct span message, size_t at, struct buffer *out)
 {
-    uint8_t text[TEXT_MOST];
+    uint8_t text[SPELLED];
     size_t n = spell(message, at, text);
     if (!n)
         buffer_text(out, "(bad name)");
@@ -812,7 +817,7 @@ static bool write_questions(struct span message, struct buffer *out)
 
 static bool same_name(struct span message, size_t a, size_t b)
 {
-    uint8_t one[TEXT_MOST], other[TEXT_MOST];
+    uint8_t one[SPELLED], other[SPELLED];
     size_t n = spell(message, a, one), m = spell(message, b, other);
     return n == m && !memcmp(one, other, n);
 }

@@ -171,9 +171,37 @@ void buffer_escaped(struct buffer *b, const uint8_t *text, size_t n)
     }
 }
 
+/* Whether a byte stands for itself within JSON quotes. */
+static bool is_plain(uint8_t c)
+{
+    return (c >= 0x20) & (c < 0x7f) & (c != '"') & (c != '\\');
+}
+
+/* How many bytes at the beginning stand for themselves: many at once, as names and lines are nothing else. */
+static size_t plain_length(const uint8_t *text, size_t n)
+{
+    enum { STEP = 16 };
+    size_t at = 0;
+    for (bool plain = true; n - at >= STEP; at += STEP) {
+        for (unsigned i = 0; i < STEP; i++)
+            plain &= is_plain(text[at + i]);
+        if (!plain)
+            break;
+    }
+    while (at < n && is_plain(text[at]))
+        at++;
+    return at;
+}
+
 void buffer_json_escaped(struct buffer *b, const uint8_t *text, size_t n)
 {
     for (size_t i = 0; i < n;) {
+        size_t plain = plain_length(text + i, n - i);
+        if (plain) {
+            buffer_put(b, text + i, plain);
+            i += plain;
+            continue;
+        }
         uint32_t code = 0;
         unsigned length = utf8_length(text + i, n - i, &code);
         if (!length) {

@@ -155,7 +155,7 @@ static void gather_rows(struct json *j, struct plan *plan, const struct place *p
             if (!f->stride)
                 break;
         }
-        j->making.broken |= !is_shapely(f);
+        j->making.broken |= j->recording && !is_shapely(f);
     }
 }
 
