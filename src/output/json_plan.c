@@ -2,6 +2,7 @@
 #include "base/address.h"
 #include "base/array.h"
 #include "dissectors/registry.h"
+#include "output/json_ops.h"
 #include "protocol/tlv.h"
 #include <stdlib.h>
 
@@ -9,6 +10,8 @@ enum {
     NARROW_SLOTS = 256, /* texts kept of a segment of up to 8 bytes, */
     WIDE_SLOTS = 2048,  /* of a longer one */
 };
+
+const struct slot json_no_slot;
 
 bool plan_is_plain(const struct field *f)
 {
@@ -223,14 +226,32 @@ static struct segment *make_segment(struct plans *known, const struct plan *plan
         s->mask[0] = load_narrow(mask, s->size);
     else
         load_wide(s->mask, mask, s->size);
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count; i++)
         s->room += key_of(known, plan, &rows[i])->length + kept_room(&rows[i]);
-        s->adjusted |= rows[i].adjust != NULL;
-    }
+    s->kept = (char *)&json_no_slot;
     s->stride = (uint32_t)(sizeof(struct slot) + s->room + 63) / 64 * 64;
     uint32_t most = s->size <= 8 ? NARROW_SLOTS : WIDE_SLOTS;
     s->slots = s->size == 1 ? 256 : most;
     return s;
+}
+
+static enum op_kind segment_op(const struct segment *s)
+{
+    for (unsigned i = 0; i < s->count; i++)
+        if (s->rows[i].adjust)
+            return OP_KEPT_UNLESS;
+    switch (s->size) {
+    case 1:
+        return OP_KEPT_1;
+    case 2:
+        return OP_KEPT_2;
+    case 4:
+        return OP_KEPT_4;
+    case 8:
+        return OP_KEPT_8;
+    default:
+        return s->size < 8 ? OP_KEPT : OP_KEPT_WIDE;
+    }
 }
 
 /* How many rows from f on are one segment; *op is its op then. 0: none. -1: no memory. */
@@ -245,7 +266,7 @@ static int compile_segment(struct plans *known, const struct plan *plan, const s
     op->segment = make_segment(known, plan, f, count, &c);
     if (!op->segment)
         return -1;
-    op->kind = op->segment->size <= 8 ? OP_KEPT : OP_KEPT_WIDE;
+    op->kind = (uint8_t)segment_op(op->segment);
     op->offset = (uint16_t)(c.low / 8);
     op->need = (uint16_t)((c.high + 7) / 8);
     return (int)count;
@@ -272,23 +293,6 @@ static int compile_header(struct plans *known, const struct plan *plan, const st
     if (!op->segment)
         return -1;
     op->kind = OP_KEPT_HEADER;
-    return (int)count;
-}
-
-/* Computed numbers that stand side by side: kept by what they are. */
-static int compile_reads(struct plans *known, const struct plan *plan, const struct field *f, struct op *op)
-{
-    struct coverage all = { .high = SEGMENT_BYTES * 8 };
-    unsigned count = 0;
-    while (count < READS_MAX && f[count].abbrev && f[count].read && f[count].type == FIELD_UINT && !f[count].when &&
-           !f[count].only && !f[count].never && !key_of(known, plan, &f[count])->many && !has_twin(plan, &f[count]))
-        count++;
-    if (count < 2)
-        return 0;
-    op->segment = make_segment(known, plan, f, count, &all);
-    if (!op->segment)
-        return -1;
-    op->kind = OP_READS;
     return (int)count;
 }
 
@@ -324,6 +328,11 @@ static enum op_kind read_op(const struct field *f)
     }
 }
 
+static uint64_t noted(const struct field *f)
+{
+    return UINT64_C(1) << (f->note_bit - 1);
+}
+
 /* The op of one row. */
 static void compile_row(const struct plan *plan, const struct field *f, struct op *op)
 {
@@ -338,13 +347,14 @@ static void compile_row(const struct plan *plan, const struct field *f, struct o
     } else if (f->when || !quick) {
         return;
     } else if (f->note_bit) {
-        op->kind = (uint8_t)(op->twin && f->type != FIELD_UINT ? OP_ROW : note_op(f));
-        op->bit = (uint8_t)(f->note_bit - 1);
+        op->kind = (uint8_t)(!op->twin ? note_op(f) : f->type == FIELD_UINT ? OP_NOTE_TWIN : OP_ROW);
+        op->noted = noted(f);
         op->offset = f->note;
     } else if (op->twin) {
         return;
     } else if (f->read) {
         op->kind = (uint8_t)read_op(f);
+        op->read = f->read;
     } else if (plan_is_plain(f) && f->type == FIELD_UINT && !f->unit && !(f->bit % 8) &&
                (f->width == 16 || f->width == 32)) {
         op->kind = f->adjust ? OP_ADJUSTED : f->width == 16 ? OP_BE16 : OP_BE32;
@@ -363,16 +373,14 @@ static int compile(struct plans *known, struct plan *plan, const struct field *f
     struct op *op = &plan->ops[plan->op_count];
     op->field = f;
     op->key = find_row(known, plan, f)->key;
-    op->text = plan->keys[op->key].text;
-    op->length = plan->keys[op->key].length;
+    op->length = (uint16_t)plan->keys[op->key].length;
+    memcpy(op->text, plan->keys[op->key].text, KEY_BYTES);
     int rows = compile_segment(known, plan, f, op);
     if (!rows)
         rows = compile_header(known, plan, f, op);
-    if (!rows)
-        rows = compile_reads(known, plan, f, op);
     if (rows) {
         plan->op_count++;
-        plan->room += op->segment ? op->segment->room + OP_ROOM : 0;
+        plan->room += rows > 0 ? op->segment->room + OP_ROOM : 0;
         return rows;
     }
     op->twin = has_twin(plan, f);
@@ -388,6 +396,27 @@ static int compile(struct plans *known, struct plan *plan, const struct field *f
     plan->op_count++;
     plan->room += op->length + value_room(f) + OP_ROOM;
     return 1;
+}
+
+/* How many rows from f on are only there or not, or go with one that is, and all that is noted: as a rule none of them
+ * is there. Each is one op. */
+static unsigned count_rare(const struct field *f)
+{
+    unsigned count = 0;
+    if (f->note_bit && f->type == FIELD_NONE)
+        while (count < UINT8_MAX && f[count].abbrev && f[count].note_bit && !f[count].only && !f[count].never)
+            count++;
+    return count;
+}
+
+/* One op in front of such rows. */
+static void compile_rare(struct plan *plan, const struct field *f, unsigned count)
+{
+    struct op *op = &plan->ops[plan->op_count++];
+    op->kind = OP_IF_NOTED;
+    op->skip = (uint8_t)count;
+    for (unsigned i = 0; i < count; i++)
+        op->noted |= noted(&f[i]);
 }
 
 /* Whether arrays come only from one run of options, which reaches from a fixed place to the header's end. */
@@ -428,16 +457,23 @@ static bool make_plan(struct plans *known, struct plan *plan, const struct proto
     unsigned rows = 0;
     while (protocol->fields && protocol->fields[rows].abbrev)
         rows++;
-    plan->ops = calloc(2 * rows + 1, sizeof *plan->ops);
+    plan->ops = calloc(3 * rows + 1, sizeof *plan->ops);
     if (!plan->ops)
         return false;
     plan->room = plan->open_length + 4 * OP_ROOM;
-    for (unsigned i = 0; i < rows;) {
+    for (unsigned i = 0, rare_end = 0; i < rows;) {
+        unsigned rare = i < rare_end ? 0 : count_rare(&protocol->fields[i]);
+        if (rare) {
+            compile_rare(plan, &protocol->fields[i], rare);
+            rare_end = i + rare;
+        }
         int n = compile(known, plan, &protocol->fields[i]);
         if (n < 0)
             return false;
         i += (unsigned)n;
     }
+    for (unsigned i = 0; i <= plan->op_count; i++)
+        plan->ops[i].code = json_op_codes[plan->ops[i].kind];
     summarize(plan);
     return true;
 }
@@ -457,9 +493,10 @@ static void free_plan(struct plan *plan)
         free(plan->keys[i].text);
     }
     for (unsigned i = 0; i < plan->op_count; i++) {
-        if (plan->ops[i].segment)
-            free(plan->ops[i].segment->kept);
-        free(plan->ops[i].segment);
+        struct segment *s = op_has_segment(&plan->ops[i]) ? plan->ops[i].segment : NULL;
+        if (s && s->last)
+            free(s->kept);
+        free(s);
     }
     free(plan->open);
     free(plan->keys);

@@ -12,10 +12,9 @@ enum {
     CHUNK = 32,           /* texts are copied in pieces of so many bytes: each has that much room behind it */
     PROTOCOL_SLOTS = 256, /* plans by protocol, at most half full */
     ROW_SLOTS = 4096,     /* keys by row, at most half full */
-    READS_MAX = 4,
-    SEGMENT_BYTES = 32, /* a segment's key */
-    SHAPE_NUMBERS = 12, /* a run of options is kept with so many numbers (json_options.h) */
-    SHAPE_TEXT = 448,   /* and with so much text between them */
+    SEGMENT_BYTES = 32,   /* a segment's key */
+    SHAPE_NUMBERS = 12,   /* a run of options is kept with so many numbers (json_options.h) */
+    SHAPE_TEXT = 448,     /* and with so much text between them */
     ADDRESS_ROOM = 64,
     NUMBER_ROOM = 40,
     OP_ROOM = 384, /* what an op may write beyond its bounded text */
@@ -24,29 +23,36 @@ enum {
 enum op_kind {
     OP_END,
     OP_GUARD,       /* skips the next op unless the layer's flags are right */
+    OP_IF_NOTED,    /* skips the next ops where nothing of what they tell is noted */
     OP_BE16,        /* numbers of whole bytes, */
     OP_BE32,        /* big-endian */
     OP_ADJUSTED,    /* the same, where the row makes another number of it */
-    OP_KEPT,        /* a segment of up to 8 bytes, */
-    OP_KEPT_WIDE,   /* longer */
+    OP_KEPT_1,      /* a segment of a byte, */
+    OP_KEPT_2,      /* two, */
+    OP_KEPT_4,      /* four, */
+    OP_KEPT_8,      /* eight, */
+    OP_KEPT,        /* three or five to seven, */
+    OP_KEPT_WIDE,   /* more; */
+    OP_KEPT_UNLESS, /* of any size, where a row may make another value of its bytes */
     OP_KEPT_HEADER, /* rows that depend on all of the header, if it is short */
-    OP_NOTE,        /* 32 bits, unsigned, of the note */
+    OP_NOTE,        /* 32 bits, unsigned, of the note; */
+    OP_NOTE_TWIN,   /* another row has the same name */
     OP_NOTE_INT,
     OP_NOTE_TIME,
     OP_NOTE_NONE,
     OP_READ, /* computed: unsigned, */
     OP_READ_BOOL,
     OP_READ_TIME,
-    OP_READS, /* several, unsigned, by their values */
-    OP_REST,  /* bytes to the header's end */
-    OP_ROW,   /* any row that is no array */
-    OP_MANY,  /* any row that is one */
+    OP_REST, /* bytes to the header's end */
+    OP_ROW,  /* any row that is no array */
+    OP_MANY, /* any row that is one */
     OP_OPTIONS,
+    OP_KINDS,
 };
 
 struct member {
     const char *abbrev;
-    char *text; /* `,"ip.src":`, CHUNK bytes of room behind */
+    char *text; /* `,"ip.src":`, KEY_BYTES of room behind */
     uint32_t length;
     bool many, shared;       /* shared: both of options and of the header */
     uint32_t first, last;    /* pieces gathered, their number + 1; 0: none */
@@ -54,31 +60,43 @@ struct member {
     const struct field *row; /* of the header's table; NULL: only in options or a walk */
 };
 
+struct json;
+struct op;
+
+/* Writes at `at` what an op says of the header and goes on with the next op; returns the end of the layer's text. There
+ * is room for all ops of a bounded size: whoever writes more makes room anew. */
+typedef char *op_code(struct json *json, const struct op *op, char *at, const uint8_t *header);
+
 struct op {
-    uint8_t kind, only, never;
-    uint8_t bit;     /* enum note_bit of notes */
+    op_code *code;
+    union {
+        struct segment *segment;
+        uint64_t noted; /* bits of struct note's `have`: one of them is needed */
+        bool (*read)(const struct place *place, struct value *value);
+    };
     uint16_t offset; /* in the header or in struct note */
     uint16_t need;   /* bytes of the header it wants */
-    uint32_t length; /* of text */
-    const char *text;
-    bool twin; /* another row has the same name */
+    uint16_t length; /* of text */
+    uint8_t kind, only, never;
+    uint8_t skip; /* so many ops */
+    bool twin;    /* another row has the same name */
+    char text[KEY_BYTES];
     const struct field *field;
     uint32_t key; /* index */
-    struct segment *segment;
 };
 
 /* Rows that are a pure function of a few neighbouring bytes, with the texts that these bytes gave. */
 struct segment {
+    char *kept;          /* slots; a single unused one until the first text is to be kept */
+    uint64_t last;       /* index of the last slot: one less than a power of two */
+    uint64_t mask[4];    /* which bits the rows read, loaded as the bytes are */
+    uint32_t stride;     /* of slots */
+    uint32_t size, room; /* bytes it is read from; bytes its text takes at most */
+    uint32_t slots;      /* to be kept */
+    int32_t vain;        /* how many texts more were kept than found again, for headers */
     const struct field *rows;
     unsigned count;
-    uint32_t size, room; /* bytes it is read from; bytes its text takes at most */
-    uint64_t mask[4];    /* which bits the rows read, loaded as the bytes are */
-    uint32_t stride, slots;
-    bool adjusted; /* a row may make another value of its bytes */
-    int32_t vain;  /* how many texts more were kept than found again, for headers */
-    char *kept;    /* slots, made when first used */
     const struct plan *plan;
-    uint32_t key; /* of the first row */
 };
 
 struct slot {
@@ -121,6 +139,11 @@ void plans_close(struct plans *known);
  * memory. */
 bool plan_key(struct plan *plan, const char *abbrev, uint32_t *index);
 
+static inline bool op_has_segment(const struct op *op)
+{
+    return op->kind >= OP_KEPT_1 && op->kind <= OP_KEPT_HEADER;
+}
+
 /* Whether a row is nothing but bits at a fixed place. */
 bool plan_is_plain(const struct field *field);
 
@@ -151,6 +174,9 @@ static inline const struct member *key_of(struct plans *known, const struct plan
     return &plan->keys[find_row(known, plan, f)->key];
 }
 
+/* A segment's slot where nothing was kept so far. */
+extern const struct slot json_no_slot;
+
 /* The segment's bytes as one to four words; those of a size that is no power of two overlap. */
 static inline uint64_t load_narrow(const uint8_t *bytes, uint32_t size)
 {
@@ -161,6 +187,8 @@ static inline uint64_t load_narrow(const uint8_t *bytes, uint32_t size)
         return load_le16(bytes);
     case 3:
         return load_le16(bytes) | (uint64_t)bytes[2] << 16;
+    case 4:
+        return load_le32(bytes);
     case 8:
         return load_le64(bytes);
     default:

@@ -3,10 +3,10 @@
 #include "output/value.h"
 #include "protocol/tlv.h"
 
-char *json_row(struct json *j, struct buffer *out, const struct plan *plan, const struct member *key,
-               const struct field *f, const struct value *value, char *at)
+char *json_row(struct json *j, const struct member *key, const struct field *f, const struct value *value, char *at)
 {
-    at = make_room(j, out, at, key->length + plan->room);
+    struct buffer *out = j->out;
+    at = make_room(j, at, key->length + j->plan->room);
     at = put_text(at, key->text, key->length);
     if (j->open) {
         *j->open = '{';
@@ -14,10 +14,10 @@ char *json_row(struct json *j, struct buffer *out, const struct plan *plan, cons
     }
     out->at = at;
     value_write_json(out, f, value);
-    return make_room(j, out, out->at, plan->room);
+    return make_room(j, out->at, j->plan->room);
 }
 
-void json_gather(struct json *j, struct plan *plan, uint32_t index, const struct field *f, const struct value *value)
+void json_gather(struct json *j, uint32_t index, const struct field *f, const struct value *value)
 {
     if (!array_grow(&j->pieces, sizeof *j->pieces, j->piece_count, &j->piece_room) ||
         !array_grow(&j->touched, sizeof *j->touched, j->touched_count, &j->touched_room)) {
@@ -28,7 +28,7 @@ void json_gather(struct json *j, struct plan *plan, uint32_t index, const struct
     value_write_json(&j->scratch, f, value);
     j->pieces[j->piece_count++] =
         (struct piece){ .start = start, .length = (uint32_t)buffer_used(&j->scratch) - start };
-    struct member *key = &plan->keys[index];
+    struct member *key = &j->plan->keys[index];
     if (key->last) {
         j->pieces[key->last - 1].next = j->piece_count;
     } else {
@@ -63,9 +63,9 @@ static void record_piece(struct shape *shape, const struct piece *piece, const c
 }
 
 /* One array of what was gathered. */
-static char *put_array(struct json *j, struct buffer *out, const struct plan *plan, struct member *key, char *at)
+static char *put_array(struct json *j, struct member *key, char *at)
 {
-    at = make_room(j, out, at, key->length + plan->room);
+    at = make_room(j, at, key->length + j->plan->room);
     char *start = at;
     at = put_text(at, key->text, key->length);
     *at++ = '[';
@@ -74,7 +74,7 @@ static char *put_array(struct json *j, struct buffer *out, const struct plan *pl
     for (uint32_t p = key->first; p; p = j->pieces[p - 1].next) {
         const struct piece *piece = &j->pieces[p - 1];
         const char *text = j->scratch.start + piece->start;
-        at = make_room(j, out, at, piece->length + plan->room);
+        at = make_room(j, at, piece->length + j->plan->room);
         memcpy(at, text, piece->length);
         at += piece->length;
         *at++ = piece->next ? ',' : ']';
@@ -87,13 +87,13 @@ static char *put_array(struct json *j, struct buffer *out, const struct plan *pl
     return at;
 }
 
-char *json_gathered(struct json *j, struct buffer *out, const struct plan *plan, char *at)
+char *json_gathered(struct json *j, char *at)
 {
     for (uint32_t i = 0; i < j->touched_count; i++)
-        at = put_array(j, out, plan, &plan->keys[j->touched[i]], at);
+        at = put_array(j, &j->plan->keys[j->touched[i]], at);
     j->touched_count = j->piece_count = 0;
     j->scratch.at = j->scratch.start;
-    return make_room(j, out, at, plan->room);
+    return make_room(j, at, j->plan->room);
 }
 
 /* --- options --- */
@@ -136,19 +136,18 @@ static bool is_shapely(const struct field *f)
     return plan_is_plain(&once) && !f->adjust && !f->when && !f->only && !f->never;
 }
 
-static void gather_options(struct json *j, struct plan *plan, const struct field *f, const struct place *place,
-                           const struct value *value);
+static void gather_options(struct json *j, const struct field *f, const struct place *place, const struct value *value);
 
-static void gather_rows(struct json *j, struct plan *plan, const struct place *place, uint32_t run)
+static void gather_rows(struct json *j, const struct place *place, uint32_t run)
 {
     struct value value;
     for (const struct field *f = place->rows; f && f->abbrev; f++) {
-        uint32_t key = find_row(&j->plans, plan, f)->key, count = j->piece_count;
+        uint32_t key = find_row(&j->plans, j->plan, f)->key, count = j->piece_count;
         for (unsigned turn = 0; field_read(f, place, turn, &value); turn++) {
             if (f->type == FIELD_TLVS)
-                gather_options(j, plan, f, place, &value);
+                gather_options(j, f, place, &value);
             else
-                json_gather(j, plan, key, f, &value);
+                json_gather(j, key, f, &value);
             if (j->recording && j->piece_count > count)
                 record_row(&j->making, f, value.bit / 8 - run, (uint32_t)value.bytes.left,
                            &j->pieces[j->piece_count - 1]);
@@ -159,8 +158,7 @@ static void gather_rows(struct json *j, struct plan *plan, const struct place *p
     }
 }
 
-static void gather_options(struct json *j, struct plan *plan, const struct field *f, const struct place *place,
-                           const struct value *value)
+static void gather_options(struct json *j, const struct field *f, const struct place *place, const struct value *value)
 {
     struct option option;
     struct place inside = *place;
@@ -172,12 +170,12 @@ static void gather_options(struct json *j, struct plan *plan, const struct field
         depend(&j->making, inside.start - start, f->tlvs->kind_size + (option.tlv->alone ? 0u : f->tlvs->length_size));
         j->making.broken |= option.broken || f->tlvs->measure;
         inside.rows = f->tlvs->common;
-        gather_rows(j, plan, &inside, start);
+        gather_rows(j, &inside, start);
         inside.rows = option.tlv->fields;
         inside.bytes = span_part(option.bytes, option.head, option.bytes.left);
         inside.start += (uint32_t)option.head;
         if (option_has_rows(&option, place->layer))
-            gather_rows(j, plan, &inside, start);
+            gather_rows(j, &inside, start);
     }
 }
 
@@ -210,22 +208,21 @@ static inline char *put_shape(const struct json *j, const struct shape *shape, c
     return put_text(at, text, shape->number[shape->count].length);
 }
 
-char *json_new_options(struct json *j, struct buffer *out, struct plan *plan, const struct op *op,
-                       const struct place *place, char *at)
+char *json_new_options(struct json *j, const struct op *op, char *at)
 {
     struct value value;
-    if (!field_read(op->field, place, 0, &value))
+    if (!field_read(op->field, &j->place, 0, &value))
         return at;
     const struct span *run = &value.bytes;
-    j->recording = plan->shapes && run->left && run->left % 4 == 0 && run->left <= SHAPE_BYTES;
+    j->recording = j->plan->shapes && run->left && run->left % 4 == 0 && run->left <= SHAPE_BYTES;
     struct shape *making = &j->making;
     memset(making, 0, offsetof(struct shape, text));
     making->row = op->field;
     making->size = (uint32_t)run->left;
-    gather_options(j, plan, op->field, place, &value);
-    if (!plan->shapes)
+    gather_options(j, op->field, &j->place, &value);
+    if (!j->plan->shapes)
         return at;
-    at = json_gathered(j, out, plan, at);
+    at = json_gathered(j, at);
     if (!j->recording)
         return at;
     for (uint32_t i = 0; i < making->size / 4; i++)
@@ -236,16 +233,15 @@ char *json_new_options(struct json *j, struct buffer *out, struct plan *plan, co
     return at;
 }
 
-char *json_options(struct json *j, struct buffer *out, struct plan *plan, const struct op *op,
-                   const struct place *place, char *at)
+char *json_options(struct json *j, const struct op *op, char *at)
 {
-    struct span run = span_part(place->bytes, op->offset, place->bytes.left);
-    if (!plan->shapes || run.left % 4 || run.left > SHAPE_BYTES)
-        return json_new_options(j, out, plan, op, place, at);
+    struct span run = span_part(j->place.bytes, op->offset, j->place.bytes.left);
+    if (!j->plan->shapes || run.left % 4 || run.left > SHAPE_BYTES)
+        return json_new_options(j, op, at);
     if (!run.left)
         return at;
     const struct shape *shape = find_shape(j, &run);
     if (!fits(shape, op->field, &run))
-        return json_new_options(j, out, plan, op, place, at);
+        return json_new_options(j, op, at);
     return put_shape(j, shape, run.at, at);
 }

@@ -36,8 +36,14 @@ struct json {
     struct shape making;
     bool recording; /* into making */
     uint64_t layer; /* counts layers */
-    /* the layer at work */
-    char *open; /* where its first key's comma stands, NULL: made a brace already */
+    /* what is at work: the packet's text goes to out, the layer is of plan */
+    struct buffer *out;
+    struct plan *plan;
+    struct place place;
+    const struct note *note; /* NULL: none; */
+    uint64_t noted;          /* what it has */
+    struct value value;      /* that an op reads */
+    char *open;              /* where its first key's comma stands, NULL: made a brace already */
     struct buffer scratch;
     struct piece *pieces;
     uint32_t *touched; /* keys that have pieces */
@@ -45,9 +51,10 @@ struct json {
 };
 
 /* Room for n bytes at `at`. The text so far may move, so the layer's brace is settled first. */
-static inline char *make_room(struct json *j, struct buffer *out, char *at, size_t n)
+static inline char *make_room(struct json *j, char *at, size_t n)
 {
-    if ((size_t)(out->end - at) >= n)
+    struct buffer *out = j->out;
+    if (__builtin_expect((size_t)(out->end - at) >= n, 1))
         return at;
     bool empty = j->open == at;
     if (j->open && !empty) {
@@ -61,21 +68,19 @@ static inline char *make_room(struct json *j, struct buffer *out, char *at, size
     return at;
 }
 
-/* All of these write at `at`, where plan->room bytes are left, and return where the text goes on, with as much room. */
+/* All of these write at `at` what the layer at work has, where plan->room bytes are left, and return where the text
+ * goes on, with as much room. */
 
 /* A row's key and value. */
-char *json_row(struct json *j, struct buffer *out, const struct plan *plan, const struct member *key,
-               const struct field *f, const struct value *value, char *at);
+char *json_row(struct json *j, const struct member *key, const struct field *f, const struct value *value, char *at);
 
 /* One more occurrence of a key, kept until the layer's end. */
-void json_gather(struct json *j, struct plan *plan, uint32_t index, const struct field *f, const struct value *value);
+void json_gather(struct json *j, uint32_t index, const struct field *f, const struct value *value);
 
 /* The arrays that the layer's rows were gathered in. */
-char *json_gathered(struct json *j, struct buffer *out, const struct plan *plan, char *at);
+char *json_gathered(struct json *j, char *at);
 
 /* A run of options, */
-char *json_options(struct json *j, struct buffer *out, struct plan *plan, const struct op *op,
-                   const struct place *place, char *at);
+char *json_options(struct json *j, const struct op *op, char *at);
 /* where its shape is not kept: gathered, and the shape kept if it can be. */
-char *json_new_options(struct json *j, struct buffer *out, struct plan *plan, const struct op *op,
-                       const struct place *place, char *at);
+char *json_new_options(struct json *j, const struct op *op, char *at);

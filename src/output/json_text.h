@@ -9,14 +9,16 @@
 
 /* What is kept to write numbers quickly. */
 struct digits {
-    uint64_t *small; /* owned: the numbers below SMALL as text, the length in the highest byte */
+    /* owned: of each number below FOUR its digits as text (the first one in the lowest byte), below without leading
+     * zeros, above all four of them, with how many the number has, less one, in the two highest bits. */
+    uint64_t *fours;
     uint64_t second; /* as it stands in second_text */
     uint32_t second_length;
     bool avx2;
     char second_text[CHUNK];
 };
 
-enum { SMALL = 1 << 10 };
+enum { FOUR = 10000 };
 
 /* Copies in whole chunks; as one memcpy the compiler makes it a string instruction that takes longer to start. */
 static inline char *put_text(char *at, const char *text, uint32_t length)
@@ -27,26 +29,43 @@ static inline char *put_text(char *at, const char *text, uint32_t length)
     return at + length;
 }
 
-/* A number below 2^16: eight characters in the table, their count in the last. */
-static inline char *put_small(const struct digits *d, char *at, uint64_t value)
+/* A number below FOUR. */
+static inline char *put_few(const struct digits *d, char *at, uint32_t value)
 {
-    uint64_t text = d->small[value];
-    memcpy(at, &text, 8);
-    return at + (text >> 56);
+    uint64_t entry = d->fours[value];
+    uint32_t text = (uint32_t)entry;
+    memcpy(at, &text, sizeof text);
+    return at + 1 + (entry >> 62);
+}
+
+/* The same with zeros in front. */
+static inline char *put_four(const struct digits *d, char *at, uint32_t value)
+{
+    uint32_t text = (uint32_t)(d->fours[value] >> 32) & 0x3fffffff;
+    memcpy(at, &text, sizeof text);
+    return at + 4;
 }
 
 static inline char *put_decimal(const struct digits *d, char *at, uint32_t value)
 {
-    if (value < 100000000)
-        return write_decimal(at, value);
-    return write_few_digits(put_small(d, at, value / 100000000), value % 100000000, 8);
+    if (value < FOUR)
+        return put_few(d, at, value);
+    uint32_t high = value / FOUR, low = value % FOUR;
+    if (high < FOUR)
+        return put_four(d, put_few(d, at, high), low);
+    return put_four(d, put_four(d, put_few(d, at, high / FOUR), high % FOUR), low);
+}
+
+static inline char *put_number(const struct digits *d, char *at, uint64_t value)
+{
+    return value >> 32 ? write_decimal(at, value) : put_decimal(d, at, (uint32_t)value);
 }
 
 /* Epochs stay the same second for a while; durations are short. */
 static inline char *put_seconds(struct digits *d, char *at, uint64_t second)
 {
-    if (second < SMALL)
-        return put_small(d, at, second);
+    if (second < FOUR)
+        return put_few(d, at, (uint32_t)second);
     if (second != d->second) {
         d->second = second;
         d->second_length = (uint32_t)(write_decimal(d->second_text, second) - d->second_text);
@@ -72,11 +91,11 @@ static inline char *put_time(struct digits *d, char *at, int64_t nanoseconds)
         n = 0 - n;
     }
     uint64_t second = n / 1000000000;
-    uint32_t rest = (uint32_t)(n - second * 1000000000), high = rest / 100000000;
+    uint32_t rest = (uint32_t)(n - second * 1000000000), tail = rest % 100000;
     at = put_seconds(d, at, second);
     *at++ = '.';
-    *at++ = (char)('0' + high);
-    at = write_few_digits(at, rest - high * 100000000, 8);
+    at = put_four(d, put_four(d, at, rest / 100000), tail / 10);
+    *at++ = (char)('0' + tail % 10);
     *at++ = '"';
     return at;
 }
