@@ -30,6 +30,8 @@ int json_open(struct json **json, struct error *error)
         *json = NULL;
         return error_set(error, ERROR_MEMORY, "%s", _("json: no memory"));
     }
+    for (unsigned i = 0; i < 256; i++)
+        memcpy(&j->digits.pairs[i], (char[]){ "0123456789abcdef"[i >> 4], "0123456789abcdef"[i & 15], ':', 0 }, 4);
     j->frame = find_plan(&j->plans, &frame_protocol);
 #ifdef __x86_64__
     j->digits.avx2 = __builtin_cpu_supports("avx2");

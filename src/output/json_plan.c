@@ -135,6 +135,21 @@ static bool has_twin(const struct plan *plan, const struct field *f)
     return false;
 }
 
+/* Whether a row is there wherever the header is long enough for it. */
+static bool is_sure(const struct field *f)
+{
+    return plan_is_plain(f) && !f->when && !f->only && !f->never;
+}
+
+/* Whether a row can only be there where another one of its name, which counts, is there, too. */
+static bool is_shadowed(const struct plan *plan, const struct field *f)
+{
+    for (const struct field *other = plan->protocol->fields; other < f; other++)
+        if (is_sure(other) && !strcmp(other->abbrev, f->abbrev))
+            return true;
+    return false;
+}
+
 /* Bits that a segment reads, of the first SEGMENT_BYTES of a header from `start` on. */
 struct coverage {
     uint32_t low, high; /* bits */
@@ -159,21 +174,18 @@ static bool cover_conditions(struct coverage *c, const struct when *when)
     return true;
 }
 
-/* Whether values of this row tend to come again: what numbers of 16 bits and more do not, unless they tell an end of a
- * conversation, as those do that share a name (tcp.port). */
+/* Whether a row is worth a segment: values of 16 bits and more hardly come again and are written as quickly, but for
+ * IPv6 addresses. */
 static bool is_calm(const struct field *f)
 {
-    if (f->only || f->never)
-        return false;
-    return f->type == FIELD_MAC || f->type == FIELD_IPV4 || f->type == FIELD_IPV6 || f->width < 16 || f->when ||
-           f->also;
+    return !f->only && !f->never && (f->type == FIELD_IPV6 || f->width < 16 || f->when);
 }
 
 /* Takes the row into the segment if it leaves no holes: a segment's key has no bytes that none of its rows reads. */
 static bool joins(struct plans *known, const struct plan *plan, struct coverage *c, const struct field *f)
 {
-    if (!plan_is_plain(f) || !is_calm(f) || f->role == ROLE_CHECKSUM || !value_room(f) ||
-        key_of(known, plan, f)->many || has_twin(plan, f) || (f->adjust && f->type != FIELD_IPV4))
+    if (!plan_is_plain(f) || !is_calm(f) || f->role == ROLE_CHECKSUM || !value_room(f) || f->adjust ||
+        key_of(known, plan, f)->many || is_shadowed(plan, f) || (has_twin(plan, f) && !is_sure(f)))
         return false;
     struct coverage wider = *c;
     if (!cover(&wider, f->bit, f->width) || !cover_conditions(&wider, f->when))
@@ -237,9 +249,6 @@ static struct segment *make_segment(struct plans *known, const struct plan *plan
 
 static enum op_kind segment_op(const struct segment *s)
 {
-    for (unsigned i = 0; i < s->count; i++)
-        if (s->rows[i].adjust)
-            return OP_KEPT_UNLESS;
     switch (s->size) {
     case 1:
         return OP_KEPT_1;
@@ -328,6 +337,24 @@ static enum op_kind read_op(const struct field *f)
     }
 }
 
+static enum op_kind plain_op(const struct field *f)
+{
+    if (f->unit || f->bit % 8)
+        return OP_ROW;
+    switch (f->type) {
+    case FIELD_UINT:
+        if (f->adjust && f->width <= 32)
+            return OP_ADJUSTED;
+        return f->adjust ? OP_ROW : f->width == 16 ? OP_BE16 : f->width == 32 ? OP_BE32 : OP_ROW;
+    case FIELD_IPV4:
+        return f->adjust ? OP_ADDRESS : OP_IPV4;
+    case FIELD_MAC:
+        return f->adjust ? OP_ROW : OP_MAC;
+    default:
+        return OP_ROW;
+    }
+}
+
 static uint64_t noted(const struct field *f)
 {
     return UINT64_C(1) << (f->note_bit - 1);
@@ -350,16 +377,17 @@ static void compile_row(const struct plan *plan, const struct field *f, struct o
         op->kind = (uint8_t)(!op->twin ? note_op(f) : f->type == FIELD_UINT ? OP_NOTE_TWIN : OP_ROW);
         op->noted = noted(f);
         op->offset = f->note;
-    } else if (op->twin) {
+    } else if (is_shadowed(plan, f)) {
+        op->kind = OP_SHADOWED;
+    } else if (op->twin && !is_sure(f)) {
         return;
     } else if (f->read) {
         op->kind = (uint8_t)read_op(f);
         op->read = f->read;
-    } else if (plan_is_plain(f) && f->type == FIELD_UINT && !f->unit && !(f->bit % 8) &&
-               (f->width == 16 || f->width == 32)) {
-        op->kind = f->adjust ? OP_ADJUSTED : f->width == 16 ? OP_BE16 : OP_BE32;
+    } else if (plan_is_plain(f)) {
+        op->kind = (uint8_t)plain_op(f);
         op->offset = f->bit / 8;
-        op->need = (uint16_t)((f->bit + f->width) / 8);
+        op->need = (uint16_t)((f->bit + f->width + 7) / 8);
     } else if (f->type == FIELD_BYTES && !f->width && !f->after && !f->sized && !f->stride && !(f->bit % 8)) {
         op->kind = OP_REST;
         op->offset = f->bit / 8;

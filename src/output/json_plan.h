@@ -22,18 +22,21 @@ enum {
 
 enum op_kind {
     OP_END,
-    OP_GUARD,       /* skips the next op unless the layer's flags are right */
-    OP_IF_NOTED,    /* skips the next ops where nothing of what they tell is noted */
-    OP_BE16,        /* numbers of whole bytes, */
-    OP_BE32,        /* big-endian */
-    OP_ADJUSTED,    /* the same, where the row makes another number of it */
+    OP_GUARD,    /* skips the next op unless the layer's flags are right */
+    OP_IF_NOTED, /* skips the next ops where nothing of what they tell is noted */
+    OP_SHADOWED, /* never there: another row of its name is */
+    OP_BE16,     /* numbers of whole bytes, */
+    OP_BE32,     /* big-endian; */
+    OP_ADJUSTED, /* the row makes another number of what is there, */
+    OP_ADDRESS,  /* or another address */
+    OP_IPV4,
+    OP_MAC,
     OP_KEPT_1,      /* a segment of a byte, */
     OP_KEPT_2,      /* two, */
     OP_KEPT_4,      /* four, */
     OP_KEPT_8,      /* eight, */
     OP_KEPT,        /* three or five to seven, */
-    OP_KEPT_WIDE,   /* more; */
-    OP_KEPT_UNLESS, /* of any size, where a row may make another value of its bytes */
+    OP_KEPT_WIDE,   /* more */
     OP_KEPT_HEADER, /* rows that depend on all of the header, if it is short */
     OP_NOTE,        /* 32 bits, unsigned, of the note; */
     OP_NOTE_TWIN,   /* another row has the same name */

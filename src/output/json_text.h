@@ -12,7 +12,8 @@ struct digits {
     /* owned: of each number below FOUR its digits as text (the first one in the lowest byte), below without leading
      * zeros, above all four of them, with how many the number has, less one, in the two highest bits. */
     uint64_t *fours;
-    uint64_t second; /* as it stands in second_text */
+    uint32_t pairs[256]; /* of each byte its two hexadecimal digits and a colon */
+    uint64_t second;     /* as it stands in second_text */
     uint32_t second_length;
     bool avx2;
     char second_text[CHUNK];
@@ -61,6 +62,19 @@ static inline char *put_number(const struct digits *d, char *at, uint64_t value)
     return value >> 32 ? write_decimal(at, value) : put_decimal(d, at, (uint32_t)value);
 }
 
+/* An address in quotes, of a number in host order. */
+static inline char *put_ipv4(const struct digits *d, char *at, uint32_t address)
+{
+    *at++ = '"';
+    for (unsigned shift = 24; shift; shift -= 8) {
+        at = put_few(d, at, address >> shift & 0xff);
+        *at++ = '.';
+    }
+    at = put_few(d, at, address & 0xff);
+    *at++ = '"';
+    return at;
+}
+
 /* Epochs stay the same second for a while; durations are short. */
 static inline char *put_seconds(struct digits *d, char *at, uint64_t second)
 {
@@ -104,6 +118,16 @@ static inline char *put_bool(char *at, bool value)
 {
     memcpy(at, value ? "true\0\0\0" : "false\0\0", 8);
     return at + 5 - value;
+}
+
+/* An address in quotes: each byte's two digits with a colon behind, the last one's a quote. */
+static inline char *put_mac(const struct digits *d, char *at, const uint8_t *bytes)
+{
+    *at++ = '"';
+    for (unsigned i = 0; i < 6; i++)
+        memcpy(at + 3 * i, &d->pairs[bytes[i]], sizeof d->pairs[0]);
+    at[17] = '"';
+    return at + 18;
 }
 
 /* Lower-case hex of n bytes. */
