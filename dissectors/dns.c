@@ -17,7 +17,7 @@ enum {
     QUESTIONS = 0,
     ANSWERS = 1,
     LABEL_MOST = 63,
-    TEXT_MOST = 255, /* RFC 1035, 2.3.4: no name takes more; a longer one is none */
+    TEXT_MOST = 255,                      /* RFC 1035, 2.3.4: no name takes more; a longer one is none */
     SPELLED = TEXT_MOST + LABEL_MOST + 2, /* room to spell a name in: labels are copied at their longest */
     JUMPS_MOST = 16,
     POINTER = 0xc0,
@@ -71,40 +71,59 @@ static size_t name_length(struct span rest)
     return 0;
 }
 
-/* Writes the name at an offset of the message, its labels joined with dots; the bytes written, 0 if it is broken. */
-static size_t spell(struct span message, size_t at, uint8_t text[SPELLED])
+/* How many bytes the name at an offset of the message takes with a dot behind each label. False: it is broken. */
+static bool measure_name(struct span message, size_t at, size_t *size)
 {
-    size_t n = 0, start = at; /* n: with a dot behind each label */
+    size_t n = 0, start = at;
     unsigned jumps = 0;
     while (at < message.left) {
-        size_t length = message.at[at], next = at + 1 + length;
-        if (!length)
-            break;
-        if (length > LABEL_MOST) {
-            if (length < POINTER || at + 2 > message.left)
-                return 0;
-            at = load_be16(message.at + at) & 0x3fff;
-            if (at >= start || ++jumps > JUMPS_MOST)
-                return 0;
-            start = at;
+        size_t length = message.at[at];
+        if (length <= LABEL_MOST) {
+            *size = n;
+            if (!length)
+                return true;
+            n += length + 1;
+            at += length + 1;
+            if (n > TEXT_MOST + 1)
+                return false;
             continue;
         }
-        if (next > message.left || n + length > TEXT_MOST)
-            return 0;
+        if (length < POINTER || at + 2 > message.left)
+            return false;
+        at = load_be16(message.at + at) & 0x3fff;
+        if (at >= start || ++jumps > JUMPS_MOST)
+            return false;
+        start = at;
+    }
+    return false;
+}
+
+/* Writes the name at an offset of the message, its labels joined with dots; the bytes written, 0 if it is broken, which
+ * is found out first: a message may name thousands of long ones. */
+static size_t spell(struct span message, size_t at, uint8_t text[SPELLED])
+{
+    size_t size, n = 0;
+    if (!measure_name(message, at, &size))
+        return 0;
+    if (!size) {
+        memcpy(text, "<Root>", 6);
+        return 6;
+    }
+    while (n < size) {
+        size_t length = message.at[at];
+        if (length >= POINTER) {
+            at = load_be16(message.at + at) & 0x3fff;
+            continue;
+        }
         if (message.left - at > LABEL_MOST + 1)
             memcpy(text + n, message.at + at + 1, LABEL_MOST + 1);
         else
             memcpy(text + n, message.at + at + 1, length);
         n += length;
         text[n++] = '.';
-        at = next;
+        at += 1 + length;
     }
-    if (at >= message.left)
-        return 0;
-    if (n)
-        return n - 1;
-    memcpy(text, "<Root>", 6);
-    return 6;
+    return size - 1;
 }
 
 static bool read_name(const struct place *place, size_t at, struct value *value)
