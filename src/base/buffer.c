@@ -172,22 +172,29 @@ void buffer_escaped(struct buffer *b, const uint8_t *text, size_t n)
 }
 
 /* Whether a byte stands for itself within JSON quotes. */
-static bool is_plain(uint8_t c)
+static inline bool is_plain(uint8_t c)
 {
-    return (c >= 0x20) & (c < 0x7f) & (c != '"') & (c != '\\');
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-/* How many bytes at the beginning stand for themselves: many at once, as names and lines are nothing else. */
+/* Whether eight bytes do: of each one the highest bit, and that of what is left of it or of its difference from one
+ * that does not. A byte borrows from the next one only if it is none itself. */
+static inline bool are_plain(const uint8_t text[8])
+{
+    const uint64_t ones = 0x0101010101010101;
+    uint64_t word;
+    memcpy(&word, text, sizeof word);
+    uint64_t odd = word | (word - ones * 0x20) | ((word ^ ones * 0x7f) - ones) | ((word ^ ones * '"') - ones) |
+                   ((word ^ ones * '\\') - ones);
+    return !(odd & ones << 7);
+}
+
+/* How many bytes at the beginning stand for themselves: names and lines are little else. */
 static size_t plain_length(const uint8_t *text, size_t n)
 {
-    enum { STEP = 16 };
     size_t at = 0;
-    for (bool plain = true; n - at >= STEP; at += STEP) {
-        for (unsigned i = 0; i < STEP; i++)
-            plain &= is_plain(text[at + i]);
-        if (!plain)
-            break;
-    }
+    while (n - at >= 8 && are_plain(text + at))
+        at += 8;
     while (at < n && is_plain(text[at]))
         at++;
     return at;
