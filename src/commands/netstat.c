@@ -721,7 +721,8 @@ static int open_all(struct netstat *n, struct error *error)
     if (source_is_live(&n->source) && !n->source.snaplen)
         n->source.snaplen = LIVE_SNAP;
     n->source.tick = tick;
-    n->source.wants = SOURCE_PASSED | SOURCE_SILENT | (n->owners ? SOURCE_OWNERS : 0u);
+    n->source.wants =
+        SOURCE_PASSED | SOURCE_SILENT | (n->owners ? SOURCE_OWNERS : 0u) | (n->named ? 0u : SOURCE_TRACKED);
     code = source_begin(&n->source, error);
     if (!code && n->this_host) {
         n->query.is_local = is_this_host;
