@@ -453,7 +453,9 @@ void tracker_take(struct tracker *t, struct packet *p)
         return;
     struct layer *subject = &p->layers[p->subject]; /* never one that an error quotes */
     if (!(p->again & HOT_TCP) && !(p->have & HOT_UDP) && subject->protocol == t->tcp) {
-        take_tcp(t, p, subject); /* nearly always: there is one, and the packet is about it */
+        /* nearly always: there is one, and the packet is about it */
+        if (t->levels != (TRACK_FRAGMENTS | TRACK_STREAMS) || !tracker_predicts_note(t, p, subject))
+            take_tcp(t, p, subject);
         return;
     }
     for (unsigned i = 0; i < p->layer_count; i++) {

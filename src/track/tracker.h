@@ -56,6 +56,10 @@ void tracker_close(struct tracker *tracker);
 bool tracker_predicts(struct tracker *tracker, struct span packet, uint16_t link_type, uint32_t wire_length,
                       int64_t time);
 
+/* A segment without SYN of a conversation that was met lately, the only one of its packet, where only TRACK_FRAGMENTS
+ * and TRACK_STREAMS are asked for: its note. False: nothing was done. */
+bool tracker_predicts_note(struct tracker *tracker, struct packet *packet, struct layer *tcp);
+
 /* A packet that was dissected, in the order of the capture. May add layers to it (their buffers are valid until the
  * next packet is taken) and writes notes. */
 void tracker_take(struct tracker *tracker, struct packet *packet);
