@@ -488,3 +488,47 @@ Test(prediction, leads_where_taking_apart_leads)
         cr_assert_arr_eq(flow_at(&apart.flows, i), flow_at(&s->tracker.flows, i), sizeof(struct flow), "flow %u", i);
     tracker_close(&apart);
 }
+
+/* The analysis is asked for, so that nothing is predicted. */
+Test(prediction, of_notes_says_what_taking_apart_says)
+{
+    struct scene *s = scene_open(TRACK_FRAGMENTS | TRACK_STREAMS);
+    struct tracker apart;
+    struct error error;
+    unsigned noted = 0;
+    cr_assert_eq(tracker_open(&apart, TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_ANALYSIS, &error), 0);
+    for (unsigned i = 0; i < 200; i++) {
+        struct talk talk = { { chance(), chance() }, 0 };
+        s->port[A] = (uint16_t)(1000 + i % 100);
+        s->scale[A] = (int)(chance() % 17) - 1;
+        s->scale[B] = (int)(chance() % 17) - 1;
+        for (unsigned n = 3 + chance() % 100; talk.step < n;) {
+            next_frame(s, &talk);
+            s->window = (uint16_t)chance();
+            s->now += chance() % 16 ? chance() % 5000000 : chance();
+            size_t captured = chance() % 16 ? s->length : chance() % (s->length + 1);
+            take_by(s, &apart, captured);
+            struct note wanted = s->packet.notes[0];
+            unsigned count = s->packet.note_count;
+            take_by(s, &s->tracker, captured);
+            const struct note *got = &s->packet.notes[0];
+            cr_assert_eq(s->packet.note_count, count);
+            if (!count)
+                continue;
+            cr_assert_eq(got->have, wanted.have & ~(NOTES_ANALYSIS & ~(UINT64_C(1) << NOTE_REUSED_PORTS)));
+            cr_assert_eq(got->stream, wanted.stream);
+            if (!has(got, NOTE_WINDOW_SCALE))
+                continue;
+            cr_assert_eq(got->seq, wanted.seq);
+            cr_assert_eq(got->next_seq, wanted.next_seq);
+            cr_assert_eq(got->ack, wanted.ack);
+            cr_assert_eq(got->window, wanted.window);
+            cr_assert_eq(got->scale, wanted.scale);
+            cr_assert_eq(got->time_relative, wanted.time_relative);
+            cr_assert_eq(got->time_delta, wanted.time_delta);
+            noted++;
+        }
+    }
+    cr_expect_gt(noted, 2000u);
+    tracker_close(&apart);
+}
