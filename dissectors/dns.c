@@ -985,6 +985,7 @@ const struct protocol dns_protocol = {
     .probe = probe,
     .known = 1 << PROBE_DATAGRAM,
     .summary = summary,
+    .leaf = true,
 };
 
 const struct protocol mdns_protocol = {
@@ -997,6 +998,7 @@ const struct protocol mdns_protocol = {
     .least = HEADER,
     .dissect = dissect,
     .summary = summary,
+    .leaf = true,
 };
 
 const struct protocol llmnr_protocol = {
@@ -1009,4 +1011,5 @@ const struct protocol llmnr_protocol = {
     .least = HEADER,
     .dissect = dissect,
     .summary = summary,
+    .leaf = true,
 };
