@@ -5,37 +5,19 @@
 #include "output/json_rows.h"
 #include <stdlib.h>
 
-static uint64_t *make_fours(void)
-{
-    uint64_t *fours = malloc(FOUR * sizeof *fours);
-    for (unsigned i = 0; fours && i < FOUR; i++) {
-        uint32_t all = 0;
-        unsigned count = i < 10 ? 1 : i < 100 ? 2 : i < 1000 ? 3 : 4;
-        for (unsigned k = 0, rest = i; k < 4; k++, rest /= 10)
-            all |= ('0' + rest % 10) << (24 - 8 * k);
-        fours[i] = all >> (32 - 8 * count) | (uint64_t)all << 32 | (uint64_t)(count - 1) << 62;
-    }
-    return fours;
-}
-
 int json_open(struct json **json, struct error *error)
 {
     struct json *j = *json = calloc(1, sizeof *j);
     bool good = j && !buffer_open(&j->scratch, -1, 4096);
     if (good)
-        good = (j->shapes = calloc(SHAPES, sizeof *j->shapes)) && (j->digits.fours = make_fours());
+        good = (j->shapes = calloc(SHAPES, sizeof *j->shapes)) && digits_open(&j->digits);
     good = good && plans_open(&j->plans);
     if (!good) {
         json_close(j);
         *json = NULL;
         return error_set(error, ERROR_MEMORY, "%s", _("json: no memory"));
     }
-    for (unsigned i = 0; i < 256; i++)
-        memcpy(&j->digits.pairs[i], (char[]){ "0123456789abcdef"[i >> 4], "0123456789abcdef"[i & 15], ':', 0 }, 4);
     j->frame = find_plan(&j->plans, &frame_protocol);
-#ifdef __x86_64__
-    j->digits.avx2 = __builtin_cpu_supports("avx2");
-#endif
     return 0;
 }
 
@@ -45,7 +27,7 @@ void json_close(struct json *j)
         return;
     plans_close(&j->plans);
     free(j->shapes);
-    free(j->digits.fours);
+    digits_close(&j->digits);
     free(j->pieces);
     free(j->touched);
     buffer_free(&j->scratch);

@@ -1,6 +1,5 @@
 #include "output/json_ops.h"
 #include "output/json_rows.h"
-#include "output/value.h"
 #include <stdlib.h>
 
 static inline char *go_on(struct json *j, const struct op *op, char *at, const uint8_t *h)
@@ -161,7 +160,7 @@ static char *put_fresh(struct json *j, const struct segment *s, struct slot *slo
         const struct member *key = key_of(&j->plans, s->plan, f);
         at = put_text(at, key->text, key->length);
         struct buffer direct = { .start = at, .at = at, .end = at + SEGMENT_BYTES * 6 + ADDRESS_ROOM, .fd = -1 };
-        value_write_json(&direct, f, &value);
+        json_value(j, &direct, f, &value);
         at = direct.at;
     }
     if (slot) {

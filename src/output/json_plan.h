@@ -8,7 +8,7 @@
 #include "protocol/protocol.h"
 
 enum {
-    KEY_BYTES = 48,
+    KEY_BYTES = 32,       /* of keys that quick ops write; longer ones are rare */
     CHUNK = 32,           /* texts are copied in pieces of so many bytes: each has that much room behind it */
     PROTOCOL_SLOTS = 256, /* plans by protocol, at most half full */
     ROW_SLOTS = 4096,     /* keys by row, at most half full */

@@ -3,6 +3,27 @@
 #include "output/value.h"
 #include "protocol/tlv.h"
 
+void json_value(struct json *j, struct buffer *out, const struct field *f, const struct value *value)
+{
+    char *at;
+    switch (f->type) {
+    case FIELD_UINT:
+    case FIELD_UINT_LE:
+        at = buffer_room(out, NUMBER_ROOM);
+        out->at = put_number(&j->digits, at, value->u);
+        break;
+    case FIELD_BYTES:
+        at = buffer_room(out, 2 * value->bytes.left + 2);
+        *at++ = '"';
+        at = put_hex(&j->digits, at, value->bytes.at, value->bytes.left);
+        *at++ = '"';
+        out->at = at;
+        break;
+    default:
+        value_write_json(out, f, value);
+    }
+}
+
 char *json_row(struct json *j, const struct member *key, const struct field *f, const struct value *value, char *at)
 {
     struct buffer *out = j->out;
@@ -13,7 +34,7 @@ char *json_row(struct json *j, const struct member *key, const struct field *f, 
         j->open = NULL;
     }
     out->at = at;
-    value_write_json(out, f, value);
+    json_value(j, out, f, value);
     return make_room(j, out->at, j->plan->room);
 }
 
@@ -25,7 +46,7 @@ void json_gather(struct json *j, uint32_t index, const struct field *f, const st
         return;
     }
     uint32_t start = (uint32_t)buffer_used(&j->scratch);
-    value_write_json(&j->scratch, f, value);
+    json_value(j, &j->scratch, f, value);
     j->pieces[j->piece_count++] =
         (struct piece){ .start = start, .length = (uint32_t)buffer_used(&j->scratch) - start };
     struct member *key = &j->plan->keys[index];

@@ -71,6 +71,9 @@ static inline char *make_room(struct json *j, char *at, size_t n)
 /* All of these write at `at` what the layer at work has, where plan->room bytes are left, and return where the text
  * goes on, with as much room. */
 
+/* A value's text, to the end of a buffer. */
+void json_value(struct json *j, struct buffer *out, const struct field *f, const struct value *value);
+
 /* A row's key and value. */
 char *json_row(struct json *j, const struct member *key, const struct field *f, const struct value *value, char *at);
 

@@ -21,6 +21,10 @@ struct digits {
 
 enum { FOUR = 10000 };
 
+/* False: no memory. */
+bool digits_open(struct digits *d);
+void digits_close(struct digits *d);
+
 /* Copies in whole chunks; as one memcpy the compiler makes it a string instruction that takes longer to start. */
 static inline char *put_text(char *at, const char *text, uint32_t length)
 {
@@ -90,9 +94,7 @@ static inline char *put_seconds(struct digits *d, char *at, uint64_t second)
 /* An op's key: always KEY_BYTES, which is quicker than asking how many. */
 static inline char *put_key(char *at, const struct op *op)
 {
-    memcpy(at, op->text, 16);
-    memcpy(at + 16, op->text + 16, 16);
-    memcpy(at + 32, op->text + 32, KEY_BYTES - 32);
+    memcpy(at, op->text, KEY_BYTES);
     return at + op->length;
 }
 
