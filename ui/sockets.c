@@ -5,7 +5,7 @@
 #include "ui/sockets_parts.h"
 #include <stdlib.h>
 
-enum { SLIDER_STEPS = 50 };
+enum { SLIDER_STEPS = 50, PREPARE_FROM = 10000 /* packets: fewer are replayed at once */ };
 
 static const int64_t second = 1000000000;
 
@@ -17,6 +17,7 @@ static int open_state(struct app *app, void **state, struct error *error)
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
     s->cursor_flow = FLOW_NONE;
     s->order = BY_BYTES;
+    s->widest = 15;
     s->wanted = true;
     return rates_open(&s->rates, app->store, error);
 }
@@ -72,6 +73,24 @@ static void go_with_rates(struct app *app, struct socket_screen *s)
     rates_go(s->rates, number, socket_screen_time(app, number));
 }
 
+/* Of the slider, in packets. */
+static uint64_t step_size(uint64_t all)
+{
+    return all / SLIDER_STEPS ? all / SLIDER_STEPS : 1;
+}
+
+/* The first step back would replay the capture from its first packet on: that is done before somebody asks, when there
+ * is nothing else to do. A capture that grows does not wait for it. */
+static bool prepare(struct app *app, struct socket_screen *s, int64_t deadline)
+{
+    uint64_t all = store_tracked(app->store);
+    if (store_state(app->store) != STORE_READY || all < PREPARE_FROM || s->unprepared)
+        return false;
+    s->unprepared = (!s->past && past_open(&s->past, app->store, NULL)) ||
+                    (!past_target(s->past) && past_go(s->past, all - step_size(all), NULL));
+    return !s->unprepared && past_step(s->past, deadline);
+}
+
 static bool step(struct app *app, void *state, int64_t deadline)
 {
     struct socket_screen *s = state;
@@ -87,7 +106,7 @@ static bool step(struct app *app, void *state, int64_t deadline)
     do
         more |= socket_screen_make(app, s);
     while (s->phase && monotonic() < deadline);
-    return more || s->phase;
+    return more || s->phase || prepare(app, s, deadline);
 }
 
 /* --- what keys do --- */
@@ -140,11 +159,11 @@ static void travel(struct app *app, struct socket_screen *s, uint64_t number)
 static void travel_by(struct app *app, struct socket_screen *s, int steps)
 {
     uint64_t all = store_tracked(app->store), at = s->in_past ? past_target(s->past) : all;
-    uint64_t step_size = all / SLIDER_STEPS ? all / SLIDER_STEPS : 1;
+    uint64_t size = step_size(all);
     if (steps < 0)
-        travel(app, s, at > step_size ? at - step_size : 1);
+        travel(app, s, at > size ? at - size : 1);
     else
-        travel(app, s, at + step_size);
+        travel(app, s, at + size);
 }
 
 static void toggle_host(struct app *app, struct socket_screen *s)

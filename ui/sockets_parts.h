@@ -26,6 +26,7 @@ struct socket_screen {
     struct past *past; /* NULL until somebody goes back in time */
     struct rates *rates;
     bool in_past;
+    bool unprepared; /* past could not be made ready before it was asked for: that is not tried again */
     enum order order;
     bool reverse, host_view;
     unsigned show;
@@ -44,6 +45,7 @@ struct socket_screen {
     struct area body;
     struct drawn *before; /* the table that stood there when one went elsewhere, until the next one is made */
     int slider_x, slider_width;
+    int widest; /* columns of the longest end that was drawn so far, within bounds */
     struct buffer scratch;
 };
 
