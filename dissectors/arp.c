@@ -251,4 +251,5 @@ const struct protocol arp_protocol = {
     .least = HEADER,
     .dissect = dissect,
     .summary = summary,
+    .leaf = true,
 };

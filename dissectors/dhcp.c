@@ -385,4 +385,5 @@ const struct protocol dhcp_protocol = {
     .least = LEAST,
     .dissect = dissect,
     .summary = summary,
+    .leaf = true,
 };

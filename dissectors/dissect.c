@@ -1,4 +1,5 @@
 #include "dissectors/dissect.h"
+#include "dissectors/everyday.h"
 #include "dissectors/registry.h"
 
 /* For a protocol that has no dissect of its own: its shortest header, and the key in its ROLE_NEXT row. */
@@ -23,7 +24,11 @@ static inline const struct protocol *find_next(const struct packet *p, struct ke
     const struct protocol *protocol;
     if (key.space != KEY_TCP_PORT) {
         protocol = registry_find(key);
-        return protocol || key.space != KEY_UDP_PORT ? protocol : registry_by_looks(*in, PROBE_DATAGRAM);
+        if (key.space != KEY_UDP_PORT)
+            return protocol;
+        if (p->stop == KEY_TCP_PORT) /* those that are known by their looks are leaves, too */
+            return protocol && protocol->leaf ? NULL : protocol;
+        return protocol ? protocol : registry_by_looks(*in, PROBE_DATAGRAM);
     }
     protocol = p->streams ? NULL : registry_stream(key.value, key.other, *in);
     if (protocol && span_pull(in, protocol->head))
@@ -73,33 +78,14 @@ static void run_layers(struct packet *p, const struct protocol *protocol, struct
     p->subject = (uint8_t)(subject - p->layers);
 }
 
-/* What the bytes of a packet end with on the wire, as far as the capture tells. */
-static uint32_t wire_end(const struct packet *p)
-{
-    size_t captured = p->buffers[0].left;
-    return p->wire_length > captured ? p->wire_length : (uint32_t)captured;
-}
-
 void dissect_layers(struct packet *p)
 {
-    uint32_t end = wire_end(p);
+    uint32_t end = wire_end(p->buffers[0], p->wire_length);
     if (end)
         run_layers(p, registry_find((struct key){ KEY_LINK, p->link_type, 0 }), p->buffers[0], 0, end, 0, 0, 0);
 }
 
 /* --- the stack of everyday --- */
-
-enum {
-    LINK_ETHERNET = 1,
-    TYPE_IPV4 = 0x0800,
-    PLAIN_IPV4 = 0x45, /* version 4, no options */
-    FRAGMENTED = 0x3fff,
-    IP_TCP = 6,
-    IP_AT = 14, /* offsets and lengths, bytes */
-    TCP_AT = 34,
-    TCP_LEAST = 20,
-    EVERYDAY = TCP_AT + TCP_LEAST,
-};
 
 static inline void note_layer(struct packet *p, unsigned index, const struct protocol *protocol, uint32_t offset,
                               uint32_t length, uint32_t end, uint8_t network)
@@ -111,41 +97,37 @@ static inline void note_layer(struct packet *p, unsigned index, const struct pro
 static inline void copy_everyday(struct packet *p, const uint8_t *h, uint32_t payload)
 {
     p->have = HOT_ETH | HOT_IP | HOT_TCP;
-    p->ethertype = TYPE_IPV4;
+    p->ethertype = EVERYDAY_TYPE;
     p->ip_length = load_be16(h + 16);
     p->ip_id = load_be16(h + 18);
     p->ip_ttl = h[22];
-    p->ip_proto = IP_TCP;
+    p->ip_proto = EVERYDAY_PROTOCOL;
     p->ip_src = load_be32(h + 26);
     p->ip_dst = load_be32(h + 30);
-    p->tcp_srcport = load_be16(h + TCP_AT);
-    p->tcp_dstport = load_be16(h + TCP_AT + 2);
-    p->tcp_seq = load_be32(h + TCP_AT + 4);
-    p->tcp_ack = load_be32(h + TCP_AT + 8);
-    p->tcp_flags = load_be16(h + TCP_AT + 12) & 0xfff;
-    p->tcp_window = load_be16(h + TCP_AT + 14);
+    p->tcp_srcport = load_be16(h + EVERYDAY_TCP);
+    p->tcp_dstport = load_be16(h + EVERYDAY_TCP + 2);
+    p->tcp_seq = load_be32(h + EVERYDAY_TCP + 4);
+    p->tcp_ack = load_be32(h + EVERYDAY_TCP + 8);
+    p->tcp_flags = load_be16(h + EVERYDAY_TCP + 12) & 0xfff;
+    p->tcp_window = load_be16(h + EVERYDAY_TCP + 14);
     p->tcp_length = payload;
-    p->networks[0] = (struct network){ h + 26, h + 30, h + 30, 4, IP_TCP };
+    p->networks[0] = (struct network){ h + 26, h + 30, h + 30, 4, EVERYDAY_PROTOCOL };
     p->network_count = 1;
 }
 
-/* Ethernet, IPv4 without options or fragments, TCP, all of them whole: so common that they are taken in one go, with
- * what their dissectors would note and copy one by one. A test holds the two ways together. False: it is something
- * else, and nothing was done. */
+/* The stack of everyday, with what its dissectors would note and copy one by one; a test holds the two ways together.
+ * False: it is something else, and nothing was done. */
 static inline bool dissect_everyday(struct packet *p)
 {
+    struct everyday e = everyday_look(p->buffers[0], p->link_type, p->wire_length);
+    if (!e.bytes)
+        return false;
     struct span in = p->buffers[0];
-    const uint8_t *h = span_peek(&in, EVERYDAY);
-    if (!h || load_be16(h + 12) != TYPE_IPV4 || h[IP_AT] != PLAIN_IPV4 || load_be16(h + 20) & FRAGMENTED ||
-        h[23] != IP_TCP)
-        return false;
-    uint32_t frame = wire_end(p), end = IP_AT + load_be16(h + 16), header = (h[46] >> 4) * 4u, at = TCP_AT + header;
-    if (header < TCP_LEAST || at > end || end > frame || at > in.left)
-        return false;
-    copy_everyday(p, h, end - at);
-    note_layer(p, 0, &eth_protocol, 0, IP_AT, frame, 0);
-    note_layer(p, 1, &ip_protocol, IP_AT, TCP_AT - IP_AT, end, 1);
-    note_layer(p, 2, &tcp_protocol, TCP_AT, header, end, 1);
+    uint32_t at = e.payload, end = e.end;
+    copy_everyday(p, e.bytes, end - at);
+    note_layer(p, 0, &eth_protocol, 0, EVERYDAY_IP, wire_end(p->buffers[0], p->wire_length), 0);
+    note_layer(p, 1, &ip_protocol, EVERYDAY_IP, EVERYDAY_TCP - EVERYDAY_IP, end, 1);
+    note_layer(p, 2, &tcp_protocol, EVERYDAY_TCP, at - EVERYDAY_TCP, end, 1);
     p->layer_count = 3;
     p->subject = 2;
     if (at == end || p->stop == KEY_TCP_PORT)
@@ -166,7 +148,7 @@ static inline bool dissect_everyday(struct packet *p)
 
 void dissect(struct packet *p)
 {
-    if (p->link_type != LINK_ETHERNET || p->stop == KEY_ETHERTYPE || p->stop == KEY_IP || !dissect_everyday(p))
+    if (p->stop == KEY_ETHERTYPE || p->stop == KEY_IP || !dissect_everyday(p))
         dissect_layers(p);
 }
 

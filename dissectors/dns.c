@@ -961,6 +961,7 @@ const struct protocol dns_protocol = {
     .probe = probe,
     .known = 1 << PROBE_DATAGRAM,
     .summary = summary,
+    .leaf = true,
 };
 
 const struct protocol mdns_protocol = {
@@ -973,6 +974,7 @@ const struct protocol mdns_protocol = {
     .least = HEADER,
     .dissect = dissect,
     .summary = summary,
+    .leaf = true,
 };
 
 const struct protocol llmnr_protocol = {
@@ -985,4 +987,5 @@ const struct protocol llmnr_protocol = {
     .least = HEADER,
     .dissect = dissect,
     .summary = summary,
+    .leaf = true,
 };

@@ -679,6 +679,7 @@ const struct protocol http_protocol = {
     .known = 1 << PROBE_STREAM,
     .first = "GPHDOCTMLUSRBVNI",
     .summary = summary,
+    .leaf = true,
 };
 
 const struct protocol ssdp_protocol = {
@@ -690,4 +691,5 @@ const struct protocol ssdp_protocol = {
     .keys = ssdp_keys,
     .dissect = dissect,
     .summary = summary,
+    .leaf = true,
 };

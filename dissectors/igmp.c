@@ -174,4 +174,5 @@ const struct protocol igmp_protocol = {
     .least = HEADER,
     .dissect = dissect,
     .summary = summary,
+    .leaf = true,
 };

@@ -253,4 +253,5 @@ const struct protocol ntp_protocol = {
     .least = PRIVATE_HEADER,
     .dissect = dissect,
     .summary = summary,
+    .leaf = true,
 };

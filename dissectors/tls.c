@@ -766,4 +766,5 @@ const struct protocol tls_protocol = {
     .known = 1 << PROBE_STREAM,
     .first = "\x14\x16\x17",
     .summary = summary,
+    .leaf = true,
 };

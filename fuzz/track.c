@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { STEP = 8, CONNECTIONS = 4, MOST = 3 };
+enum { STEP = 8, CONNECTIONS = 4, MOST = 3, LINK_ETHERNET = 1, LINK_IPV4 = 228 };
 
 static void must(bool holds)
 {
@@ -91,16 +91,41 @@ static void ignore(void *context, const struct socket *socket)
     must(socket->state > TCP_CLOSED || socket->protocol == 17);
 }
 
-static void take(struct tracker *t, struct packet *p, const uint8_t *bytes, size_t n, int64_t now)
+static void take(struct tracker *t, struct packet *p, const uint8_t *bytes, size_t n, uint16_t link_type, int64_t now)
 {
     packet_reset(p, (struct span){ bytes, n });
     p->number++;
     p->time = now;
     p->timed = true;
-    p->link_type = 228;
+    p->link_type = link_type;
     p->wire_length = (uint32_t)n;
     dissect(p);
     tracker_take(t, p);
+}
+
+/* The same segments, taken apart each, and only where that is not predicted: the conversations are the same. */
+static void predict(const uint8_t *data, size_t size)
+{
+    static struct packet p;
+    static uint8_t frame[512];
+    struct tracker apart, quick;
+    must(!tracker_open(&apart, TRACK_FRAGMENTS | TRACK_STATES, NULL));
+    must(!tracker_open(&quick, TRACK_FRAGMENTS | TRACK_STATES, NULL));
+    apart.max_connections = quick.max_connections = MOST;
+    memcpy(frame, (uint8_t[14]){ [12] = 8 }, 14);
+    int64_t now = INT64_C(1700000000000000000);
+    for (; size >= STEP; data += STEP, size -= STEP) {
+        now += ((int64_t)data[5] - 16) * (data[6] & 1 ? 1000000000 : 1000000);
+        size_t n = 14 + write_segment(frame + 14, data);
+        take(&apart, &p, frame, n, LINK_ETHERNET, now);
+        if (!tracker_predicts(&quick, (struct span){ frame, n }, LINK_ETHERNET, (uint32_t)n, now))
+            take(&quick, &p, frame, n, LINK_ETHERNET, now);
+    }
+    must(apart.flows.count == quick.flows.count);
+    for (uint32_t i = 0; i < apart.flows.count; i++)
+        must(!memcmp(flow_at(&apart.flows, i), flow_at(&quick.flows, i), sizeof(struct flow)));
+    tracker_close(&apart);
+    tracker_close(&quick);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -114,6 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!ready)
         registry_open();
     ready = true;
+    predict(data, size);
     must(!tracker_open(&t, TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_STATES | TRACK_DETAILS | TRACK_ANALYSIS, NULL));
     t.max_connections = MOST;
     sockets_open(&s, &t);
@@ -122,9 +148,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (; size >= STEP; data += STEP, size -= STEP) {
         now += ((int64_t)data[5] - 16) * (data[6] & 1 ? 1000000000 : 1000000);
         if (data[6] & 2) /* whatever the rest of the input is, as a packet */
-            take(&t, &p, data, size, now);
+            take(&t, &p, data, size, LINK_IPV4, now);
         else
-            take(&t, &p, bytes, write_segment(bytes, data), now);
+            take(&t, &p, bytes, write_segment(bytes, data), LINK_IPV4, now);
         check(&t, &s, now);
     }
     struct sockets_query q = { .time = now, .listeners = true, .tcp = true, .udp = true };

@@ -563,6 +563,27 @@ Test(tables, a_listener_is_known_by_its_answer)
     cr_expect_eq(list(s, 1).all, 1u);
 }
 
+static void expect_port(void *context, const struct socket *socket)
+{
+    uint16_t *port = context;
+    if (socket->state == TCP_LISTEN)
+        cr_expect_eq(socket->local_port, (*port)++);
+}
+
+Test(tables, list_listeners_in_order_of_appearance)
+{
+    enum { MANY = 200 };
+    struct scene *s = begin();
+    uint16_t port = 2000;
+    for (s->port[B] = port; s->port[B] < port + MANY; s->port[B]++) {
+        send_segment(s, A, SYN, 100, 0, 0);
+        send_segment(s, B, SYN | ACK, 500, 101, 0);
+    }
+    struct sockets_query q = { .time = s->now, .listeners = true, .tcp = true };
+    cr_expect_eq(sockets_list(&sockets, &q, expect_port, &port), 0);
+    cr_expect_eq(port, 2000 + MANY);
+}
+
 Test(tables, a_refusal_ends_a_listener)
 {
     struct scene *s = established();

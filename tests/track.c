@@ -398,3 +398,137 @@ Test(fragments, of_ipv6_that_overlap_condemn_the_datagram)
     cr_assert(!take_ipv6(f, 16, 8, false, 'x'));
     fragments_close(f);
 }
+
+/* --- what is predicted and what is taken apart --- */
+
+static uint32_t chance(void)
+{
+    static uint64_t state = 88172645463325252u;
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (uint32_t)(state >> 32);
+}
+
+struct talk {
+    uint32_t next[2]; /* each end's */
+    unsigned step;
+};
+
+/* An Ethernet frame: the handshake, then data and acknowledgements, mostly as they should be. */
+static void next_frame(struct scene *s, struct talk *t)
+{
+    static const unsigned flags[] = { ACK, ACK, ACK, PSH | ACK, PSH | ACK, PSH | ACK, ACK, FIN | ACK, SYN, RST };
+    enum who from = t->step == 0 ? A : t->step == 1 ? B : t->step == 2 ? A : (enum who)(chance() % 2);
+    unsigned odd = chance() % 64, which = t->step == 0   ? SYN
+                                          : t->step == 1 ? SYN | ACK
+                                          : t->step == 2 ? ACK
+                                          : odd          ? flags[chance() % 6]
+                                                         : flags[chance() % 10];
+    uint32_t length = which & SYN || chance() % 2 ? 0 : chance() % 1400, seq = t->next[from], ack = t->next[!from];
+    if (odd == 1)
+        seq -= chance() % 3000;
+    else if (odd == 2)
+        seq += chance() % 3000;
+    else if (odd == 3)
+        ack += chance() % 3000;
+    else if (odd == 4)
+        ack = chance();
+    uint8_t room[1600];
+    size_t n = put_tcp(s, room, from, which, seq, which == SYN ? 0 : ack, length);
+    memcpy(put_ipv4(s, from, 6, n, (uint16_t)(odd == 5 ? t->step - 1 : t->step), 0), room, n);
+    memmove(s->bytes + 14, s->bytes, s->length);
+    memcpy(s->bytes, (uint8_t[14]){ [12] = 8 }, 14);
+    s->length += 14;
+    if (odd == 6)
+        s->bytes[14 + chance() % 40] = (uint8_t)chance();
+    if (!odd || odd > 2)
+        t->next[from] += length + (which & (SYN | FIN) ? 1 : 0);
+    t->step++;
+}
+
+static void take_by(struct scene *s, struct tracker *t, size_t captured)
+{
+    struct packet *p = &s->packet;
+    packet_reset(p, (struct span){ s->bytes, captured });
+    p->time = s->now;
+    p->timed = true;
+    p->link_type = 1;
+    p->wire_length = (uint32_t)s->length;
+    dissect(p);
+    tracker_take(t, p);
+}
+
+Test(prediction, leads_where_taking_apart_leads)
+{
+    struct scene *s = scene_open(TRACK_FRAGMENTS | TRACK_STATES);
+    struct tracker apart;
+    struct error error;
+    unsigned predicted = 0, all = 0;
+    cr_assert_eq(tracker_open(&apart, TRACK_FRAGMENTS | TRACK_STATES, &error), 0);
+    for (unsigned i = 0; i < 300; i++) {
+        struct talk talk = { { chance(), chance() }, 0 };
+        s->port[A] = (uint16_t)(1000 + i % 200);
+        for (unsigned n = 3 + chance() % 200; talk.step < n; all++) {
+            if (chance() % 32 || !talk.step)
+                next_frame(s, &talk);
+            s->now += chance() % 16 ? chance() % 5000000 : chance();
+            size_t captured = chance() % 16 ? s->length : chance() % (s->length + 1);
+            bool usual =
+                tracker_predicts(&s->tracker, (struct span){ s->bytes, captured }, 1, (uint32_t)s->length, s->now);
+            predicted += usual;
+            if (!usual)
+                take_by(s, &s->tracker, captured);
+            take_by(s, &apart, captured);
+        }
+    }
+    cr_expect_gt(predicted, all / 2, "%u of %u", predicted, all);
+    cr_assert_eq(apart.flows.count, s->tracker.flows.count);
+    for (uint32_t i = 0; i < apart.flows.count; i++)
+        cr_assert_arr_eq(flow_at(&apart.flows, i), flow_at(&s->tracker.flows, i), sizeof(struct flow), "flow %u", i);
+    tracker_close(&apart);
+}
+
+/* The analysis is asked for, so that nothing is predicted. */
+Test(prediction, of_notes_says_what_taking_apart_says)
+{
+    struct scene *s = scene_open(TRACK_FRAGMENTS | TRACK_STREAMS);
+    struct tracker apart;
+    struct error error;
+    unsigned noted = 0;
+    cr_assert_eq(tracker_open(&apart, TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_ANALYSIS, &error), 0);
+    for (unsigned i = 0; i < 200; i++) {
+        struct talk talk = { { chance(), chance() }, 0 };
+        s->port[A] = (uint16_t)(1000 + i % 100);
+        s->scale[A] = (int)(chance() % 17) - 1;
+        s->scale[B] = (int)(chance() % 17) - 1;
+        for (unsigned n = 3 + chance() % 100; talk.step < n;) {
+            next_frame(s, &talk);
+            s->window = (uint16_t)chance();
+            s->now += chance() % 16 ? chance() % 5000000 : chance();
+            size_t captured = chance() % 16 ? s->length : chance() % (s->length + 1);
+            take_by(s, &apart, captured);
+            struct note wanted = s->packet.notes[0];
+            unsigned count = s->packet.note_count;
+            take_by(s, &s->tracker, captured);
+            const struct note *got = &s->packet.notes[0];
+            cr_assert_eq(s->packet.note_count, count);
+            if (!count)
+                continue;
+            cr_assert_eq(got->have & ~NOTES_ANALYSIS, wanted.have & ~NOTES_ANALYSIS);
+            cr_assert_eq(got->stream, wanted.stream);
+            if (!has(got, NOTE_WINDOW_SCALE))
+                continue;
+            cr_assert_eq(got->seq, wanted.seq);
+            cr_assert_eq(got->next_seq, wanted.next_seq);
+            cr_assert_eq(got->ack, wanted.ack);
+            cr_assert_eq(got->window, wanted.window);
+            cr_assert_eq(got->scale, wanted.scale);
+            cr_assert_eq(got->time_relative, wanted.time_relative);
+            cr_assert_eq(got->time_delta, wanted.time_delta);
+            noted++;
+        }
+    }
+    cr_expect_gt(noted, 2000u);
+    tracker_close(&apart);
+}

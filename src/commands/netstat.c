@@ -475,7 +475,7 @@ static void print_sockets(struct netstat *n)
 {
     n->query.time = as_of(n);
     n->found_count = 0;
-    sockets_list(&n->sockets, &n->query, keep_socket, n);
+    n->failed |= sockets_list(&n->sockets, &n->query, keep_socket, n) != 0;
     for (size_t i = 0, seen = n->found_count; n->merge && i < seen; i++)
         kernel_table_facts(&n->kernel, &n->found[i]); /* which are then not among the rest */
     if (n->merge)
@@ -543,7 +543,7 @@ static void print_connections(struct netstat *n)
     }
     if (n->query.listeners && n->format != FORMAT_ZEEK) {
         struct sockets_query query = { .time = view.now, .listeners = true, .tcp = n->query.tcp };
-        sockets_list(&n->sockets, &query, print_listener, n);
+        n->failed |= sockets_list(&n->sockets, &query, print_listener, n) != 0;
     }
 }
 
@@ -721,7 +721,8 @@ static int open_all(struct netstat *n, struct error *error)
     if (source_is_live(&n->source) && !n->source.snaplen)
         n->source.snaplen = LIVE_SNAP;
     n->source.tick = tick;
-    n->source.wants = SOURCE_PASSED | SOURCE_SILENT | (n->owners ? SOURCE_OWNERS : 0u);
+    n->source.wants =
+        SOURCE_PASSED | SOURCE_SILENT | (n->owners ? SOURCE_OWNERS : 0u) | (n->named ? 0u : SOURCE_TRACKED);
     code = source_begin(&n->source, error);
     if (!code && n->this_host) {
         n->query.is_local = is_this_host;

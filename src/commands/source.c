@@ -137,6 +137,7 @@ static int open_trackers(struct source *s, struct error *error)
 int source_begin(struct source *s, struct error *error)
 {
     int code = open_trackers(s, error);
+    s->predicts = s->wants & SOURCE_TRACKED && !s->display && s->tracker.levels == (TRACK_FRAGMENTS | TRACK_STATES);
     s->packet.streams |= ((s->tracker.levels | s->before.levels) & TRACK_MESSAGES) != 0;
     if (!code)
         code = s->interface ? source_live_open(s, error) : open_next(s, error);
@@ -208,6 +209,13 @@ static void explain(struct source *s)
     buffer_free(&out);
 }
 
+/* Whether the tracker has all it wants of a packet without it being taken apart. */
+static inline bool is_predicted(struct source *s)
+{
+    const struct record *r = &s->record;
+    return s->predicts && r->timed && tracker_predicts(&s->tracker, r->bytes, r->link_type, r->wire_length, r->time);
+}
+
 /* Whether the record that was read passes; then it is taken apart as well. */
 static inline bool pass(struct source *s)
 {
@@ -216,14 +224,16 @@ static inline bool pass(struct source *s)
         record->bytes.left = s->snaplen;
     s->packet.number++;
     bool apart = !(s->wants & SOURCE_RECORDS) || s->display;
-    if (apart)
+    if (apart && !s->predicts)
         read_packet(s);
     if (s->wanted && !s->wanted(s->context, record))
         return false;
     if (s->bpf && !record->judged && !bpf_passes(s->bpf, record))
         return false;
-    if (!apart)
+    if (!apart || is_predicted(s))
         return true;
+    if (s->predicts)
+        read_packet(s);
     dissect(&s->packet);
     if (!s->display || !(s->wants & SOURCE_PASSED))
         tracker_take(&s->tracker, &s->packet);

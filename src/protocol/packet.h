@@ -149,7 +149,8 @@ struct packet {
     uint16_t udp_srcport, udp_dstport, udp_length;
 
     uint8_t layer_count, buffer_count, network_count, note_count;
-    uint8_t stop;    /* enum key_space: layers that hang there are not asked for; 0: all are. Stays over packets. */
+    uint8_t stop;    /* enum key_space: layers that hang there are not asked for; 0: all are; KEY_TCP_PORT: nor are
+                        those over UDP that carry nothing further. Stays over packets. */
     bool streams;    /* what TCP carries is left as data: the tracker puts messages together. Stays over packets. */
     uint8_t subject; /* the layer that the packet is about: the last one that is neither data nor quoted in an error */
     struct fragment fragment;

@@ -66,6 +66,8 @@ struct protocol {
     uint16_t least;             /* the shortest header there is, bytes: what the table-driven dissect takes */
     uint16_t carries;           /* the key space of the ROLE_NEXT row's value, for the table-driven dissect */
 
+    bool leaf; /* it carries nothing that is taken apart */
+
     uint8_t hot; /* enum hot_bit: set in packet.have when its hot copies were made */
 
     /* Takes the header off `in` (what was captured of it and of what follows, never beyond the wire's lengths), sets

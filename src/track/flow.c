@@ -54,8 +54,7 @@ unsigned flow_key_set(struct flow_key *key, const uint8_t *source, const uint8_t
     key->port[!end] = destination_port;
     key->size = (uint8_t)size;
     key->protocol = protocol;
-    uint32_t mix = ((from ^ to) + ((uint32_t)source_port ^ destination_port)) * UINT32_C(0x9e3779b1);
-    key->quick = (uint16_t)(mix >> (32 - FLOW_RECENT_BITS));
+    key->quick = flow_quick(from, to, source_port, destination_port);
     return end;
 }
 

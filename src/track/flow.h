@@ -146,6 +146,13 @@ void *flow_table_piece(const struct flow_table *table, uint32_t i, size_t *size)
 unsigned flow_key_set(struct flow_key *key, const uint8_t *source, const uint8_t *destination, unsigned size,
                       uint16_t source_port, uint16_t destination_port, uint8_t protocol);
 
+/* A key's place among the recent conversations: a hash that anybody may guess, of the last 32 bits of the addresses. */
+static inline uint16_t flow_quick(uint32_t from, uint32_t to, uint16_t source_port, uint16_t destination_port)
+{
+    uint32_t mix = ((from ^ to) + ((uint32_t)source_port ^ destination_port)) * UINT32_C(0x9e3779b1);
+    return (uint16_t)(mix >> (32 - FLOW_RECENT_BITS));
+}
+
 /* The index of the newest entry with this key, or FLOW_NONE. */
 uint32_t flow_find(struct flow_table *table, const struct flow_key *key);
 /* The same without a look at the recent ones, for who asks seldom and mostly for what is new: in two steps, so that

@@ -1,4 +1,5 @@
 #include "track/sockets.h"
+#include "base/error.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +50,7 @@ static void answered(struct tcp_watch *watch, struct flow *f, unsigned end, bool
     if (!l->size) {
         if (refused)
             return;
-        s->count++;
+        l->number = s->count++;
         l->size = (uint8_t)size;
         l->port = f->port[end];
         memcpy(l->address, address, size);
@@ -144,28 +145,44 @@ static void list_protocol(const struct sockets *s, const struct sockets_query *q
     }
 }
 
-static void list_listeners(const struct sockets *s, const struct sockets_query *q,
-                           void (*each)(void *, const struct socket *), void *context)
+static int by_number(const void *a, const void *b)
 {
+    uint32_t x = (*(const struct listener *const *)a)->number, y = (*(const struct listener *const *)b)->number;
+    return (x > y) - (x < y);
+}
+
+static int list_listeners(const struct sockets *s, const struct sockets_query *q,
+                          void (*each)(void *, const struct socket *), void *context)
+{
+    const struct listener **found = malloc(s->count * sizeof *found + 1);
+    size_t count = 0;
+    if (!found)
+        return ERROR_MEMORY;
     for (uint32_t i = 0; i < s->room; i++) {
         const struct listener *l = &s->listeners[i];
-        if (!l->size || !l->open || !is_host(q, l->address, l->size))
-            continue;
+        if (l->size && l->open && is_host(q, l->address, l->size))
+            found[count++] = l;
+    }
+    qsort(found, count, sizeof *found, by_number);
+    for (size_t i = 0; i < count; i++) {
+        const struct listener *l = found[i];
         struct socket out = {
             .protocol = IP_TCP, .size = l->size, .state = TCP_LISTEN, .local_port = l->port, .bound = true
         };
         memcpy(out.local, l->address, l->size);
         each(context, &out);
     }
+    free(found);
+    return 0;
 }
 
-void sockets_list(const struct sockets *s, const struct sockets_query *q,
-                  void (*each)(void *context, const struct socket *socket), void *context)
+int sockets_list(const struct sockets *s, const struct sockets_query *q,
+                 void (*each)(void *context, const struct socket *socket), void *context)
 {
-    if (q->listeners && q->tcp)
-        list_listeners(s, q, each, context);
+    int code = q->listeners && q->tcp ? list_listeners(s, q, each, context) : 0;
     if (q->tcp)
         list_protocol(s, q, IP_TCP, each, context);
     if (q->udp)
         list_protocol(s, q, IP_UDP, each, context);
+    return code;
 }

@@ -12,6 +12,7 @@ enum {
 
 struct listener {
     uint8_t address[16];
+    uint32_t number; /* in order of appearance */
     uint16_t port;
     uint8_t size; /* of the address: 4 or 16; 0: an empty place */
     bool open;    /* its last answer was none of refusal */
@@ -52,6 +53,7 @@ struct sockets_query {
 void sockets_open(struct sockets *sockets, struct tracker *tracker);
 void sockets_close(struct sockets *sockets);
 
-/* Calls `each` for every socket there was: listeners, TCP, then UDP. */
-void sockets_list(const struct sockets *sockets, const struct sockets_query *query,
+/* Calls `each` for every socket there was: listeners, TCP, then UDP, in order of appearance each. Returns 0 or
+ * ERROR_MEMORY. */
+int sockets_list(const struct sockets *sockets, const struct sockets_query *query,
                   void (*each)(void *context, const struct socket *socket), void *context);

@@ -380,7 +380,7 @@ static void tally_detail(struct tally *t, const struct tally_place *at, const st
         return;
     if (!over(d, 0) || !over(d, 1))
         d->productive = s->time;
-    bool first = at->flow->packets[0] + at->flow->packets[1] == 1;
+    bool first = !(at->flow->packets[0] + at->flow->packets[1]);
     if (first && (s->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK)) /* who sent the first packet was called */
         put_letter(d, end, '^');
     remember_flags(at, s);
@@ -390,21 +390,27 @@ static void tally_detail(struct tally *t, const struct tally_place *at, const st
     look_for_gaps(t, at, s);
 }
 
+void tally_usual(struct flow *f, unsigned end, const struct segment *s)
+{
+    f->packets[end]++;
+    f->retransmits[end] += is_again(f, end, s) && !s->copy;
+    count_bytes(f, end, s);
+    count_unseen(f, end, s);
+}
+
 void tally_tcp(struct tally *t, const struct tally_place *at, const struct segment *s)
 {
     struct flow *f = at->flow;
     unsigned end = at->end;
-    f->packets[end]++;
-    if (!s->measured)
+    if (!s->measured) {
+        f->packets[end]++;
         return;
+    }
     if ((s->flags & TCP_SYN || f->end[!end].state == TCP_SYN_RECEIVED) && *at->handshake <= 0)
         time_handshake(at, s);
-    bool again = is_again(f, end, s) && !s->copy;
-    f->retransmits[end] += again;
     if (at->detail)
         tally_detail(t, at, s);
-    count_bytes(f, end, s);
-    count_unseen(f, end, s);
+    tally_usual(f, end, s);
 }
 
 void tally_udp(const struct tally_place *at, uint32_t length, int64_t time)

@@ -28,6 +28,8 @@ void tally_close(struct tally *tally);
 
 /* Call before the states take the segment. */
 void tally_tcp(struct tally *tally, const struct tally_place *place, const struct segment *segment);
+/* The same where no details are kept, of a segment that tcp_state_is_usual. */
+void tally_usual(struct flow *flow, unsigned end, const struct segment *segment);
 void tally_udp(const struct tally_place *place, uint32_t length, int64_t time);
 /* The conversation is about to be forgotten. */
 void tally_drop(struct tally *tally, struct flow_detail *detail);

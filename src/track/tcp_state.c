@@ -344,28 +344,43 @@ static void take_plain(const struct machine *m, unsigned end, const struct segme
     receiver_takes(m, !end, s);
 }
 
-/* What nearly every segment is: data or an acknowledgement while both ends are established and nothing is odd. */
-static bool take_usual(struct flow_end *from, struct flow_end *to, const struct segment *s)
+bool tcp_state_is_usual(const struct flow_end *from, const struct flow_end *to, const struct segment *s)
 {
-    enum { ODD = END_FIN_SENT | END_FIN_RECEIVED | END_PENDING, USUAL = END_HEARD | END_SPOKE };
+    enum { ODD = END_FIN_SENT | END_FIN_RECEIVED | END_PENDING, USUAL = END_BASE | END_HEARD | END_SPOKE };
     if ((s->flags & (TCP_SYN | TCP_RST | TCP_FIN | TCP_ACK)) != TCP_ACK || from->state != TCP_ESTABLISHED ||
-        to->state != TCP_ESTABLISHED || (from->flags & (ODD | USUAL)) != USUAL || to->flags & ODD)
+        to->state != TCP_ESTABLISHED || (from->flags & (ODD | USUAL)) != USUAL ||
+        (to->flags & (ODD | END_BASE)) != END_BASE)
         return false;
     int32_t beyond = seq_diff(s->seq, from->sent);
-    if (beyond > 1 << 30 || beyond < -(1 << 30))
-        return false;
+    return beyond <= 1 << 30 && beyond >= -(1 << 30);
+}
+
+void tcp_state_take_usual(struct flow_end *from, struct flow_end *to, const struct segment *s)
+{
     hear(from, s->ack);
     reach(from, s->seq + s->length, s->length);
     reach(to, s->ack, false);
-    return true;
+}
+
+bool tcp_is_copy(struct flow *f, unsigned end, const struct segment *s, uint16_t ident)
+{
+    enum { COPY_NS = 10000000 };
+    const struct flow_end *from = &f->end[end];
+    uint32_t takes = s->length + (s->flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
+    bool same = ident && ident == f->ident[end] && s->since >= 0 && s->since < COPY_NS;
+    f->ident[end] = ident;
+    return same && takes && s->seq + takes == from->sent && (!(s->flags & TCP_ACK) || s->ack == from->received);
 }
 
 void tcp_state_take(struct flow *flow, unsigned end, const struct segment *s, int32_t now, struct tcp_watch *watch)
 {
     struct machine m = { flow, now, watch };
-    if (!s->measured || !s->sound || s->copy || take_usual(&flow->end[end], &flow->end[!end], s))
+    struct flow_end *from = &flow->end[end], *to = &flow->end[!end];
+    if (!s->measured || !s->sound || s->copy)
         return;
-    if (s->flags & TCP_RST)
+    if (tcp_state_is_usual(from, to, s))
+        tcp_state_take_usual(from, to, s);
+    else if (s->flags & TCP_RST)
         take_rst(&m, end, s);
     else if ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
         take_syn(&m, end, s);

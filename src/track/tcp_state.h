@@ -61,6 +61,14 @@ struct tcp_watch {
 /* Takes a segment that `end` sent, at `now` (milliseconds since flow->first). flow->end[].base is set already. */
 void tcp_state_take(struct flow *flow, unsigned end, const struct segment *segment, int32_t now,
                     struct tcp_watch *watch);
+/* What nearly every segment is: data or an acknowledgement while both ends are established and nothing is odd; and
+ * what tcp_state_take makes of such a one. */
+bool tcp_state_is_usual(const struct flow_end *from, const struct flow_end *to, const struct segment *segment);
+void tcp_state_take_usual(struct flow_end *from, struct flow_end *to, const struct segment *segment);
+/* Whether it is the same packet once more, as bridges and captures on several interfaces show it: the sender's last
+ * segment again with its very identification (of the IPv4 header, 0: there is none), which is remembered. A host that
+ * repeats itself counts on (RFC 6864 asks so where it matters). */
+bool tcp_is_copy(struct flow *flow, unsigned end, const struct segment *segment, uint16_t ident);
 /* A SYN that counts anew gave these ports a new entry: takes over what the old one knows of both ends. */
 void tcp_state_reuse(struct flow *flow, const struct flow *old, unsigned end, const struct segment *segment,
                      struct tcp_watch *watch);

@@ -235,19 +235,6 @@ static int32_t age_ms(const struct flow *f, int64_t time)
     return ms > INT32_MAX ? INT32_MAX : ms < INT32_MIN ? INT32_MIN : (int32_t)ms;
 }
 
-/* The same packet once more, as bridges and captures on several interfaces show it: the sender's last segment again
- * with its very identification. A host that repeats itself counts on (RFC 6864 asks so where it matters). */
-static bool is_copy(const struct packet *p, struct flow *f, unsigned end, const struct segment *s)
-{
-    enum { COPY_NS = 10000000 };
-    const struct flow_end *from = &f->end[end];
-    uint16_t id = p->have & HOT_IP && !(p->again & HOT_IP) ? p->ip_id : 0;
-    uint32_t takes = s->length + (s->flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
-    bool same = id && id == f->ident[end] && s->since >= 0 && s->since < COPY_NS;
-    f->ident[end] = id;
-    return same && takes && s->seq + takes == from->sent && (!(s->flags & TCP_ACK) || s->ack == from->received);
-}
-
 /* Errors that end a connection being opened: unreachable (but for too big a packet), time exceeded, parameter problem.
  * RFC 792; RFC 4443 */
 static bool is_hard_error(const struct packet *p, const struct layer *quoted)
@@ -317,7 +304,7 @@ static void take_states(struct tracker *t, struct packet *p, const struct layer 
 {
     struct flow *f = flow_at(&t->flows, index);
     t->current = index;
-    s->copy = is_copy(p, f, end, s);
+    s->copy = tcp_is_copy(f, end, s, p->have & HOT_IP && !(p->again & HOT_IP) ? p->ip_id : 0);
     struct tally_place place = place_of(t, p, l, index, end);
     tally_tcp(&t->tally, &place, s);
     if (!s->anew || s->flags & TCP_ACK) /* else the entry is new, and tcp_state_reuse has taken the SYN */
@@ -466,7 +453,9 @@ void tracker_take(struct tracker *t, struct packet *p)
         return;
     struct layer *subject = &p->layers[p->subject]; /* never one that an error quotes */
     if (!(p->again & HOT_TCP) && !(p->have & HOT_UDP) && subject->protocol == t->tcp) {
-        take_tcp(t, p, subject); /* nearly always: there is one, and the packet is about it */
+        /* nearly always: there is one, and the packet is about it */
+        if (t->levels != (TRACK_FRAGMENTS | TRACK_STREAMS) || !tracker_predicts_note(t, p, subject))
+            take_tcp(t, p, subject);
         return;
     }
     for (unsigned i = 0; i < p->layer_count; i++) {

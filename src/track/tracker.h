@@ -51,6 +51,15 @@ unsigned tracker_levels(uint64_t notes);
 int tracker_open(struct tracker *tracker, unsigned levels, struct error *error);
 void tracker_close(struct tracker *tracker);
 
+/* A packet as captured, nanoseconds since 1970, where only TRACK_FRAGMENTS and TRACK_STATES are asked for. True: it was
+ * what was to be expected, and is taken; false: nothing was done, it is to be taken apart. */
+bool tracker_predicts(struct tracker *tracker, struct span packet, uint16_t link_type, uint32_t wire_length,
+                      int64_t time);
+
+/* A segment without SYN of a conversation that was met lately, the only one of its packet, where only TRACK_FRAGMENTS
+ * and TRACK_STREAMS are asked for: its note. False: nothing was done. */
+bool tracker_predicts_note(struct tracker *tracker, struct packet *packet, struct layer *tcp);
+
 /* A packet that was dissected, in the order of the capture. May add layers to it (their buffers are valid until the
  * next packet is taken) and writes notes. */
 void tracker_take(struct tracker *tracker, struct packet *packet);
