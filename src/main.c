@@ -1,5 +1,6 @@
 /* Picks the command. */
 #include "base/text.h"
+#include "commands/help.h"
 #include "commands/options.h"
 #include "dissectors/registry.h"
 #include <locale.h>
@@ -17,6 +18,14 @@ static const struct command *const commands[] = {
     &fields_command,  NULL,
 };
 
+static const struct command *find(const char *name)
+{
+    for (const struct command *const *c = commands; *c; c++)
+        if (!strcmp((*c)->name, name))
+            return *c;
+    return NULL;
+}
+
 static int print_help(void)
 {
     printf("%s", _("peel: take network traffic apart, layer by layer\n\n"));
@@ -32,19 +41,26 @@ int main(int argc, char **argv)
     textdomain("peel");
     signal(SIGPIPE, SIG_IGN);
     registry_open();
-    if (argc >= 2 && (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "help")))
+    const char *word = argc >= 2 ? argv[1] : "";
+    const struct command *command = find(word);
+    if (command)
+        return command->run(command, argc - 1, argv + 1);
+    if (!strcmp(word, "help") && argc >= 3 && (command = find(argv[2]))) {
+        help_print(command);
+        return EXIT_DONE;
+    }
+    if (!strcmp(word, "help") && argc >= 3)
+        return screen_refuse(argv[2], commands);
+    if (!strcmp(word, "-h") || !strcmp(word, "--help") || !strcmp(word, "help"))
         return print_help();
-    if (argc >= 2 && !strcmp(argv[1], "--version")) {
+    if (!strcmp(word, "--version")) {
         printf("peel %s\n", PEEL_VERSION);
         return EXIT_DONE;
     }
-    for (const struct command *const *c = commands; argc >= 2 && *c; c++)
-        if (!strcmp((*c)->name, argv[1]))
-            return (*c)->run(*c, argc - 1, argv + 1);
     int status = screen_run(argc, argv);
     if (status >= 0)
         return status;
     if (argc < 2)
         return print_help();
-    return usage_error(_("no command '%s'; see 'peel --help'"), argv[1]);
+    return screen_refuse(argv[1], commands);
 }

@@ -27,5 +27,8 @@ extern const struct command dump_command, capture_command, netstat_command, ladd
 
 /* "peel", "peel FILE", "peel -r FILE": argv[0] is the program's name. -1: what stands there is none of these. */
 int screen_run(int argc, char **argv);
+/* Says that the word is neither a command (NULL ends them) nor an interface nor a file, and what was perhaps meant.
+ * Returns EXIT_USAGE. */
+int screen_refuse(const char *word, const struct command *const *commands);
 
 enum { EXIT_DONE = 0, EXIT_INPUT = 1, EXIT_USAGE = 2 };

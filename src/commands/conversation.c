@@ -4,6 +4,7 @@
 #include "dissectors/dissect.h"
 #include "dissectors/registry.h"
 #include "output/endpoints.h"
+#include "output/names.h"
 #include "protocol/protocol.h"
 #include "track/tcp_state.h"
 #include <stdio.h>
@@ -69,6 +70,21 @@ static bool parse_stream(struct conversation *c, int argc, char **argv)
         return false;
     c->stream = (uint32_t)number;
     return true;
+}
+
+int conversation_option(struct conversation *c, int letter, const char *argument)
+{
+    switch (letter) {
+    case 'n':
+    case 'N':
+        c->call = letter == 'N';
+        return 1;
+    case CONVERSATION_HOSTS:
+        c->hosts = argument;
+        c->call = true;
+        return 1;
+    }
+    return source_option(&c->source, letter, argument);
 }
 
 int conversation_operands(struct conversation *c, int argc, char **argv)
@@ -222,7 +238,7 @@ static bool may_matter(const struct conversation *c, const struct record *r)
     case IP_TCP:
         return false;
     case IP_UDP:
-        return c->companions & (COMPANION_DNS | COMPANION_UDP) ||
+        return c->names || c->companions & (COMPANION_DNS | COMPANION_UDP) ||
                (tunnels && may_be_tunnel(c, h, version, span_part(rest, head, rest.left)));
     case IP_ICMP:
     case IP_ICMPV6: /* errors end connections that are being opened */
@@ -453,11 +469,19 @@ static int open_again(struct conversation *c, struct error *error)
     return source_again(&c->source, &c->asked, error);
 }
 
+static int read_next(struct conversation *c, struct error *error)
+{
+    int code = source_next(&c->source, error);
+    if (code > 0 && c->names)
+        names_learn(c->names, &c->source.packet);
+    return code;
+}
+
 /* Reads up to the first packet of what was chosen. 1: found. */
 static int locate(struct conversation *c, struct error *error)
 {
     int code;
-    while ((code = source_next(&c->source, error)) > 0)
+    while ((code = read_next(c, error)) > 0)
         if (take(c) && c->layer)
             return 1;
     return code;
@@ -503,6 +527,9 @@ static int nothing_found(const struct conversation *c, struct error *error)
 
 int conversation_begin(struct conversation *c, struct error *error)
 {
+    int code = c->call ? names_open(&c->names, &(struct names_files){ .hosts = c->hosts }, error) : 0;
+    if (code)
+        return code;
     c->most = c->source.most;
     c->source.most = 0;
     c->source.levels |= TRACK_STREAMS;
@@ -520,7 +547,7 @@ int conversation_begin(struct conversation *c, struct error *error)
     find_tunnels(c);
     if (c->choice == CHOOSE_ENDS && c->ends == 2)
         set_known(c);
-    int code = source_begin(&c->source, error);
+    code = source_begin(&c->source, error);
     if (!code && c->again && (c->choice == CHOOSE_FILTER || c->companions))
         code = find_ends(c, error);
     return code < 0 ? code : 0;
@@ -531,7 +558,7 @@ int conversation_next(struct conversation *c, struct error *error)
     int code;
     if (c->most && c->taken == c->most)
         return 0;
-    while ((code = source_next(&c->source, error)) > 0)
+    while ((code = read_next(c, error)) > 0)
         if (take(c)) {
             c->taken++;
             return 1;
@@ -550,6 +577,8 @@ int conversation_next(struct conversation *c, struct error *error)
 void conversation_leave(struct conversation *c)
 {
     source_close(&c->source);
+    names_close(c->names);
+    c->names = NULL;
 }
 
 int conversation_with(struct conversation *c, const char *words)

@@ -12,7 +12,7 @@ static const struct option_row rows[] = {
     { 'c', "max", "N", N_("stop after N packets of the conversation") },
     { WIDTH, "width", "COLUMNS", N_("lines no longer than that; else than the terminal, and 100 at most") },
     { ASCII, "ascii", NULL, N_("ASCII alone, as far as the language can") },
-    { 'n', NULL, NULL, N_("no names for addresses and ports (the default)") },
+    CONVERSATION_NAME_ROWS,
     { COLOR, "color", "auto|always|never", N_("colours; NO_COLOR in the environment turns auto off") },
     { 0 },
 };
@@ -30,7 +30,7 @@ struct command_explain {
 static int parse_option(void *context, int letter, char *argument)
 {
     struct command_explain *c = context;
-    int taken = source_option(&c->talk.source, letter, argument);
+    int taken = conversation_option(&c->talk, letter, argument);
     if (taken)
         return taken < 0 ? EXIT_USAGE : 0;
     switch (letter) {
@@ -63,6 +63,7 @@ static int tell_all(struct command_explain *c, struct error *error)
     int code = conversation_begin(&c->talk, error);
     if (code)
         return code;
+    c->explain.ladder.names = c->talk.names;
     while ((code = conversation_next(&c->talk, error)) > 0 && !c->out.failed)
         if (c->talk.layer)
             explain_take(&c->explain, &c->out, &c->talk.source.packet, c->talk.layer);

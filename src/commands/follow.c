@@ -21,7 +21,7 @@ static const struct option_row rows[] = {
     { UNPACK, "unpack", NULL, N_("HTTP bodies as they were: chunks joined, gzip, deflate and zstd unpacked") },
     { SPLIT, "split", "DIR", N_("every conversation: what each end sent into a file of its own in DIR") },
     { ASCII, "ascii", NULL, N_("signs and text in ASCII alone") },
-    { 'n', NULL, NULL, N_("no names for addresses and ports (the default)") },
+    CONVERSATION_NAME_ROWS,
     { COLOR, "color", "auto|always|never", N_("colours; NO_COLOR in the environment turns auto off") },
     { 0 },
 };
@@ -51,7 +51,7 @@ static int parse_format(struct command_follow *c, const char *word)
 static int parse_option(void *context, int letter, char *argument)
 {
     struct command_follow *c = context;
-    int taken = source_option(&c->talk.source, letter, argument);
+    int taken = conversation_option(&c->talk, letter, argument);
     if (taken)
         return taken < 0 ? EXIT_USAGE : 0;
     switch (letter) {
@@ -97,10 +97,12 @@ static int parse(struct command_follow *c, const struct command *command, int ar
 
 static int follow_one(struct command_follow *c, struct error *error)
 {
-    c->talk.source.packet.stop = KEY_TCP_PORT; /* what it carries is shown as bytes */
+    if (!c->talk.call) /* names may come over UDP; what TCP carries is shown as bytes */
+        c->talk.source.packet.stop = KEY_TCP_PORT;
     int code = conversation_begin(&c->talk, error);
     if (code)
         return code;
+    c->follow.names = c->talk.names;
     while ((code = conversation_next(&c->talk, error)) > 0 && !c->out.failed)
         if (c->talk.layer)
             follow_take(&c->follow, &c->out, &c->talk.source.packet, c->talk.layer);

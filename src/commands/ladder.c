@@ -20,7 +20,7 @@ static const struct option_row rows[] = {
     { WIDTH, "width", "COLUMNS", N_("lines as long as that; else as wide as the terminal, or 80") },
     { SVG, "svg", "FILE", N_("a picture into FILE, for a page or a slide; - is standard output") },
     { ASCII, "ascii", NULL, N_("draw with ASCII alone") },
-    { 'n', NULL, NULL, N_("no names for addresses and ports (the default)") },
+    CONVERSATION_NAME_ROWS,
     { COLOR, "color", "auto|always|never", N_("colours; NO_COLOR in the environment turns auto off") },
     { 0 },
 };
@@ -39,7 +39,7 @@ struct command_ladder {
 static int parse_option(void *context, int letter, char *argument)
 {
     struct command_ladder *c = context;
-    int taken = source_option(&c->talk.source, letter, argument);
+    int taken = conversation_option(&c->talk, letter, argument);
     if (taken)
         return taken < 0 ? EXIT_USAGE : 0;
     switch (letter) {
@@ -81,6 +81,7 @@ static int draw_all(struct command_ladder *c, struct error *error)
         return code;
     if (c->talk.companions)
         conversation_addresses(&c->talk, &c->ladder.ends);
+    c->ladder.names = c->talk.names;
     while ((code = conversation_next(&c->talk, error)) > 0 && !c->out.failed)
         ladder_take(&c->ladder, &c->out, &c->talk.source.packet, c->talk.layer);
     ladder_finish(&c->ladder, &c->out);

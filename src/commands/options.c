@@ -1,5 +1,7 @@
 #include "commands/options.h"
+#include "base/nearest.h"
 #include "base/text.h"
+#include "commands/help.h"
 #include "commands/progress.h"
 #include <errno.h>
 #include <getopt.h>
@@ -35,20 +37,28 @@ void options_begin(struct options *o, const struct command *command, int argc, c
     opterr = 0;
 }
 
-static void print_help(const struct command *command)
+/* What getopt did not know: its letter, or its word up to the equals sign. */
+static void unknown_option(const struct options *o, const char *word)
 {
-    printf(_("Usage: peel %s %s\n%s\n\n"), command->name, command->usage, _(command->summary));
-    for (const struct option_row *row = command->options; row->letter; row++) {
-        char left[64];
-        int n =
-            row->letter < 256 ? snprintf(left, sizeof left, "  -%c", row->letter) : snprintf(left, sizeof left, "    ");
-        if (row->name)
-            n += snprintf(left + n, sizeof left - (size_t)n, "%s--%s", row->letter < 256 ? ", " : "  ", row->name);
-        if (row->argument)
-            snprintf(left + n, sizeof left - (size_t)n, " %s", row->argument);
-        printf("%-30s %s\n", left, _(row->help));
+    struct nearest nearest;
+    const char *name = o->command->name;
+    char text[64];
+    if (optopt && strncmp(word, "--", 2) != 0) {
+        usage_error(_("%s: no option -%c; see 'peel %s --help'"), name, optopt, name);
+        return;
     }
-    printf("%-30s %s\n", "  -h, --help", _("this text"));
+    snprintf(text, sizeof text, "%.*s", (int)strcspn(word, "="), word);
+    if (optopt) {
+        usage_error(_("%s: option %s takes no argument"), name, text);
+        return;
+    }
+    nearest_begin(&nearest, text + strspn(text, "-"));
+    for (const struct option *row = o->rows; row->name; row++)
+        nearest_consider(&nearest, row->name);
+    if (nearest.best)
+        usage_error(_("%s: no option %s; did you mean --%s?"), name, text, nearest.best);
+    else
+        usage_error(_("%s: no option %s; see 'peel %s --help'"), name, text, name);
 }
 
 int options_next(struct options *o)
@@ -62,7 +72,7 @@ int options_next(struct options *o)
         return 0;
     case 'h':
     case HELP:
-        print_help(o->command);
+        help_print(o->command);
         exit(EXIT_DONE);
     case VERSION:
         printf("peel %s\n", PEEL_VERSION);
@@ -72,7 +82,7 @@ int options_next(struct options *o)
                     o->command->name);
         return -1;
     case '?':
-        usage_error(_("%s: no option %s; see 'peel %s --help'"), o->command->name, word, o->command->name);
+        unknown_option(o, word);
         return -1;
     }
     return letter;

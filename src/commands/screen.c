@@ -1,4 +1,5 @@
 /* peel FILE, peel IFACE, peel: the screen; where there is no terminal, what peel dump prints. */
+#include "base/nearest.h"
 #include "base/text.h"
 #include "commands/source.h"
 #include "filter/filter.h"
@@ -116,7 +117,7 @@ int screen_run(int argc, char **argv)
     const char *word = argv[1];
     if (word[0] == '-' && word[1])
         return terminal ? show(argc, argv) : dump(argc, argv, NULL);
-    const char *option = is_file(word) ? "-r" : is_interface(word) ? "-i" : NULL;
+    const char *option = is_file(word) ? "-r" : is_interface(word) ? "-i" : strchr(word, '.') ? "-r" : NULL;
     if (!option)
         return -1;
     if (!terminal)
@@ -130,5 +131,22 @@ int screen_run(int argc, char **argv)
     memcpy(words + 2, argv + 1, (size_t)(argc - 1) * sizeof *words);
     int status = show(argc + 1, words);
     free(words);
+    return status;
+}
+
+int screen_refuse(const char *word, const struct command *const *commands)
+{
+    struct nearest nearest;
+    struct interfaces list;
+    nearest_begin(&nearest, word);
+    for (const struct command *const *c = commands; *c; c++)
+        nearest_consider(&nearest, (*c)->name);
+    if (!interfaces_read(&list, NULL))
+        for (size_t i = 0; i < list.count; i++)
+            nearest_consider(&nearest, list.all[i].name);
+    int status = nearest.best
+                     ? usage_error(_("%s: no such command, file or interface; did you mean %s?"), word, nearest.best)
+                     : usage_error(_("%s: no such command, file or interface; see 'peel --help'"), word);
+    interfaces_free(&list);
     return status;
 }

@@ -77,20 +77,28 @@ struct source {
     struct helper helper;
 };
 
-/* What a command's option table has first. */
-#define SOURCE_ROWS                                                                                                    \
+/* What a command's option table has first: what is read, ... */
+#define SOURCE_FILE_ROWS                                                                                               \
     { 'r', "read", "FILE",                                                                                             \
       N_("read a capture (pcap, pcapng, gzip, zstd); - is standard input; again: one after another") },                \
-        { 's', "snaplen", "N", N_("keep N bytes of each packet") },                                                    \
-        { 'i', "interface", "IFACE", N_("packets from an interface, until interrupted; any: all of them") },           \
+    {                                                                                                                  \
+        's', "snaplen", "N", N_("keep N bytes of each packet")                                                         \
+    }
+/* ... or listened to, ... */
+#define SOURCE_LIVE_ROWS                                                                                               \
+    { 'i', "interface", "IFACE", N_("packets from an interface, until interrupted; any: all of them") },               \
         { SOURCE_NO_PROMISCUOUS, "no-promisc", NULL, N_("only what the interface takes for this host") },              \
-        { SOURCE_NETNS, "netns", "NAME|PID", N_("the interface is in this network namespace") },                       \
-        { 'Y', "display-filter", "FILTER",                                                                             \
-          N_("only packets that match, in Wireshark's language: see peel-filter(5)") },                                \
+    {                                                                                                                  \
+        SOURCE_NETNS, "netns", "NAME|PID", N_("the interface is in this network namespace")                            \
+    }
+/* ... and what of it passes, and how it is taken apart. */
+#define SOURCE_FILTER_ROWS                                                                                             \
+    { 'Y', "display-filter", "FILTER", N_("only packets that match, in Wireshark's language: see peel-filter(5)") },   \
     {                                                                                                                  \
         SOURCE_DECODE_AS, "decode-as", "PORT,PROTOCOL",                                                                \
             N_("take what goes over a port for a protocol: tcp.port==8081,http")                                       \
     }
+#define SOURCE_ROWS SOURCE_FILE_ROWS, SOURCE_LIVE_ROWS, SOURCE_FILTER_ROWS
 
 /* One of SOURCE_ROWS, or 'c': how many. Returns 1 if the letter was the source's, 0 if it is none of those, or
  * -1: wrong, and said so. */

@@ -1,9 +1,10 @@
 #include "output/ends.h"
 #include "dissectors/registry.h"
 #include "output/endpoints.h"
+#include "output/names.h"
 #include "track/tcp_state.h"
 
-enum { TCP_HEADER = 20 };
+enum { TCP_HEADER = 20, IP_TCP = 6, IP_UDP = 17 };
 
 void ends_set(struct ends *e, bool tcp, uint8_t size, const uint8_t *client, uint16_t client_port,
               const uint8_t *server, uint16_t server_port)
@@ -15,8 +16,27 @@ void ends_set(struct ends *e, bool tcp, uint8_t size, const uint8_t *client, uin
     memcpy(e->address[1], server, size);
     e->port[0] = client_port;
     e->port[1] = server_port;
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < 2; i++) {
         *address_write(e->name[i], e->address[i], size, true, e->port[i]) = 0;
+        memcpy(e->shown[i], e->name[i], sizeof e->name[i]);
+    }
+}
+
+void ends_call(struct ends *e, const struct names *names)
+{
+    struct buffer text;
+    if (!e->known || buffer_open(&text, -1, 1024))
+        return;
+    for (unsigned i = 0; i < 2; i++) {
+        text.at = text.start;
+        names_write_end(&text, names, e->address[i], e->size, true, e->port[i], e->tcp ? IP_TCP : IP_UDP);
+        size_t n = buffer_used(&text);
+        if (n && n < sizeof e->shown[i] && text_columns(text.start, n) == n) {
+            memcpy(e->shown[i], text.start, n);
+            e->shown[i][n] = 0;
+        }
+    }
+    buffer_free(&text);
 }
 
 void ends_learn(struct ends *e, const struct packet *p, const struct layer *layer)

@@ -185,17 +185,17 @@ static void introduce(struct explain *e, struct buffer *out, bool from_the_start
 {
     const struct ends *ends = &e->ladder.ends;
     char title[2 * ENDS_NAME + 64];
-    snprintf(title, sizeof title, ends->tcp ? _("%s and %s talk by TCP") : _("%s and %s talk by UDP"), ends->name[0],
-             ends->name[1]);
+    snprintf(title, sizeof title, ends->tcp ? _("%s and %s talk by TCP") : _("%s and %s talk by UDP"), ends->shown[0],
+             ends->shown[1]);
     put_title(e, out, title);
     say(e, _("Two programs talk here, each through a socket: its end of the conversation, named by an address and a "
              "port."));
     if (ends->tcp && from_the_start)
-        say(e, _("%s is the client, who calls; %s is the server, who waits to be called."), ends->name[0],
-            ends->name[1]);
+        say(e, _("%s is the client, who calls; %s is the server, who waits to be called."), ends->shown[0],
+            ends->shown[1]);
     else
         say(e, _("%s is called the client here, because it spoke first in this capture; %s is called the server."),
-            ends->name[0], ends->name[1]);
+            ends->shown[0], ends->shown[1]);
     if (ends->tcp)
         say(e, _("TCP carries bytes both ways in segments. It numbers every byte, so that what is lost can be sent "
                  "again and what comes twice or in disorder can be put right."));

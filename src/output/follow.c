@@ -351,7 +351,7 @@ static void put_heading(struct follow *f)
         sgr_begin(f->out, &f->style, SGR_BOLD);
         begin_color(f, i);
         buffer_text(f->out, sign(f, i));
-        buffer_text(f->out, f->ends.name[i]);
+        buffer_text(f->out, f->ends.shown[i]);
         buffer_text(f->out, i ? _(" (server)") : _(" (client)"));
         sgr_end(f->out, &f->style);
         buffer_char(f->out, '\n');
@@ -404,6 +404,8 @@ void follow_take(struct follow *f, struct buffer *out, const struct packet *p, c
     ends_learn(&f->ends, p, layer);
     if (!f->ends.known)
         return;
+    if (!f->begun && f->names)
+        ends_call(&f->ends, f->names);
     if (!f->begun && (f->format == FOLLOW_ASCII || f->format == FOLLOW_HEX))
         put_heading(f);
     f->begun = true;

@@ -34,9 +34,10 @@ struct follow {
     /* the caller's, before the first packet */
     struct style style;
     enum follow_format format;
-    bool unpack;      /* HTTP bodies without their chunks and compression */
-    bool hidden[2];   /* the client's, the server's bytes are not shown */
-    struct ends ends; /* known with the first packet, or set before it by ends_set */
+    bool unpack;               /* HTTP bodies without their chunks and compression */
+    bool hidden[2];            /* the client's, the server's bytes are not shown */
+    const struct names *names; /* of the ends; NULL: none */
+    struct ends ends;          /* known with the first packet, or set before it by ends_set */
     /* its own */
     struct reassembly reassembly;
     struct follow_side side[2];

@@ -445,11 +445,12 @@ static size_t text_length(struct span bytes)
     return n;
 }
 
-/* What a dissector says of the message that this packet completes. False: nothing. */
+/* What a dissector says of the message that this packet completes, of several the last one, as a line of text has it.
+ * False: nothing. */
 static bool put_word(struct ladder *l, struct ladder_step *step, const struct packet *p, const struct layer *layer)
 {
     size_t mark = buffer_used(&l->scratch);
-    for (const struct layer *above = layer + 1; above < p->layers + p->layer_count; above++) {
+    for (const struct layer *above = p->layers + p->layer_count - 1; above > layer; above--) {
         const char *label = above->protocol->label;
         if (above->protocol == &data_protocol || !above->protocol->summary || above->network != layer->network)
             continue;
@@ -473,6 +474,8 @@ static void put_quotation(struct ladder *l, struct ladder_step *step, struct spa
 {
     size_t n = text_length(bytes), mark = buffer_used(&l->scratch);
     bool whole = n == bytes.left || bytes.at[n] == '\r' || bytes.at[n] == '\n';
+    while (n && bytes.at[n - 1] == ' ')
+        n--;
     if (n < QUOTE_LEAST || (!whole && n < QUOTE_MOST))
         return;
     buffer_char(&l->scratch, '"');
@@ -718,6 +721,8 @@ void ladder_take(struct ladder *l, struct buffer *out, const struct packet *p, c
         ends_learn(&l->ends, p, layer);
     if (!l->ends.known)
         return;
+    if (l->names && !l->drawn) /* until the heading stands there */
+        ends_call(&l->ends, l->names);
     if (p->timed && !l->timed && !l->heading)
         l->first = p->time;
     struct ladder_step step = { .time = p->time - l->first, .number = p->number, .timed = p->timed };

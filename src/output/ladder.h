@@ -80,8 +80,9 @@ struct ladder {
     bool windows;     /* each arrow says its window */
     /* Called with each step, in order; NULL: lines into the buffer. */
     void (*draw)(struct ladder *ladder, struct buffer *out, const struct ladder_step *step);
-    void *context;    /* draw's */
-    struct ends ends; /* known with the first packet, left and right, or set before it by ends_set */
+    void *context;             /* draw's */
+    const struct names *names; /* of the ends; NULL: none */
+    struct ends ends;          /* known with the first packet, left and right, or set before it by ends_set */
     /* its own */
     int64_t first, last, syn_time;
     uint32_t next[2]; /* relative number that should come next */

@@ -258,20 +258,20 @@ static void put_remarks(struct ladder *l, struct buffer *out, const struct layou
 /* The names above the lifelines, each in the middle of its own as far as there is room. */
 static void put_heading(struct ladder *l, struct buffer *out, const struct layout *y)
 {
-    size_t n[2] = { strlen(l->ends.name[0]), strlen(l->ends.name[1]) };
+    size_t n[2] = { strlen(l->ends.shown[0]), strlen(l->ends.shown[1]) };
     size_t from = n[0] / 2 < y->left ? y->left - n[0] / 2 : 0;
     size_t to = n[1] / 2 < y->right ? y->right - n[1] / 2 : 0, columns = y->remark - 2;
     if (to + n[1] > columns)
         to = columns > n[1] ? columns - n[1] : 0;
     spaces(out, from);
-    buffer_text(out, l->ends.name[0]);
+    buffer_text(out, l->ends.shown[0]);
     if (from + n[0] + 2 > to) {
         buffer_char(out, '\n');
         spaces(out, to);
     } else {
         spaces(out, to - from - n[0]);
     }
-    buffer_text(out, l->ends.name[1]);
+    buffer_text(out, l->ends.shown[1]);
     buffer_char(out, '\n');
 }
 

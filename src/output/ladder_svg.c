@@ -205,7 +205,7 @@ void ladder_svg_write(const struct ladder_svg *svg, const struct ladder *l, stru
         WIDTH, height, WIDTH, height, name[0], name[1], style, WIDTH, height);
     for (unsigned i = 0; i < 2; i++) {
         unsigned x = i ? RIGHT : LEFT;
-        put_text(out, "name", x, 34, name[i], strlen(name[i]));
+        put_text(out, "name", x, 34, l->ends.shown[i], strlen(l->ends.shown[i]));
         buffer_format(out, "<path class=\"life\" d=\"M%u 46V%u\"/>\n", x, height - MARGIN);
     }
     buffer_put(out, svg->rows.start, buffer_used(&svg->rows));
