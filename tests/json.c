@@ -1,8 +1,11 @@
 /* -T json: what is written is JSON, and says what the tables say. The checker here is stricter than JSON asks for: no
  * key twice in an object, no white space, no byte below a space. */
 #include "output/json.h"
+#include "base/address.h"
+#include "base/clock.h"
 #include "capture/capture.h"
 #include "dissectors/lookup.h"
+#include "output/json_text.h"
 #include "output/value.h"
 #include "protocol/checksum.h"
 #include "segments.h"
@@ -577,6 +580,100 @@ Test(json, a_small_buffer_with_a_file_is_written_as_a_whole)
     free(copy);
     buffer_free(&small);
     close_bench(&b);
+}
+
+/* --- the quick writers say what the plain ones say --- */
+
+static void check_number(const struct digits *d, uint64_t number)
+{
+    char quick[64] = { 0 }, plain[64] = { 0 };
+    put_number(d, quick, number)[0] = 0;
+    write_decimal(plain, number)[0] = 0;
+    cr_assert_str_eq(quick, plain);
+}
+
+static void check_time(struct digits *d, int64_t time)
+{
+    char quick[2 * CHUNK + 32] = { 0 };
+    struct buffer plain;
+    cr_assert_eq(buffer_open(&plain, -1, 64), 0);
+    put_time(d, quick, time)[0] = 0;
+    buffer_char(&plain, '"');
+    time_write(&plain, time, 9);
+    buffer_put(&plain, "\"", 2);
+    cr_assert_str_eq(quick, plain.start);
+    buffer_free(&plain);
+}
+
+Test(json, quick_numbers_and_times_are_the_plain_ones)
+{
+    struct digits d;
+    cr_assert(digits_open(&d));
+    for (unsigned i = 0; i < 3 * FOUR; i++)
+        check_number(&d, i);
+    for (uint64_t power = 1; power < UINT64_MAX / 10; power *= 10)
+        for (unsigned i = 0; i < 3; i++) {
+            check_number(&d, power - 1 + i);
+            check_time(&d, (int64_t)(power - 1 + i));
+            check_time(&d, -(int64_t)(power - 1 + i));
+        }
+    check_number(&d, UINT32_MAX);
+    check_number(&d, UINT64_C(1) << 32);
+    check_number(&d, UINT64_MAX);
+    check_time(&d, INT64_MAX);
+    for (unsigned turn = 0; turn < 100000; turn++) {
+        uint64_t number = (uint64_t)any(UINT32_MAX) << any(32) >> any(32);
+        check_number(&d, number);
+        check_time(&d, any(2) ? (int64_t)number : -(int64_t)number);
+    }
+    digits_close(&d);
+}
+
+Test(json, quick_addresses_are_the_plain_ones)
+{
+    struct digits d;
+    cr_assert(digits_open(&d));
+    for (unsigned turn = 0; turn < 100000; turn++) {
+        char quick[64], plain[64] = "\"";
+        uint8_t bytes[6];
+        for (unsigned i = 0; i < sizeof bytes; i++)
+            bytes[i] = (uint8_t)any(any(2) ? 256 : 12);
+        put_mac(&d, quick, bytes)[0] = 0;
+        memcpy(write_mac(plain + 1, bytes), "\"", 2);
+        cr_assert_str_eq(quick, plain);
+        put_dotted(&d, quick, load_be32(bytes))[0] = 0;
+        memcpy(write_ipv4(plain + 1, load_be32(bytes)), "\"", 2);
+        cr_assert_str_eq(quick, plain);
+    }
+    digits_close(&d);
+}
+
+/* Any byte at any place among those that stand for themselves, which are copied many at once. */
+Test(json, text_in_quotes_is_escaped_wherever_it_stands)
+{
+    struct buffer out, wanted;
+    cr_assert_eq(buffer_open(&out, -1, 64), 0);
+    cr_assert_eq(buffer_open(&wanted, -1, 64), 0);
+    for (unsigned c = 0; c < 256; c++)
+        for (unsigned n = 1; n < 20; n++)
+            for (unsigned at = 0; at < n; at++) {
+                uint8_t text[20], odd = (uint8_t)c;
+                memset(text, 'a', sizeof text);
+                text[at] = odd;
+                out.at = out.start;
+                wanted.at = wanted.start;
+                buffer_json_escaped(&out, text, n);
+                buffer_put(&wanted, text, at);
+                if (c < 0x20 || c == '"' || c == '\\' || c == 0x7f)
+                    buffer_format(&wanted, "\\u%04x", c);
+                else
+                    buffer_put(&wanted, c < 0x80 ? (const char *)&odd : "\xef\xbf\xbd", c < 0x80 ? 1 : 3);
+                buffer_put(&wanted, text, n - at - 1);
+                cr_assert_eq(buffer_used(&out), buffer_used(&wanted), "%02x at %u of %u", c, at, n);
+                cr_assert(!memcmp(out.start, wanted.start, buffer_used(&out)), "%02x at %u of %u", c, at, n);
+            }
+    buffer_free(&out);
+    buffer_free(&wanted);
 }
 
 /* --- checksums --- */

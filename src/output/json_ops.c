@@ -118,13 +118,13 @@ static char *adjusted(struct json *j, const struct op *op, char *at, const uint8
 static char *address(struct json *j, const struct op *op, char *at, const uint8_t *h)
 {
     uint64_t shown = op->field->adjust(&j->place, load_be32(h + op->offset));
-    at = put_ipv4(&j->digits, put_key(at, op), (uint32_t)shown);
+    at = put_dotted(&j->digits, put_key(at, op), (uint32_t)shown);
     return go_on(j, op + 1, at, h);
 }
 
 static char *ipv4(struct json *j, const struct op *op, char *at, const uint8_t *h)
 {
-    at = put_ipv4(&j->digits, put_key(at, op), load_be32(h + op->offset));
+    at = put_dotted(&j->digits, put_key(at, op), load_be32(h + op->offset));
     return go_on(j, op + 1, at, h);
 }
 

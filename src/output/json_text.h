@@ -67,7 +67,7 @@ static inline char *put_number(const struct digits *d, char *at, uint64_t value)
 }
 
 /* An address in quotes, of a number in host order. */
-static inline char *put_ipv4(const struct digits *d, char *at, uint32_t address)
+static inline char *put_dotted(const struct digits *d, char *at, uint32_t address)
 {
     *at++ = '"';
     for (unsigned shift = 24; shift; shift -= 8) {
