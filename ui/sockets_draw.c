@@ -93,16 +93,20 @@ static struct columns choose_columns(const struct socket_screen *s, int width, b
     }
     c.end = left < 2 * s->widest ? left / 2 : s->widest;
     left -= 2 * c.end;
-    int *count = s->host_view ? &c.queue : &c.packets;
-    int *wish[] = {
-        &c.program, live ? &c.rate : &c.bytes, live ? &c.bytes : &c.rate, count, &c.rtt, &c.again, &c.spark
-    };
-    const int size[] = { live ? 16 : 0, 7, 7, 7, 8, 5, 2 * RATE_SECONDS + 1 };
+    int *wish[] = { s->host_view ? &c.queue : NULL,
+                    &c.program,
+                    live ? &c.rate : &c.bytes,
+                    live ? &c.bytes : &c.rate,
+                    s->host_view ? NULL : &c.packets,
+                    &c.rtt,
+                    &c.again,
+                    &c.spark };
+    const int size[] = { 7, live ? 16 : 0, 7, 7, 7, 8, 5, 2 * RATE_SECONDS + 1 };
     for (unsigned i = 0; i < sizeof size / sizeof *size; i++) {
         bool twice = wish[i] == &c.rate || wish[i] == &c.bytes || wish[i] == &c.queue;
         int both = twice ? 2 : 1;
         bool lonely = wish[i] == &c.again && !c.bytes;
-        if (!size[i] || lonely || both * (size[i] + 1) > left)
+        if (!wish[i] || !size[i] || lonely || both * (size[i] + 1) > left)
             continue;
         *wish[i] = size[i];
         left -= both * (size[i] + 1);
