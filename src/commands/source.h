@@ -20,7 +20,7 @@ enum source_wants {
     SOURCE_MAKES = 16,  /* source_make will be called */
     SOURCE_FREE = 32,   /* what is done with packets needs all rights: nothing is given up */
     SOURCE_TRACKED = 128, /* only the tracker looks at packets: what changes nothing there is not taken apart */
-    SOURCE_SILENT = 64, /* of files: nothing is written to standard output before their end, or little */
+    SOURCE_SILENT = 64,   /* of files: nothing is written to standard output before their end, or little */
 };
 
 struct bpf;
@@ -66,7 +66,7 @@ struct source {
     struct bpf *bpf;
     struct filter *display;
     struct tracker before; /* SOURCE_PASSED: the one that the display filter is asked with */
-    bool predicts; /* SOURCE_TRACKED, and nobody else asks for more */
+    bool predicts;         /* SOURCE_TRACKED, and nobody else asks for more */
     bool explained;
     unsigned file; /* that is read, or comes next */
     uint64_t size; /* bytes of all files, 0: not known */

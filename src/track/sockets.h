@@ -56,4 +56,4 @@ void sockets_close(struct sockets *sockets);
 /* Calls `each` for every socket there was: listeners, TCP, then UDP, in order of appearance each. Returns 0 or
  * ERROR_MEMORY. */
 int sockets_list(const struct sockets *sockets, const struct sockets_query *query,
-                  void (*each)(void *context, const struct socket *socket), void *context);
+                 void (*each)(void *context, const struct socket *socket), void *context);
