@@ -339,11 +339,13 @@ static int parse(struct netstat *n, const struct command *command, int argc, cha
     n->query.listeners = n->all || n->only_listeners;
     if (n->format == FORMAT_ZEEK && (n->at_host || n->netstat_style || n->diff[0].text))
         return usage_error("%s", _("netstat: -T zeek shows connections: not with --at, --style or --diff"));
+    if (n->long_form && (n->at_host || n->netstat_style || n->diff[0].text))
+        return usage_error("%s", _("netstat: -e shows connections: not with --at, --style or --diff"));
     if (!source_is_live(&n->source) && (n->every || n->both || n->merge))
         return usage_error("%s", _("netstat: -c, --both and --merge need -i"));
     if (source_is_live(&n->source) && (n->at.text || n->diff[0].text))
         return usage_error("%s", _("netstat: --time and --diff look back: not with -i"));
-    if (source_is_live(&n->source) && !n->both && !n->at_host && n->format != FORMAT_ZEEK)
+    if (source_is_live(&n->source) && !n->both && !n->long_form && !n->at_host && n->format != FORMAT_ZEEK)
         n->at_host = n->this_host = true;
     if (n->merge && !n->this_host)
         return usage_error("%s", _("netstat: --merge is of this host's sockets: not with --at, --both or -T zeek"));
