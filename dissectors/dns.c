@@ -703,13 +703,15 @@ static const struct when is_no_update[] = {
     { 0 },
 };
 
+/* Bytes of a header that end with its flags; with less there it is not looked at. */
+enum { FLAGS_END = 4 };
 enum { ROW_OPCODE = 5, ROW_CODE = 13 };
 #define HEAD_ROWS                                                                                                      \
-    { "dns.id", N_("Transaction ID"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX },                                      \
+    { "dns.id", N_("Transaction ID"), FIELD_UINT, BYTE(0, 2), .base = BASE_HEX, .needs = FLAGS_END },                  \
         { "dns.flags", N_("Flags"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX },                                        \
-        { "dns.flags.response", N_("Response"), FIELD_BOOL, BITS(16, 1) },                                             \
+        { "dns.flags.response", N_("Response"), FIELD_BOOL, BITS(16, 1), .needs = FLAGS_END },                         \
     {                                                                                                                  \
-        "dns.flags.opcode", N_("Opcode"), FIELD_UINT, BITS(17, 4), .names = opcodes                                    \
+        "dns.flags.opcode", N_("Opcode"), FIELD_UINT, BITS(17, 4), .names = opcodes, .needs = FLAGS_END                \
     }
 #define TAIL_ROWS                                                                                                      \
     { "dns.flags.rcode", N_("Reply code"), FIELD_UINT, BITS(28, 4), .when = is_response, .names = codes },             \

@@ -23,12 +23,20 @@ enum {
     NEIGHBOUR_SOLICITATION = 135,
     NEIGHBOUR_ADVERTISEMENT = 136,
     REDIRECT = 137,
-    LISTENER_REPORT2 = 143, /* RFC 3810, 5.2 */
-    EXTENDED_ECHO = 160,    /* RFC 8335, 2 */
+    INVERSE_SOLICITATION = 141, /* RFC 3122, 2 */
+    INVERSE_ADVERTISEMENT = 142,
+    LISTENER_REPORT2 = 143,     /* RFC 3810, 5.2 */
+    PREFIX_ADVERTISEMENT = 147, /* RFC 6275, 6.8 */
+    PATH_SOLICITATION = 148,    /* RFC 3971, 6.4 */
+    PATH_ADVERTISEMENT = 149,
+    FAST_HANDOVER = 154, /* RFC 5568, 6.1 */
+    EXTENDED_ECHO = 160, /* RFC 8335, 2 */
     EXTENDED_ECHO_REPLY = 161,
-    RECORD = 20,         /* the fixed part of a multicast address record: RFC 3810, 5.2.4 */
-    QUERY2_LEAST = 28,   /* a longer query is version 2: RFC 3810, 8.1 */
-    ERROR_TYPE_MAX = 127 /* RFC 4443, 2.1 */
+    REDIRECT_OPTIONS = 40, /* where they begin: RFC 4861, 4.5 */
+    REDIRECTED_HEADER = 4, /* the option that quotes a packet behind HEADER bytes of its own: RFC 4861, 4.6.3 */
+    RECORD = 20,           /* the fixed part of a multicast address record: RFC 3810, 5.2.4 */
+    QUERY2_LEAST = 28,     /* a longer query is version 2: RFC 3810, 8.1 */
+    ERROR_TYPE_MAX = 127   /* RFC 4443, 2.1 */
 };
 
 static bool checksum_status(const struct place *place, struct value *value);
@@ -49,12 +57,16 @@ WHEN_TYPE(is_query, LISTENER_QUERY, LISTENER_QUERY);
 WHEN_TYPE(is_listener, LISTENER_QUERY, LISTENER_DONE);
 WHEN_TYPE(is_listener1, LISTENER_REPORT, LISTENER_DONE);
 WHEN_TYPE(is_report2, LISTENER_REPORT2, LISTENER_REPORT2);
-WHEN_TYPE(is_router_solicitation, ROUTER_SOLICITATION, ROUTER_SOLICITATION);
 WHEN_TYPE(is_router_advertisement, ROUTER_ADVERTISEMENT, ROUTER_ADVERTISEMENT);
 WHEN_TYPE(is_solicitation, NEIGHBOUR_SOLICITATION, NEIGHBOUR_SOLICITATION);
 WHEN_TYPE(is_advertisement, NEIGHBOUR_ADVERTISEMENT, NEIGHBOUR_ADVERTISEMENT);
 WHEN_TYPE(is_neighbour, NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT);
 WHEN_TYPE(is_redirect, REDIRECT, REDIRECT);
+WHEN_TYPE(is_prefix_advertisement, PREFIX_ADVERTISEMENT, PREFIX_ADVERTISEMENT);
+WHEN_TYPE(is_path, PATH_SOLICITATION, PATH_ADVERTISEMENT);
+WHEN_TYPE(is_path_solicitation, PATH_SOLICITATION, PATH_SOLICITATION);
+WHEN_TYPE(is_path_advertisement, PATH_ADVERTISEMENT, PATH_ADVERTISEMENT);
+WHEN_TYPE(is_fast_handover, FAST_HANDOVER, FAST_HANDOVER);
 WHEN_TYPE(is_extended_echo, EXTENDED_ECHO, EXTENDED_ECHO_REPLY);
 WHEN_TYPE(is_extended_request, EXTENDED_ECHO, EXTENDED_ECHO);
 WHEN_TYPE(is_extended_reply, EXTENDED_ECHO_REPLY, EXTENDED_ECHO_REPLY);
@@ -65,6 +77,15 @@ static const struct when has_unused[] = {
     { BITS(0, 8), ROUTER_SOLICITATION, ROUTER_SOLICITATION },
     { BITS(0, 8), NEIGHBOUR_SOLICITATION, NEIGHBOUR_SOLICITATION },
     { BITS(0, 8), REDIRECT, REDIRECT },
+    { 0 },
+};
+
+/* Those whose options begin behind the first eight bytes. */
+static const struct when has_options[] = {
+    { BITS(0, 8), ROUTER_SOLICITATION, ROUTER_SOLICITATION },
+    { BITS(0, 8), INVERSE_SOLICITATION, INVERSE_ADVERTISEMENT },
+    { BITS(0, 8), PREFIX_ADVERTISEMENT, PATH_SOLICITATION },
+    { BITS(0, 8), FAST_HANDOVER, FAST_HANDOVER },
     { 0 },
 };
 
@@ -86,9 +107,17 @@ static const struct value_name types[] = {
     { 138, "Router renumbering" },
     { 139, "Node information query" },
     { 140, "Node information reply" },
-    { 141, "Inverse neighbour solicitation" },
-    { 142, "Inverse neighbour advertisement" },
+    { INVERSE_SOLICITATION, "Inverse neighbour solicitation" },
+    { INVERSE_ADVERTISEMENT, "Inverse neighbour advertisement" },
     { LISTENER_REPORT2, "Multicast listener report v2" },
+    { 144, "Home agent address discovery request" },
+    { 145, "Home agent address discovery reply" },
+    { 146, "Mobile prefix solicitation" },
+    { PREFIX_ADVERTISEMENT, "Mobile prefix advertisement" },
+    { PATH_SOLICITATION, "Certification path solicitation" },
+    { PATH_ADVERTISEMENT, "Certification path advertisement" },
+    { FAST_HANDOVER, "Fast handover" },
+    { 155, "RPL control" },
     { EXTENDED_ECHO, "Extended echo request" },
     { EXTENDED_ECHO_REPLY, "Extended echo reply" },
     { 0, NULL },
@@ -271,7 +300,17 @@ static const struct field fields[] = {
     { "icmpv6.nd.na.target_address", N_("Target Address"), FIELD_IPV6, BYTE(8, 16), .when = is_advertisement },
     { "icmpv6.nd.rd.target_address", N_("Target Address"), FIELD_IPV6, BYTE(8, 16), .when = is_redirect },
     { "icmpv6.rd.na.destination_address", N_("Destination Address"), FIELD_IPV6, BYTE(24, 16), .when = is_redirect },
-    { "icmpv6.options", N_("Options"), FIELD_TLVS, TO_END(8), .tlvs = &option_set, .when = is_router_solicitation },
+    { "icmpv6.mip6.identifier", N_("Identifier"), FIELD_UINT, BYTE(4, 2), .when = is_prefix_advertisement },
+    { "icmpv6.mip6.flag.m", N_("Managed addresses"), FIELD_BOOL, BITS(48, 1), .when = is_prefix_advertisement },
+    { "icmpv6.mip6.flag.o", N_("Other configuration"), FIELD_BOOL, BITS(49, 1), .when = is_prefix_advertisement },
+    { "icmpv6.send.identifier", N_("Identifier"), FIELD_UINT, BYTE(4, 2), .when = is_path },
+    { "icmpv6.send.all_components", N_("All Components"), FIELD_UINT, BYTE(6, 2), .when = is_path_advertisement },
+    { "icmpv6.send.component", N_("Component"), FIELD_UINT, BYTE(6, 2), .when = is_path_solicitation },
+    { "icmpv6.send.component", N_("Component"), FIELD_UINT, BYTE(8, 2), .when = is_path_advertisement },
+    { "icmpv6.fmip6.subtype", N_("Subtype"), FIELD_UINT, BYTE(4, 1), .when = is_fast_handover },
+    { "icmpv6.fmip6.identifier", N_("Identifier"), FIELD_UINT, BYTE(6, 2), .when = is_fast_handover },
+    { "icmpv6.options", N_("Options"), FIELD_TLVS, TO_END(8), .tlvs = &option_set, .when = has_options },
+    { "icmpv6.options", N_("Options"), FIELD_TLVS, TO_END(12), .tlvs = &option_set, .when = is_path_advertisement },
     { "icmpv6.options", N_("Options"), FIELD_TLVS, TO_END(16), .tlvs = &option_set, .when = is_router_advertisement },
     { "icmpv6.options", N_("Options"), FIELD_TLVS, TO_END(24), .tlvs = &option_set, .when = is_neighbour },
     { "icmpv6.options", N_("Options"), FIELD_TLVS, TO_END(40), .tlvs = &option_set, .when = is_redirect },
@@ -282,7 +321,9 @@ static bool checksum_status(const struct place *place, struct value *value)
 {
     if (place->bytes.left < LEAST)
         return false;
-    value->u = checksum_verify(place->packet, place->layer, 58);
+    /* What is quoted was seldom quoted whole. */
+    bool quoted = place->layer->flags & LAYER_QUOTED;
+    value->u = quoted ? CHECKSUM_UNVERIFIED : checksum_verify(place->packet, place->layer, 58);
     return true;
 }
 
@@ -320,22 +361,42 @@ static size_t record_length(struct span run)
 /* Messages of known kinds are header to their end, but for echoes, whose data is anybody's, and errors. */
 static size_t header_length(uint8_t type, size_t all)
 {
-    if ((type >= LISTENER_QUERY && type <= REDIRECT) || type == LISTENER_REPORT2)
-        return all;
-    return HEADER;
+    bool known = (type >= LISTENER_QUERY && type <= REDIRECT) || type == INVERSE_SOLICITATION ||
+                 type == INVERSE_ADVERTISEMENT || type == LISTENER_REPORT2 ||
+                 (type >= PREFIX_ADVERTISEMENT && type <= PATH_ADVERTISEMENT) || type == FAST_HANDOVER;
+    return known ? all : HEADER;
+}
+
+/* Where the packet begins that a redirect's last option quotes, in a message of `all` bytes of which some were
+ * captured; 0: there is none. */
+static size_t redirected_packet(struct span message, size_t all)
+{
+    struct span run = span_part(message, REDIRECT_OPTIONS, message.left);
+    struct option option;
+    while (tlv_next(&option_set, &run, &option)) {
+        size_t at = (size_t)(option.bytes.at - message.at);
+        bool last = !option.broken ? !run.left : message.left < all;
+        if (last && option.bytes.at[0] == REDIRECTED_HEADER && option.bytes.left > HEADER)
+            return at + HEADER;
+    }
+    return 0;
 }
 
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     (void)packet;
     const uint8_t *h = span_peek(in, LEAST);
-    size_t length = h ? header_length(h[0], self->end - self->offset) : HEADER;
+    size_t all = self->end - self->offset, length = h ? header_length(h[0], all) : HEADER;
+    size_t quote = h && h[0] == REDIRECT ? redirected_packet(*in, all) : 0;
+    if (quote)
+        length = quote;
     struct span header = span_part(*in, 0, length);
     self->length = (uint32_t)header.left;
     span_pull(in, header.left);
     if (header.left < length)
         return VERDICT_CUT;
-    if (h[0] >= UNREACHABLE && h[0] <= PARAMETER_PROBLEM && in->left && in->at[0] >> 4 == 6)
+    bool quotes = quote || (h[0] >= UNREACHABLE && h[0] <= PARAMETER_PROBLEM);
+    if (quotes && in->left && in->at[0] >> 4 == 6)
         *next = (struct key){ KEY_ICMP_QUOTE, 0x86dd, 0 };
     return VERDICT_WHOLE;
 }

@@ -16,6 +16,8 @@ enum {
 };
 
 static bool payload_length(const struct place *place, struct value *value);
+static bool quoted_number(const struct place *place, struct value *value);
+static bool quoted_whole(const struct place *place, struct value *value);
 static bool checksum_status(const struct place *place, struct value *value);
 static bool checksum_left_to_interface(const struct place *place, struct value *value);
 static bool scale_multiplier(const struct place *place, struct value *value);
@@ -122,7 +124,8 @@ static const struct field fields[] = {
     { "tcp.seq", N_("Sequence Number"), FIELD_UINT, NOTE(seq, NOTE_SEQ), .never = LAYER_QUOTED },
     { "tcp.seq_raw", N_("Sequence Number (raw)"), FIELD_UINT, BYTE(4, 4), .never = LAYER_QUOTED, HOT(tcp_seq),
       .needs = TO_LENGTH },
-    { "tcp.seq", N_("Sequence Number"), FIELD_UINT, BYTE(4, 4), .only = LAYER_QUOTED },
+    { "tcp.seq", N_("Sequence Number"), FIELD_UINT, BYTE(4, 4), .only = LAYER_QUOTED, .read = quoted_number },
+    { "tcp.seq_raw", N_("Sequence Number (raw)"), FIELD_UINT, BYTE(4, 4), .only = LAYER_QUOTED, .read = quoted_whole },
     { "tcp.nxtseq", N_("Next Sequence Number"), FIELD_UINT, NOTE(next_seq, NOTE_SEQ) },
     { "tcp.ack", N_("Acknowledgment Number"), FIELD_UINT, NOTE(ack, NOTE_ACK) },
     { "tcp.ack_raw", N_("Acknowledgment Number (raw)"), FIELD_UINT, BYTE(8, 4), HOT(tcp_ack), .needs = 16 },
@@ -192,6 +195,34 @@ static const struct field fields[] = {
       NOTE(have, NOTE_REUSED_PORTS) },
     { 0 },
 };
+
+/* ICMP need not quote more of a segment than ends with its sequence number (RFC 792); ICMPv6 quotes as much as it can
+ * (RFC 4443, 3), so that there a header says its number as any other does: with the length that tells that it is one.
+ */
+static bool read_quoted(const struct place *place, struct value *value, size_t least)
+{
+    if (place->bytes.left < least)
+        return false;
+    *value = (struct value){ .bytes = span_part(place->bytes, 4, 4), .bit = 32, .width = 32 };
+    value->u = load_be32(value->bytes.at);
+    return true;
+}
+
+static bool by_icmpv6(const struct place *place)
+{
+    const struct network *network = layer_network(place->packet, place->layer);
+    return network && network->size == 16;
+}
+
+static bool quoted_number(const struct place *place, struct value *value)
+{
+    return read_quoted(place, value, by_icmpv6(place) ? TO_LENGTH : 8);
+}
+
+static bool quoted_whole(const struct place *place, struct value *value)
+{
+    return by_icmpv6(place) && read_quoted(place, value, TO_LENGTH);
+}
 
 static bool payload_length(const struct place *place, struct value *value)
 {

@@ -301,6 +301,106 @@ Test(dissect, a_neighbour_option_of_length_0_ends_the_options)
     SAYS("icmpv6.opt.src_linkaddr", "");
 }
 
+Test(dissect, a_segment_quoted_by_icmp_tells_its_number_as_soon_as_it_is_there)
+{
+    TAKE(RAW, IPV4(56, 1), 3, 3, 0, 0, 0, 0, 0, 0, IPV4(40, 6), 0, 80, 0, 81, 0, 0, 0, 5);
+    (void)p;
+    SAYS("tcp.seq", "5");
+    SAYS("tcp.seq_raw", "");
+}
+
+Test(dissect, a_segment_quoted_by_icmpv6_tells_its_number_with_its_length)
+{
+    TAKE(RAW, IPV6(58, 58), 1, 0, 0, 0, 0, 0, 0, 0, IPV6(20, 6), 0, 80, 0, 81, 0, 0, 0, 5, 0, 0);
+    (void)p;
+    SAYS("tcp.srcport", "80");
+    SAYS("tcp.seq", "");
+    SAYS("tcp.seq_raw", "");
+    static const uint8_t whole[] = { IPV6(68, 58), 1, 0,  0, 0, 0, 0, 0, 0, IPV6(20, 6), 0,
+                                     80,           0, 81, 0, 0, 0, 5, 0, 0, 0,           0,
+                                     0x50,         2, 1,  0, 0, 0, 0, 0 };
+    take(RAW, whole, sizeof whole);
+    SAYS("tcp.seq", "5");
+    SAYS("tcp.seq_raw", "5");
+}
+
+Test(dissect, what_is_quoted_of_a_stream_is_read_alone_though_streams_are_put_together)
+{
+    static const uint8_t bytes[] = { IPV4(86, 1), 3,   4,   0,   0,   0,   0,   5,   0,   IPV4(90, 6), 3,    0xe8,
+                                     0,           80,  0,   0,   0,   5,   0,   0,   0,   0,           0x50, 0x18,
+                                     1,           0,   0,   0,   0,   0,   'G', 'E', 'T', ' ',         '/',  'a',
+                                     ' ',         'H', 'T', 'T', 'P', '/', '1', '.', '1', 13,          10 };
+    packet_reset(&packet, (struct span){ bytes, sizeof bytes });
+    packet.link_type = RAW;
+    packet.wire_length = sizeof bytes;
+    packet.streams = true;
+    dissect(&packet);
+    packet.streams = false;
+    cr_assert(last()->flags & LAYER_QUOTED);
+    SAYS("http.request.uri", "/a");
+}
+
+Test(dissect, the_checksum_of_a_quoted_icmpv6_message_is_not_verified)
+{
+    TAKE(RAW, IPV6(56, 58), 3, 0, 0, 0, 0, 0, 0, 0, IPV6(8, 58), 128, 0, 0, 0, 0, 1, 0, 2);
+    (void)p;
+    SAYS("icmpv6.type", "3,128");
+    SAYS("icmpv6.checksum.status", "0,2");
+}
+
+/* RFC 4861, 4.5 and 4.6.3 */
+#define REDIRECT 137, 0, 0, 0, 0, 0, 0, 0, ADDRESS6(7), ADDRESS6(8), 2, 1, 2, 0, 0, 0, 0, 1
+
+Test(dissect, a_redirect_quotes_the_packet_in_its_last_option)
+{
+    TAKE(RAW, IPV6(104, 58), REDIRECT, 4, 7, 0, 0, 0, 0, 0, 0, IPV6(8, 17), 0, 1, 0, 2, 0, 8, 0, 0);
+    cr_assert_eq(p->layers[3].verdict, VERDICT_WHOLE);
+    cr_assert(p->layers[3].flags & LAYER_QUOTED);
+    SAYS("icmpv6.opt.type", "2,4");
+    SAYS("icmpv6.opt.length", "1,7");
+    SAYS("ipv6.nxt", "58,17");
+    SAYS("udp.dstport", "2");
+}
+
+Test(dissect, a_redirected_packet_that_was_cut_off_is_quoted_as_far_as_it_goes)
+{
+    static const uint8_t bytes[] = { IPV6(104, 58), REDIRECT, 4, 7, 0, 0, 0, 0, 0, 0, IPV6(8, 17), 0, 1, 0, 2 };
+    packet_reset(&packet, (struct span){ bytes, sizeof bytes });
+    packet.link_type = RAW;
+    packet.wire_length = sizeof bytes + 4;
+    dissect(&packet);
+    SAYS("icmpv6.opt.type", "2,4");
+    SAYS("ipv6.nxt", "58,17");
+    SAYS("udp.dstport", "2");
+    cr_assert_eq(last()->verdict, VERDICT_CUT);
+}
+
+Test(dissect, a_redirected_header_that_lies_about_its_length_quotes_nothing)
+{
+    TAKE(RAW, IPV6(104, 58), REDIRECT, 4, 9, 0, 0, 0, 0, 0, 0, IPV6(8, 17), 0, 1, 0, 2, 0, 8, 0, 0);
+    cr_assert_eq(p->layer_count, 3);
+    SAYS("icmpv6.opt.type", "2,4");
+    SAYS("udp.dstport", "");
+}
+
+Test(dissect, mobility_and_certification_messages_have_neighbour_options_too)
+{
+    static const struct {
+        uint8_t type, fixed;
+    } messages[] = { { 141, 8 }, { 142, 8 }, { 147, 8 }, { 148, 8 }, { 149, 12 }, { 154, 8 } };
+    for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
+        uint8_t bytes[60] = { IPV6(0, 58), messages[i].type };
+        size_t n = 40 + (size_t)messages[i].fixed + 8;
+        bytes[5] = (uint8_t)(n - 40);
+        bytes[n - 8] = 5;
+        bytes[n - 7] = 1;
+        bytes[n - 2] = 0x05;
+        take(RAW, bytes, n);
+        SAYS("icmpv6.opt.type", "5");
+        SAYS("icmpv6.opt.mtu", "1280");
+    }
+}
+
 Test(dissect, igmp_records_are_as_long_as_their_counts_say)
 {
     TAKE(RAW, IPV4(48, 2), 0x22, 0, 0, 0, 0, 0, 0, 2, 4, 0, 0, 1, 224, 0, 0, 1, 10, 0, 0, 9, 4, 0, 0, 0, 224, 0, 0, 2);
