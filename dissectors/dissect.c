@@ -17,9 +17,10 @@ static enum verdict dissect_by_table(struct packet *p, struct layer *self, struc
     return header.left < protocol->least ? VERDICT_CUT : VERDICT_WHOLE;
 }
 
-/* Whose the payload is. Of TCP's, where no stream is put together: who has a message that begins with the segment. */
+/* Whose the payload is. Of TCP's, where no stream is put together (none is of what errors quote): who has a message
+ * that begins with the segment. */
 static inline const struct protocol *find_next(const struct packet *p, struct key key, struct span *in,
-                                               uint32_t *offset)
+                                               uint32_t *offset, uint8_t flags)
 {
     const struct protocol *protocol;
     if (key.space != KEY_TCP_PORT) {
@@ -30,7 +31,8 @@ static inline const struct protocol *find_next(const struct packet *p, struct ke
             return protocol && protocol->leaf ? NULL : protocol;
         return protocol ? protocol : registry_by_looks(*in, PROBE_DATAGRAM);
     }
-    protocol = p->streams ? NULL : registry_stream(key.value, key.other, *in);
+    bool alone = !p->streams || flags & LAYER_QUOTED;
+    protocol = alone ? registry_stream(key.value, key.other, *in) : NULL;
     if (protocol && span_pull(in, protocol->head))
         *offset += protocol->head;
     return protocol;
@@ -72,7 +74,7 @@ static void run_layers(struct packet *p, const struct protocol *protocol, struct
             in.left = end - offset;
         flags = (uint8_t)(next.space == KEY_ICMP_QUOTE ? self->flags | LAYER_QUOTED : self->flags);
         network = p->network_count;
-        protocol = find_next(p, next, &in, &offset);
+        protocol = find_next(p, next, &in, &offset, flags);
     }
     p->layer_count = (uint8_t)(self + 1 - p->layers);
     p->subject = (uint8_t)(subject - p->layers);
