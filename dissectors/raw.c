@@ -22,6 +22,8 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 
 static const struct key keys[] = {
     { KEY_LINK, 101, 0 },
+    { KEY_LINK, 12, 0 }, /* what some systems call it in files, too: their own DLT_RAW */
+    { KEY_LINK, 14, 0 },
     { 0 },
 };
 

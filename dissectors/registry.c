@@ -14,6 +14,7 @@
     P(null) \
     P(raw) \
     P(isl) \
+    P(chdlc) \
     P(pppoed) \
     P(pppoes) \
     P(ppp) \

@@ -7,7 +7,7 @@ static void setup(void)
 }
 TestSuite(tunnels, .init = setup);
 
-enum { PPP = 9, PPP_DIRECTION = 204 };
+enum { PPP = 9, PPP_DIRECTION = 204, CISCO_HDLC = 104 };
 
 #define TYPE(high, low)            MACS, high, low
 #define UDP(high, low, length)     0x9c, 0x40, high, low, 0, length, 0, 0
@@ -375,4 +375,43 @@ Test(tunnels, a_frame_within_isl_is_the_one_whose_addresses_count)
     carries_datagram();
     SAYS("eth.dst", "02:00:00:00:00:02");
     SAYS("isl.vlan_id", "100");
+}
+
+/* --- Cisco HDLC, raw IP --- */
+
+Test(tunnels, cisco_hdlc_carries_a_datagram)
+{
+    TAKE(CISCO_HDLC, 0x0f, 0, 0x08, 0, DATAGRAM);
+    (void)p;
+    carries_datagram();
+    SAYS("chdlc.address", "0x0f");
+    SAYS("chdlc.protocol", "0x0800");
+    cr_assert_str_eq(summary(0), "IPv4");
+}
+
+Test(tunnels, what_is_rarp_on_ethernet_is_not_on_a_serial_line)
+{
+    TAKE(CISCO_HDLC, 0x8f, 0, 0x80, 0x35, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0xff, 0xff, 0, 0);
+    cr_assert_eq(p->layer_count, 2);
+    cr_assert_eq(last()->protocol, &data_protocol);
+    cr_assert_str_eq(summary(0), "SLARP");
+}
+
+Test(tunnels, a_cut_header_of_cisco_hdlc_is_told_as_far_as_it_goes)
+{
+    TAKE(CISCO_HDLC, 0x0f, 0, 0x08);
+    (void)p;
+    cr_assert_eq(last()->verdict, VERDICT_CUT);
+    SAYS("chdlc.address", "0x0f");
+    SAYS("chdlc.protocol", "");
+}
+
+Test(tunnels, raw_ip_goes_by_three_numbers)
+{
+    static const uint16_t types[] = { RAW, 12, 14 };
+    static const uint8_t bytes[] = { DATAGRAM };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        take(types[i], bytes, sizeof bytes);
+        carries_datagram();
+    }
 }
