@@ -15,6 +15,7 @@
     P(raw) \
     P(isl) \
     P(chdlc) \
+    P(fddi) \
     P(pppoed) \
     P(pppoes) \
     P(ppp) \

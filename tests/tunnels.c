@@ -7,7 +7,7 @@ static void setup(void)
 }
 TestSuite(tunnels, .init = setup);
 
-enum { PPP = 9, PPP_DIRECTION = 204, CISCO_HDLC = 104 };
+enum { PPP = 9, PPP_DIRECTION = 204, CISCO_HDLC = 104, FDDI = 10 };
 
 #define TYPE(high, low)            MACS, high, low
 #define UDP(high, low, length)     0x9c, 0x40, high, low, 0, length, 0, 0
@@ -377,7 +377,27 @@ Test(tunnels, a_frame_within_isl_is_the_one_whose_addresses_count)
     SAYS("isl.vlan_id", "100");
 }
 
-/* --- Cisco HDLC, raw IP --- */
+/* --- FDDI, Cisco HDLC, raw IP --- */
+
+Test(tunnels, fddi_carries_llc)
+{
+    TAKE(FDDI, 0x57, MACS, 0xaa, 0xaa, 3, 0, 0, 0, 0x08, 0, DATAGRAM);
+    (void)p;
+    carries_datagram();
+    SAYS("fddi.fc", "0x57");
+    SAYS("fddi.dst", "02:00:00:00:00:02");
+    SAYS("fddi.src", "02:00:00:00:00:01");
+    SAYS("llc.type", "0x0800");
+    SAYS("fddi.fc.prio", "7");
+    cr_assert_str_eq(summary(0), "LLC, asynchronous");
+}
+
+Test(tunnels, what_a_ring_says_of_itself_is_not_llc)
+{
+    TAKE(FDDI, 0x4f, MACS, 0xaa, 0xaa, 3, 0, 0, 0, 0x08, 0, DATAGRAM);
+    cr_assert_eq(p->layer_count, 2);
+    cr_assert_eq(last()->protocol, &data_protocol);
+}
 
 Test(tunnels, cisco_hdlc_carries_a_datagram)
 {
