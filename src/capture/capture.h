@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 enum {
-    CAPTURE_BLOCK = 1 << 20,      /* bytes asked from read(2) at once */
+    CAPTURE_BLOCK = 256 << 10,    /* bytes asked from read(2) at once: they stay in the second-level cache */
     CAPTURE_NO_PACKET = 0xffff,   /* link type of a record that is none: a pcapng custom block, untimed */
     CAPTURE_PACKET_MAX = 1 << 24, /* a record that claims more captured bytes than this is damage */
     CAPTURE_NOTHING = 2,          /* what capture_next returns on an interface where no packet came for a while */
