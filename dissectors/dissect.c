@@ -27,7 +27,7 @@ static inline const struct protocol *find_next(const struct packet *p, struct ke
         protocol = registry_find(key);
         if (key.space != KEY_UDP_PORT)
             return protocol;
-        if (p->stop == KEY_TCP_PORT) /* those that are known by their looks are leaves, too */
+        if (p->stop == KEY_TCP_PORT) /* those known by their looks are leaves, too: a test says so */
             return protocol && protocol->leaf ? NULL : protocol;
         return protocol ? protocol : registry_by_looks(*in, PROBE_DATAGRAM);
     }
@@ -100,20 +100,21 @@ static inline void copy_everyday(struct packet *p, const uint8_t *h, uint32_t pa
 {
     p->have = HOT_ETH | HOT_IP | HOT_TCP;
     p->ethertype = EVERYDAY_TYPE;
-    p->ip_length = load_be16(h + 16);
-    p->ip_id = load_be16(h + 18);
-    p->ip_ttl = h[22];
+    p->ip_length = load_be16(h + AT_IP_LENGTH);
+    p->ip_id = load_be16(h + AT_IP_ID);
+    p->ip_ttl = h[AT_IP_TTL];
     p->ip_proto = EVERYDAY_PROTOCOL;
-    p->ip_src = load_be32(h + 26);
-    p->ip_dst = load_be32(h + 30);
-    p->tcp_srcport = load_be16(h + EVERYDAY_TCP);
-    p->tcp_dstport = load_be16(h + EVERYDAY_TCP + 2);
-    p->tcp_seq = load_be32(h + EVERYDAY_TCP + 4);
-    p->tcp_ack = load_be32(h + EVERYDAY_TCP + 8);
-    p->tcp_flags = load_be16(h + EVERYDAY_TCP + 12) & 0xfff;
-    p->tcp_window = load_be16(h + EVERYDAY_TCP + 14);
+    p->ip_src = load_be32(h + AT_IP_SOURCE);
+    p->ip_dst = load_be32(h + AT_IP_DESTINATION);
+    p->tcp_srcport = load_be16(h + AT_TCP_SOURCE);
+    p->tcp_dstport = load_be16(h + AT_TCP_DESTINATION);
+    p->tcp_seq = load_be32(h + AT_TCP_SEQ);
+    p->tcp_ack = load_be32(h + AT_TCP_ACK);
+    p->tcp_flags = load_be16(h + AT_TCP_OFFSET) & 0xfff;
+    p->tcp_window = load_be16(h + AT_TCP_WINDOW);
     p->tcp_length = payload;
-    p->networks[0] = (struct network){ h + 26, h + 30, h + 30, 4, EVERYDAY_PROTOCOL };
+    p->networks[0] =
+        (struct network){ h + AT_IP_SOURCE, h + AT_IP_DESTINATION, h + AT_IP_DESTINATION, 4, EVERYDAY_PROTOCOL };
     p->network_count = 1;
 }
 
@@ -127,9 +128,9 @@ static inline bool dissect_everyday(struct packet *p)
     struct span in = p->buffers[0];
     uint32_t at = e.payload, end = e.end;
     copy_everyday(p, e.bytes, end - at);
-    note_layer(p, 0, &eth_protocol, 0, EVERYDAY_IP, wire_end(p->buffers[0], p->wire_length), 0);
-    note_layer(p, 1, &ip_protocol, EVERYDAY_IP, EVERYDAY_TCP - EVERYDAY_IP, end, 1);
-    note_layer(p, 2, &tcp_protocol, EVERYDAY_TCP, at - EVERYDAY_TCP, end, 1);
+    note_layer(p, 0, &eth_protocol, 0, AT_IP, wire_end(p->buffers[0], p->wire_length), 0);
+    note_layer(p, 1, &ip_protocol, AT_IP, AT_TCP - AT_IP, end, 1);
+    note_layer(p, 2, &tcp_protocol, AT_TCP, at - AT_TCP, end, 1);
     p->layer_count = 3;
     p->subject = 2;
     if (at == end || p->stop == KEY_TCP_PORT)

@@ -4,11 +4,29 @@
 #include "base/span.h"
 
 enum {
-    EVERYDAY_IP = 14,  /* where the IPv4 header begins */
-    EVERYDAY_TCP = 34, /* the TCP header */
     EVERYDAY_LINK = 1, /* LINKTYPE_ETHERNET */
     EVERYDAY_TYPE = 0x0800,
     EVERYDAY_PROTOCOL = 6,
+};
+
+/* Where fields lie in the packet, bytes; a test holds them to the tables. */
+enum everyday_at {
+    AT_ETHERTYPE = 12,
+    AT_IP = 14,
+    AT_IP_LENGTH = AT_IP + 2,
+    AT_IP_ID = AT_IP + 4,
+    AT_IP_FRAGMENT = AT_IP + 6,
+    AT_IP_TTL = AT_IP + 8,
+    AT_IP_PROTOCOL = AT_IP + 9,
+    AT_IP_SOURCE = AT_IP + 12,
+    AT_IP_DESTINATION = AT_IP + 16,
+    AT_TCP = AT_IP + 20,
+    AT_TCP_SOURCE = AT_TCP,
+    AT_TCP_DESTINATION = AT_TCP + 2,
+    AT_TCP_SEQ = AT_TCP + 4,
+    AT_TCP_ACK = AT_TCP + 8,
+    AT_TCP_OFFSET = AT_TCP + 12, /* four bits of it, then twelve flags */
+    AT_TCP_WINDOW = AT_TCP + 14,
 };
 
 struct everyday {
@@ -27,11 +45,12 @@ static inline uint32_t wire_end(struct span in, uint32_t wire_length)
 static inline struct everyday everyday_look(struct span in, uint16_t link_type, uint32_t wire_length)
 {
     enum { PLAIN_IPV4 = 0x45 /* version 4, no options */, FRAGMENTED = 0x3fff, TCP_LEAST = 20 };
-    const uint8_t *h = span_peek(&in, EVERYDAY_TCP + TCP_LEAST);
-    if (!h || link_type != EVERYDAY_LINK || load_be16(h + 12) != EVERYDAY_TYPE || h[EVERYDAY_IP] != PLAIN_IPV4 ||
-        load_be16(h + 20) & FRAGMENTED || h[23] != EVERYDAY_PROTOCOL)
+    const uint8_t *h = span_peek(&in, AT_TCP + TCP_LEAST);
+    if (!h || link_type != EVERYDAY_LINK || load_be16(h + AT_ETHERTYPE) != EVERYDAY_TYPE || h[AT_IP] != PLAIN_IPV4 ||
+        load_be16(h + AT_IP_FRAGMENT) & FRAGMENTED || h[AT_IP_PROTOCOL] != EVERYDAY_PROTOCOL)
         return (struct everyday){ 0 };
-    uint32_t header = (h[46] >> 4) * 4u, payload = EVERYDAY_TCP + header, end = EVERYDAY_IP + load_be16(h + 16);
+    uint32_t header = (h[AT_TCP_OFFSET] >> 4) * 4u, payload = AT_TCP + header,
+             end = AT_IP + load_be16(h + AT_IP_LENGTH);
     if (header < TCP_LEAST || payload > end || end > wire_end(in, wire_length) || payload > in.left)
         return (struct everyday){ 0 };
     return (struct everyday){ h, payload, end };

@@ -1,4 +1,5 @@
 /* The dissectors on packets built by hand: sound ones, lying ones, endless ones. */
+#include "dissectors/everyday.h"
 #include "taken.h"
 
 static void setup(void)
@@ -562,6 +563,47 @@ Test(dissect, the_quick_way_notes_what_the_dissectors_note)
     }
     cr_assert_gt(quick, 50000);
     packet.stop = 0;
+}
+
+static unsigned place_of(const char *protocol, const char *abbrev)
+{
+    for (const struct field *f = registry_by_name(protocol)->fields; f->abbrev; f++)
+        if (!strcmp(f->abbrev, abbrev) && !f->read && !f->after)
+            return f->bit;
+    cr_assert_fail("no %s", abbrev);
+    return 0;
+}
+
+Test(dissect, the_quick_way_finds_fields_where_the_tables_say)
+{
+    cr_expect_eq(place_of("eth", "eth.type"), 8u * AT_ETHERTYPE);
+    cr_expect_eq(place_of("ip", "ip.len"), 8u * (AT_IP_LENGTH - AT_IP));
+    cr_expect_eq(place_of("ip", "ip.id"), 8u * (AT_IP_ID - AT_IP));
+    cr_expect_eq(place_of("ip", "ip.flags"), 8u * (AT_IP_FRAGMENT - AT_IP));
+    cr_expect_eq(place_of("ip", "ip.ttl"), 8u * (AT_IP_TTL - AT_IP));
+    cr_expect_eq(place_of("ip", "ip.proto"), 8u * (AT_IP_PROTOCOL - AT_IP));
+    cr_expect_eq(place_of("ip", "ip.src"), 8u * (AT_IP_SOURCE - AT_IP));
+    cr_expect_eq(place_of("ip", "ip.dst"), 8u * (AT_IP_DESTINATION - AT_IP));
+    cr_expect_eq(place_of("tcp", "tcp.srcport"), 8u * (AT_TCP_SOURCE - AT_TCP));
+    cr_expect_eq(place_of("tcp", "tcp.dstport"), 8u * (AT_TCP_DESTINATION - AT_TCP));
+    cr_expect_eq(place_of("tcp", "tcp.seq_raw"), 8u * (AT_TCP_SEQ - AT_TCP));
+    cr_expect_eq(place_of("tcp", "tcp.ack_raw"), 8u * (AT_TCP_ACK - AT_TCP));
+    cr_expect_eq(place_of("tcp", "tcp.hdr_len"), 8u * (AT_TCP_OFFSET - AT_TCP));
+    cr_expect_eq(place_of("tcp", "tcp.window_size_value"), 8u * (AT_TCP_WINDOW - AT_TCP));
+}
+
+/* What nobody asks for over UDP is not taken apart, if nothing can be behind it. */
+Test(dissect, leaves_carry_nothing_and_all_that_are_known_by_their_looks_are_some)
+{
+    for (const struct protocol *const *p = protocols; *p; p++) {
+        if ((*p)->known & 1 << PROBE_DATAGRAM)
+            cr_expect((*p)->leaf, "%s", (*p)->name);
+        if (!(*p)->leaf)
+            continue;
+        cr_expect_not((*p)->carries, "%s", (*p)->name);
+        for (const struct field *f = (*p)->fields; f && f->abbrev; f++)
+            cr_expect_neq(f->role, ROLE_NEXT, "%s", f->abbrev);
+    }
 }
 
 Test(dissect, rows_that_are_named_by_number_are_the_ones_meant)

@@ -418,13 +418,14 @@ struct talk {
 /* An Ethernet frame: the handshake, then data and acknowledgements, mostly as they should be. */
 static void next_frame(struct scene *s, struct talk *t)
 {
-    static const unsigned flags[] = { ACK, ACK, ACK, PSH | ACK, PSH | ACK, PSH | ACK, ACK, FIN | ACK, SYN, RST };
+    static const unsigned flags[] = { ACK,       ACK, ACK, PSH | ACK, PSH | ACK, PSH | ACK,
+                                      FIN | ACK, SYN, RST, RST | ACK, SYN | ACK, 0 };
     enum who from = t->step == 0 ? A : t->step == 1 ? B : t->step == 2 ? A : (enum who)(chance() % 2);
     unsigned odd = chance() % 64, which = t->step == 0   ? SYN
                                           : t->step == 1 ? SYN | ACK
                                           : t->step == 2 ? ACK
                                           : odd          ? flags[chance() % 6]
-                                                         : flags[chance() % 10];
+                                                         : flags[chance() % 12];
     uint32_t length = which & SYN || chance() % 2 ? 0 : chance() % 1400, seq = t->next[from], ack = t->next[!from];
     if (odd == 1)
         seq -= chance() % 3000;

@@ -4,7 +4,6 @@
 #include "dissectors/dissect.h"
 #include "dissectors/registry.h"
 #include "output/endpoints.h"
-#include "output/names.h"
 #include "protocol/protocol.h"
 #include "track/tcp_state.h"
 #include <stdio.h>
@@ -74,17 +73,7 @@ static bool parse_stream(struct conversation *c, int argc, char **argv)
 
 int conversation_option(struct conversation *c, int letter, const char *argument)
 {
-    switch (letter) {
-    case 'n':
-    case 'N':
-        c->call = letter == 'N';
-        return 1;
-    case CONVERSATION_HOSTS:
-        c->hosts = argument;
-        c->call = true;
-        return 1;
-    }
-    return source_option(&c->source, letter, argument);
+    return naming_option(&c->naming, letter, argument) ? 1 : source_option(&c->source, letter, argument);
 }
 
 int conversation_operands(struct conversation *c, int argc, char **argv)
@@ -238,7 +227,7 @@ static bool may_matter(const struct conversation *c, const struct record *r)
     case IP_TCP:
         return false;
     case IP_UDP:
-        return c->names || c->companions & (COMPANION_DNS | COMPANION_UDP) ||
+        return c->naming.names || c->companions & (COMPANION_DNS | COMPANION_UDP) ||
                (tunnels && may_be_tunnel(c, h, version, span_part(rest, head, rest.left)));
     case IP_ICMP:
     case IP_ICMPV6: /* errors end connections that are being opened */
@@ -472,8 +461,8 @@ static int open_again(struct conversation *c, struct error *error)
 static int read_next(struct conversation *c, struct error *error)
 {
     int code = source_next(&c->source, error);
-    if (code > 0 && c->names)
-        names_learn(c->names, &c->source.packet);
+    if (code > 0 && c->naming.names)
+        names_learn(c->naming.names, &c->source.packet);
     return code;
 }
 
@@ -527,7 +516,7 @@ static int nothing_found(const struct conversation *c, struct error *error)
 
 int conversation_begin(struct conversation *c, struct error *error)
 {
-    int code = c->call ? names_open(&c->names, &(struct names_files){ .hosts = c->hosts }, error) : 0;
+    int code = naming_open(&c->naming, error);
     if (code)
         return code;
     c->most = c->source.most;
@@ -577,8 +566,7 @@ int conversation_next(struct conversation *c, struct error *error)
 void conversation_leave(struct conversation *c)
 {
     source_close(&c->source);
-    names_close(c->names);
-    c->names = NULL;
+    naming_close(&c->naming);
 }
 
 int conversation_with(struct conversation *c, const char *words)

@@ -11,6 +11,7 @@
  * A filter's conversation is read from its beginning where the captures can be read twice, else (a pipe) from the
  * packet that passed. */
 #pragma once
+#include "commands/naming.h"
 #include "commands/source.h"
 #include "output/ends.h"
 
@@ -28,9 +29,7 @@ struct conversation_end {
 struct conversation {
     struct source source; /* the command sets levels and wants before conversation_begin */
     unsigned companions;  /* enum companion */
-    struct names *names;  /* of both ends; NULL: none were asked for, or conversation_begin was not called yet */
-    const char *hosts;    /* conversation_option's */
-    bool call;            /* names are asked for */
+    struct naming naming; /* of both ends; opened by conversation_begin */
     /* what is asked for */
     enum conversation_choice choice;
     uint8_t protocol; /* 6, 17; 0: either */
@@ -59,16 +58,7 @@ struct conversation {
     unsigned long long most;
 };
 
-/* What comes behind SOURCE_ROWS in the table of a command. */
-enum { CONVERSATION_HOSTS = 880 };
-#define CONVERSATION_NAME_ROWS                                                                                         \
-    { 'n', NULL, NULL, N_("no names for addresses and ports (the default)") },                                         \
-        { 'N', "names", NULL, N_("names for addresses and ports: hosts file, DNS answers in the capture, services") }, \
-    {                                                                                                                  \
-        CONVERSATION_HOSTS, "hosts", "FILE", N_("this hosts file for -N in place of /etc/hosts")                       \
-    }
-
-/* One of these rows or the source's: returns as source_option. */
+/* One of NAMING_ROWS or of the source's: returns as source_option. */
 int conversation_option(struct conversation *conversation, int letter, const char *argument);
 
 #define CONVERSATION_USAGE "-r FILE [OPTIONS] [STREAM | ADDRESS:PORT [ADDRESS:PORT] | FILTER...]"

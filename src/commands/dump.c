@@ -2,13 +2,13 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "capture/writer.h"
+#include "commands/naming.h"
 #include "commands/source.h"
 #include "commands/terminal.h"
 #include "output/diagram.h"
 #include "output/fields.h"
 #include "output/hex.h"
 #include "output/json.h"
-#include "output/names.h"
 #include "output/text.h"
 #include "output/tree.h"
 #include "track/messages.h"
@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { COUNT = 256, COLOR, ANALYSIS, HOSTS, FIELDS_MAX = 256, OUTPUT_BYTES = 256 << 10 };
+enum { COUNT = 256, COLOR, ANALYSIS, FIELDS_MAX = 256, OUTPUT_BYTES = 256 << 10 };
 enum format { FORMAT_TEXT, FORMAT_FIELDS, FORMAT_JSON };
 
 static const struct option_row rows[] = {
@@ -35,9 +35,7 @@ static const struct option_row rows[] = {
     { 'v', "tree", NULL, N_("each packet's layers and fields as a tree") },
     { 'x', "hex", NULL, N_("hex and ASCII from the network layer on; -xx with the link header") },
     { 'd', "diagram", NULL, N_("each header drawn as a bit diagram") },
-    { 'n', NULL, NULL, N_("no names for addresses and ports (the default)") },
-    { 'N', "names", NULL, N_("names for addresses and ports: hosts file, DNS answers in the capture, services") },
-    { HOSTS, "hosts", "FILE", N_("this hosts file for -N in place of /etc/hosts") },
+    NAMING_ROWS,
     { 'l', "line-buffered", NULL, N_("write each line at once") },
     { 'q', "quiet", NULL, N_("print no packets") },
     { COUNT, "count", NULL, N_("print only how many packets pass") },
@@ -52,12 +50,12 @@ struct dump {
     struct source source;
     const char *names[FIELDS_MAX];
     unsigned name_count;
-    const char *write_path, *color, *analysis, *hosts;
+    const char *write_path, *color, *analysis;
     enum format format;
     enum time_format time_format;
     struct fields_options layout;
     unsigned hex;
-    bool tree, diagram, quiet, count_only, line_buffered, terminal, named;
+    bool tree, diagram, quiet, count_only, line_buffered, terminal;
     /* at work */
     struct style style;
     struct buffer out;
@@ -65,7 +63,7 @@ struct dump {
     struct fields *fields;
     struct json *json;
     struct writer *writer;
-    struct names *known; /* names for ends; NULL: none were asked for */
+    struct naming naming; /* of ends */
 };
 
 static int parse_layout(struct fields_options *layout, const char *argument)
@@ -113,6 +111,8 @@ static int parse_time(struct dump *d, const char *word)
 static int parse_option(void *context, int letter, char *argument)
 {
     struct dump *d = context;
+    if (naming_option(&d->naming, letter, argument))
+        return 0;
     int taken = source_option(&d->source, letter == 'p' ? SOURCE_NO_PROMISCUOUS : letter, argument);
     if (taken)
         return taken < 0 ? EXIT_USAGE : 0;
@@ -146,14 +146,6 @@ static int parse_option(void *context, int letter, char *argument)
         return 0;
     case 'q':
         d->quiet = true;
-        return 0;
-    case 'N':
-    case 'n':
-        d->named = letter == 'N';
-        return 0;
-    case HOSTS:
-        d->hosts = argument;
-        d->named = true;
         return 0;
     case 'l':
         d->line_buffered = true;
@@ -197,8 +189,8 @@ static void print_details(struct dump *d)
 /* A name is known from the answer on that tells it. */
 static void print_line(struct dump *d, const struct packet *p)
 {
-    if (d->known)
-        names_learn(d->known, p);
+    if (d->naming.names)
+        names_learn(d->naming.names, p);
     text_write(&d->text, &d->out, p);
 }
 
@@ -247,7 +239,7 @@ static int open_outputs(struct dump *d, struct error *error)
         return 0;
     }
     text_open(&d->text, &d->style, d->time_format, source_nanoseconds(&d->source) ? 9 : 6);
-    d->text.names = d->known;
+    d->text.names = d->naming.names;
     if (d->style.columns)
         text_header(&d->text, &d->out);
     return 0;
@@ -321,8 +313,8 @@ static int run(const struct command *command, int argc, char **argv)
     if (buffer_open(&d.out, STDOUT_FILENO, OUTPUT_BYTES))
         return report(error_set(&error, ERROR_MEMORY, "%s", _("no memory")), &error);
     int code = d.name_count ? fields_open(&d.fields, d.names, d.name_count, &d.layout, &error) : 0;
-    if (!code && d.named && d.format == FORMAT_TEXT)
-        code = names_open(&d.known, &(struct names_files){ .hosts = d.hosts }, &error);
+    if (!code && d.format == FORMAT_TEXT)
+        code = naming_open(&d.naming, &error);
     if (!code) {
         bool records = d.write_path || d.quiet || d.count_only;
         d.source.wants = records ? SOURCE_RECORDS | SOURCE_SILENT : 0;
@@ -333,7 +325,7 @@ static int run(const struct command *command, int argc, char **argv)
     status = finish(&d, code, &error);
     fields_close(d.fields);
     json_close(d.json);
-    names_close(d.known);
+    naming_close(&d.naming);
     source_close(&d.source);
     buffer_free(&d.out);
     return status;

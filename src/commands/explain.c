@@ -12,7 +12,7 @@ static const struct option_row rows[] = {
     { 'c', "max", "N", N_("stop after N packets of the conversation") },
     { WIDTH, "width", "COLUMNS", N_("lines no longer than that; else than the terminal, and 100 at most") },
     { ASCII, "ascii", NULL, N_("ASCII alone, as far as the language can") },
-    CONVERSATION_NAME_ROWS,
+    NAMING_ROWS,
     { COLOR, "color", "auto|always|never", N_("colours; NO_COLOR in the environment turns auto off") },
     { 0 },
 };
@@ -63,7 +63,7 @@ static int tell_all(struct command_explain *c, struct error *error)
     int code = conversation_begin(&c->talk, error);
     if (code)
         return code;
-    c->explain.ladder.names = c->talk.names;
+    c->explain.ladder.names = c->talk.naming.names;
     while ((code = conversation_next(&c->talk, error)) > 0 && !c->out.failed)
         if (c->talk.layer)
             explain_take(&c->explain, &c->out, &c->talk.source.packet, c->talk.layer);

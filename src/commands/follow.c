@@ -21,7 +21,7 @@ static const struct option_row rows[] = {
     { UNPACK, "unpack", NULL, N_("HTTP bodies as they were: chunks joined, gzip, deflate and zstd unpacked") },
     { SPLIT, "split", "DIR", N_("every conversation: what each end sent into a file of its own in DIR") },
     { ASCII, "ascii", NULL, N_("signs and text in ASCII alone") },
-    CONVERSATION_NAME_ROWS,
+    NAMING_ROWS,
     { COLOR, "color", "auto|always|never", N_("colours; NO_COLOR in the environment turns auto off") },
     { 0 },
 };
@@ -90,6 +90,8 @@ static int parse(struct command_follow *c, const struct command *command, int ar
         return conversation_operands(&c->talk, argc, argv);
     if (c->unpack || c->formatted || c->hidden[0] || c->hidden[1])
         return usage_error("%s", _("follow: --split writes raw bytes: -T, --only and --unpack do not go with it"));
+    if (c->talk.naming.asked)
+        return usage_error("%s", _("follow: -N names the ends of one conversation: not with --split"));
     return source_operands(&c->talk.source, argc, argv);
 }
 
@@ -97,12 +99,12 @@ static int parse(struct command_follow *c, const struct command *command, int ar
 
 static int follow_one(struct command_follow *c, struct error *error)
 {
-    if (!c->talk.call) /* names may come over UDP; what TCP carries is shown as bytes */
+    if (!c->talk.naming.asked) /* names may come over UDP; what TCP carries is shown as bytes */
         c->talk.source.packet.stop = KEY_TCP_PORT;
     int code = conversation_begin(&c->talk, error);
     if (code)
         return code;
-    c->follow.names = c->talk.names;
+    c->follow.names = c->talk.naming.names;
     while ((code = conversation_next(&c->talk, error)) > 0 && !c->out.failed)
         if (c->talk.layer)
             follow_take(&c->follow, &c->out, &c->talk.source.packet, c->talk.layer);

@@ -20,7 +20,7 @@ static const struct option_row rows[] = {
     { WIDTH, "width", "COLUMNS", N_("lines as long as that; else as wide as the terminal, or 80") },
     { SVG, "svg", "FILE", N_("a picture into FILE, for a page or a slide; - is standard output") },
     { ASCII, "ascii", NULL, N_("draw with ASCII alone") },
-    CONVERSATION_NAME_ROWS,
+    NAMING_ROWS,
     { COLOR, "color", "auto|always|never", N_("colours; NO_COLOR in the environment turns auto off") },
     { 0 },
 };
@@ -81,7 +81,7 @@ static int draw_all(struct command_ladder *c, struct error *error)
         return code;
     if (c->talk.companions)
         conversation_addresses(&c->talk, &c->ladder.ends);
-    c->ladder.names = c->talk.names;
+    c->ladder.names = c->talk.naming.names;
     while ((code = conversation_next(&c->talk, error)) > 0 && !c->out.failed)
         ladder_take(&c->ladder, &c->out, &c->talk.source.packet, c->talk.layer);
     ladder_finish(&c->ladder, &c->out);

@@ -4,10 +4,10 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "commands/naming.h"
 #include "commands/netstat_kernel.h"
 #include "commands/source.h"
 #include "host/interface.h"
-#include "output/names.h"
 #include "protocol/protocol.h"
 #include <errno.h>
 #include <getopt.h>
@@ -19,7 +19,6 @@
 
 enum {
     AT = 256,
-    HOSTS,
     TIME,
     STYLE,
     DIFF,
@@ -38,9 +37,7 @@ static const struct option_row rows[] = {
     { 'l', "listening", NULL, N_("only listening sockets") },
     { 't', "tcp", NULL, N_("TCP") },
     { 'u', "udp", NULL, N_("UDP") },
-    { 'n', "numeric", NULL, N_("no names for addresses and ports (the default)") },
-    { 'N', "names", NULL, N_("names for addresses and ports: hosts file, DNS answers in the capture, services") },
-    { HOSTS, "hosts", "FILE", N_("this hosts file for -N in place of /etc/hosts") },
+    NAMING_ROWS,
     { 'o', NULL, NULL, N_("the owning process, where it is known") },
     { 'p', "program", NULL, N_("the same") },
     { 'e', "extend", NULL, N_("the long form: repetitions, segment sizes, windows, goodput") },
@@ -78,14 +75,13 @@ struct netstat {
     const struct netstat_style *netstat_style;
     struct sockets_query query;
     struct instant at, diff[2];
-    bool all, only_listeners, owners, long_form, at_host, this_host, both, merge, named;
-    const char *hosts;
+    bool all, only_listeners, owners, long_form, at_host, this_host, both, merge;
     unsigned long long most, every; /* seconds, 0: once */
     /* at work */
     struct style style;
     struct buffer out;
     struct sockets sockets;
-    struct names *names; /* NULL: none were asked for */
+    struct naming naming;
     struct tcp_watch watch;
     struct change *changes; /* owned */
     uint32_t change_count, change_room;
@@ -260,6 +256,8 @@ static int take_format(struct netstat *n, const char *word)
 static int parse_option(void *context, int letter, char *argument)
 {
     struct netstat *n = context;
+    if (naming_option(&n->naming, letter, argument))
+        return 0;
     int taken = letter == 'c' ? 0 : source_option(&n->source, letter, argument);
     if (taken)
         return taken < 0 ? EXIT_USAGE : 0;
@@ -275,14 +273,6 @@ static int parse_option(void *context, int letter, char *argument)
         return 0;
     case 'u':
         n->query.udp = true;
-        return 0;
-    case 'N':
-    case 'n':
-        n->named = letter == 'N';
-        return 0;
-    case HOSTS:
-        n->hosts = argument;
-        n->named = true;
         return 0;
     case 'o':
     case 'p':
@@ -349,7 +339,7 @@ static int parse(struct netstat *n, const struct command *command, int argc, cha
         n->at_host = n->this_host = true;
     if (n->merge && !n->this_host)
         return usage_error("%s", _("netstat: --merge is of this host's sockets: not with --at, --both or -T zeek"));
-    if (n->named && (n->format == FORMAT_ZEEK || n->at_host || n->netstat_style || n->diff[0].text))
+    if (n->naming.asked && (n->format == FORMAT_ZEEK || n->at_host || n->netstat_style || n->diff[0].text))
         return usage_error("%s",
                            _("netstat: -N names the ends of connections: not with --at, --style, --diff or -T zeek"));
     if (n->at_host && !n->netstat_style)
@@ -400,8 +390,8 @@ static int read_all(struct netstat *n, struct error *error)
 {
     int code;
     while ((code = source_next(&n->source, error)) > 0)
-        if (n->names)
-            names_learn(n->names, &n->source.packet);
+        if (n->naming.names)
+            names_learn(n->naming.names, &n->source.packet);
     return code;
 }
 
@@ -525,7 +515,7 @@ static void print_listener(void *context, const struct socket *socket)
 
 static void print_connections(struct netstat *n)
 {
-    struct connection_view view = { .flows = &n->source.tracker.flows, .now = as_of(n), .names = n->names };
+    struct connection_view view = { .flows = &n->source.tracker.flows, .now = as_of(n), .names = n->naming.names };
     if (n->format == FORMAT_TEXT)
         netstat_connection_header(&n->out, &n->style, n->long_form);
     if (n->format == FORMAT_ZEEK)
@@ -711,7 +701,7 @@ static int open_all(struct netstat *n, struct error *error)
     int code;
     if (buffer_open(&n->out, STDOUT_FILENO, OUTPUT_BYTES))
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
-    if (n->named && (code = names_open(&n->names, &(struct names_files){ .hosts = n->hosts }, error)))
+    if ((code = naming_open(&n->naming, error)))
         return code;
     n->source.levels = TRACK_STATES;
     if (long_rows(n))
@@ -724,7 +714,7 @@ static int open_all(struct netstat *n, struct error *error)
         n->source.snaplen = LIVE_SNAP;
     n->source.tick = tick;
     n->source.wants =
-        SOURCE_PASSED | SOURCE_SILENT | (n->owners ? SOURCE_OWNERS : 0u) | (n->named ? 0u : SOURCE_TRACKED);
+        SOURCE_PASSED | SOURCE_SILENT | (n->owners ? SOURCE_OWNERS : 0u) | (n->naming.asked ? 0u : SOURCE_TRACKED);
     code = source_begin(&n->source, error);
     if (!code && n->this_host) {
         n->query.is_local = is_this_host;
@@ -737,7 +727,7 @@ static int open_all(struct netstat *n, struct error *error)
     n->watch.changed = remember_change;
     if (n->diff[0].text)
         n->sockets.next = &n->watch;
-    if (!n->names)
+    if (!n->naming.names)
         n->source.packet.stop = KEY_TCP_PORT; /* nothing that TCP carries matters here */
     n->style.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
     return code;
@@ -773,7 +763,7 @@ static int run(const struct command *command, int argc, char **argv)
     sockets_close(&n.sockets);
     interfaces_free(&n.interfaces);
     kernel_table_free(&n.kernel);
-    names_close(n.names);
+    naming_close(&n.naming);
     source_close(&n.source);
     buffer_free(&n.out);
     free(n.changes);

@@ -3,16 +3,16 @@
 #include "base/address.h"
 #include "base/nearest.h"
 #include "base/text.h"
+#include "commands/naming.h"
 #include "commands/source.h"
 #include "commands/terminal.h"
-#include "output/names.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { COLOR = 256, HOSTS, SORT, TOP, INTERVAL, AT, SVG, OUTPUT_BYTES = 256 << 10 };
+enum { COLOR = 256, SORT, TOP, INTERVAL, AT, SVG, OUTPUT_BYTES = 256 << 10 };
 enum { SECTIONS_MAX = 32, OVERVIEW_TOP = 10, OVERVIEW_TREE = 24, PLOT_LINES = 8, FLOW_BYTES = 256 };
 enum format { FORMAT_TEXT, FORMAT_JSON };
 
@@ -28,9 +28,7 @@ static const struct option_row rows[] = {
     { AT, "at", "ADDRESS", N_("throughput to and from this host") },
     { SVG, "svg", "FILE", N_("the graph of throughput as an SVG file, too; - is standard output, and nothing else") },
     { 'T', "format", "text|json", N_("what is printed; json: an object a row") },
-    { 'n', NULL, NULL, N_("no names for addresses and ports (the default)") },
-    { 'N', "names", NULL, N_("names for addresses and ports: hosts file, DNS answers in the capture, services") },
-    { HOSTS, "hosts", "FILE", N_("this hosts file for -N in place of /etc/hosts") },
+    NAMING_ROWS,
     { COLOR, "color", "auto|always|never", N_("colours; NO_COLOR in the environment turns auto off") },
     { 0 },
 };
@@ -89,14 +87,13 @@ struct stats {
     bool top_given, overview;
     uint64_t interval; /* nanoseconds; 0: not given */
     uint8_t host[16], host_size;
-    const char *color, *hosts, *svg;
+    const char *color, *svg;
     int svg_fd; /* -1: svg could not be opened */
-    bool named;
     /* at work */
     struct style style;
     struct buffer out;
     struct statistics statistics;
-    struct names *names; /* NULL: none were asked for */
+    struct naming naming;
 };
 
 /* --- command line --- */
@@ -216,7 +213,7 @@ static int parse_option(void *context, int letter, char *argument)
 {
     struct stats *s = context;
     unsigned long long number;
-    int taken = source_option(&s->source, letter, argument);
+    int taken = naming_option(&s->naming, letter, argument) ? 1 : source_option(&s->source, letter, argument);
     if (taken)
         return taken < 0 ? EXIT_USAGE : 0;
     switch (letter) {
@@ -231,16 +228,6 @@ static int parse_option(void *context, int letter, char *argument)
             return usage_error(_("stats: --top %s: not a number"), argument);
         s->order.most = (unsigned)number;
         s->top_given = true;
-        return 0;
-    case 'N':
-        s->named = true;
-        return 0;
-    case 'n':
-        s->named = false;
-        return 0;
-    case HOSTS:
-        s->hosts = argument;
-        s->named = true;
         return 0;
     case INTERVAL:
         return take_interval(s, "--interval", argument);
@@ -329,7 +316,7 @@ static struct stats_order order_of(const struct stats *s, const struct section *
 
 static int print_section(struct stats *s, const struct section *section)
 {
-    struct stats_view view = { .statistics = &s->statistics, .style = &s->style, .names = s->names };
+    struct stats_view view = { .statistics = &s->statistics, .style = &s->style, .names = s->naming.names };
     struct stats_order order = order_of(s, section);
     bool ends = section->id != CONVERSATIONS;
     switch (section->id) {
@@ -359,7 +346,7 @@ static int print_section(struct stats *s, const struct section *section)
 
 static int print_section_json(struct stats *s, const struct section *section)
 {
-    struct stats_view view = { .statistics = &s->statistics, .style = &s->style, .names = s->names };
+    struct stats_view view = { .statistics = &s->statistics, .style = &s->style, .names = s->naming.names };
     struct stats_order order = order_of(s, section);
     switch (section->id) {
     case SUMMARY:
@@ -465,7 +452,7 @@ static int read_all(struct stats *s, struct error *error)
     unsigned parts = wanted_parts(s);
     if (buffer_open(&s->out, STDOUT_FILENO, OUTPUT_BYTES) || statistics_open(&s->statistics, parts, s->interval))
         return error_set(error, ERROR_MEMORY, "%s", _("no memory"));
-    int named = s->named ? names_open(&s->names, &(struct names_files){ .hosts = s->hosts }, error) : 0;
+    int named = naming_open(&s->naming, error);
     if (named)
         return named;
     s->statistics.flows_most = affordable();
@@ -484,8 +471,8 @@ static int read_all(struct stats *s, struct error *error)
         return code;
     while ((code = source_next(&s->source, error)) > 0) {
         statistics_take(&s->statistics, &s->source.packet);
-        if (s->names)
-            names_learn(s->names, &s->source.packet);
+        if (s->naming.names)
+            names_learn(s->naming.names, &s->source.packet);
     }
     statistics_settle(&s->statistics);
     return code;
@@ -534,7 +521,7 @@ static int run(const struct command *command, int argc, char **argv)
         code = show(&s, code, &error);
     status = finish(&s, code, &error);
     statistics_close(&s.statistics);
-    names_close(s.names);
+    naming_close(&s.naming);
     source_close(&s.source);
     buffer_free(&s.out);
     return status;

@@ -285,7 +285,7 @@ static char *put_header(struct json *j, const struct op *op, char *at)
     load_header(w, bytes);
     struct slot *slot = wide_slot(s, w);
     if (slot->size == bytes.left && holds_words(slot, w)) {
-        s->vain--;
+        s->vain -= s->vain > -ENOUGH;
         return put_text(at, slot->text, slot->length);
     }
     s->vain++;

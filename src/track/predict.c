@@ -27,15 +27,15 @@ bool tracker_predicts(struct tracker *t, struct span packet, uint16_t link_type,
     struct everyday e = everyday_look(packet, link_type, wire_length);
     const uint8_t *h = e.bytes;
     unsigned end;
-    if (!h || (h[EVERYDAY_TCP + 13] & (TCP_ODD | TCP_ACK)) != TCP_ACK)
+    if (!h || (h[AT_TCP_OFFSET + 1] & (TCP_ODD | TCP_ACK)) != TCP_ACK)
         return false;
-    struct flow *f = recent_flow(&t->flows, load_be32(h + 26), load_be32(h + 30), load_be16(h + EVERYDAY_TCP),
-                                 load_be16(h + EVERYDAY_TCP + 2), &end);
+    struct flow *f = recent_flow(&t->flows, load_be32(h + AT_IP_SOURCE), load_be32(h + AT_IP_DESTINATION),
+                                 load_be16(h + AT_TCP_SOURCE), load_be16(h + AT_TCP_DESTINATION), &end);
     if (!f)
         return false;
     struct segment s = {
-        .seq = load_be32(h + EVERYDAY_TCP + 4),
-        .ack = load_be32(h + EVERYDAY_TCP + 8),
+        .seq = load_be32(h + AT_TCP_SEQ),
+        .ack = load_be32(h + AT_TCP_ACK),
         .flags = TCP_ACK,
         .length = e.end - e.payload,
         .time = time,
@@ -46,7 +46,7 @@ bool tracker_predicts(struct tracker *t, struct span packet, uint16_t link_type,
     struct flow_end *from = &f->end[end], *to = &f->end[!end];
     if (!tcp_state_is_usual(from, to, &s))
         return false;
-    s.copy = tcp_is_copy(f, end, &s, load_be16(h + 18));
+    s.copy = tcp_is_copy(f, end, &s, load_be16(h + AT_IP_ID));
     f->last = time;
     tally_usual(f, end, &s);
     if (!s.copy)
