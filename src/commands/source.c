@@ -136,6 +136,7 @@ static int open_trackers(struct source *s, struct error *error)
 
 int source_begin(struct source *s, struct error *error)
 {
+    s->latest = INT64_MIN;
     int code = open_trackers(s, error);
     s->predicts = s->wants & SOURCE_TRACKED && !s->display && s->tracker.levels == (TRACK_FRAGMENTS | TRACK_STATES);
     s->packet.streams |= ((s->tracker.levels | s->before.levels) & TRACK_MESSAGES) != 0;
@@ -152,6 +153,12 @@ bool source_nanoseconds(const struct source *s)
 bool source_is_coarse(const struct source *s)
 {
     return s->file_count == 1 && capture_is_coarse(s->capture);
+}
+
+static inline void note_time(struct source *s)
+{
+    if (s->record.time > s->latest)
+        s->latest = s->record.time;
 }
 
 static inline void read_packet(struct source *s)
@@ -171,6 +178,7 @@ static inline void read_packet(struct source *s)
         s->first_time = s->last_time = record->time;
         s->begun = true;
     }
+    note_time(s);
     p->time_relative = record->time - s->first_time;
     p->time_delta = record->time - s->last_time;
     s->last_time = record->time;
@@ -213,7 +221,10 @@ static void explain(struct source *s)
 static inline bool is_predicted(struct source *s)
 {
     const struct record *r = &s->record;
-    return s->predicts && r->timed && tracker_predicts(&s->tracker, r->bytes, r->link_type, r->wire_length, r->time);
+    if (!s->predicts || !r->timed)
+        return false;
+    note_time(s);
+    return tracker_predicts(&s->tracker, r->bytes, r->link_type, r->wire_length, r->time);
 }
 
 /* Whether the record that was read passes; then it is taken apart as well. */
@@ -305,7 +316,8 @@ int source_next(struct source *s, struct error *error)
                     return 0;
             } else if (pass(s)) {
                 s->passed++;
-                return 1;
+                if (!s->predicts || s->passed == s->most)
+                    return 1;
             }
         if (code || s->file == s->file_count) {
             progress_end();

@@ -19,8 +19,10 @@ enum source_wants {
     SOURCE_AGAIN = 8,   /* source_again will be called */
     SOURCE_MAKES = 16,  /* source_make will be called */
     SOURCE_FREE = 32,   /* what is done with packets needs all rights: nothing is given up */
-    SOURCE_TRACKED = 128, /* only the tracker looks at packets: what changes nothing there is not taken apart */
-    SOURCE_SILENT = 64,   /* of files: nothing is written to standard output before their end, or little */
+    /* Only the tracker looks at packets: what changes nothing there is not taken apart, and source_next returns when it
+     * pleases, at the latest behind the last packet. */
+    SOURCE_TRACKED = 128,
+    SOURCE_SILENT = 64, /* of files: nothing is written to standard output before their end, or little */
 };
 
 struct bpf;
@@ -60,7 +62,8 @@ struct source {
     struct record record; /* the packet that source_next found, and taken apart: */
     struct packet packet;
     struct tracker tracker;
-    uint64_t passed; /* how many source_next returned */
+    uint64_t passed; /* how many there were */
+    int64_t latest;  /* nanoseconds since 1970, of all records that were read; INT64_MIN: none had a time */
     /* its own */
     struct capture *capture;
     struct bpf *bpf;
