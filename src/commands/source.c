@@ -227,6 +227,13 @@ static inline bool is_predicted(struct source *s)
     return tracker_predicts(&s->tracker, r->bytes, r->link_type, r->wire_length, r->time);
 }
 
+static inline void take_apart(struct source *s)
+{
+    dissect(&s->packet);
+    if (!s->display || !(s->wants & SOURCE_PASSED))
+        tracker_take(&s->tracker, &s->packet);
+}
+
 /* Whether the record that was read passes; then it is taken apart as well. */
 static inline bool pass(struct source *s)
 {
@@ -245,10 +252,16 @@ static inline bool pass(struct source *s)
         return true;
     if (s->predicts)
         read_packet(s);
-    dissect(&s->packet);
-    if (!s->display || !(s->wants & SOURCE_PASSED))
-        tracker_take(&s->tracker, &s->packet);
+    take_apart(s);
     return !s->display || pass_display(s);
+}
+
+void source_take_apart(struct source *s)
+{
+    if (s->display)
+        return;
+    read_packet(s);
+    take_apart(s);
 }
 
 static void tell_progress(void *context)

@@ -122,6 +122,8 @@ bool source_is_coarse(const struct source *source);
 /* The next packet that passes, in source->record and source->packet; valid until the next call. Returns 1, 0 behind the
  * last one, or a negative error. */
 int source_next(struct source *source, struct error *error);
+/* SOURCE_RECORDS: takes the packet apart now, if that was not done to let it pass. */
+void source_take_apart(struct source *source);
 /* Reads once more, as `asked` says, which differs only in what lets packets pass. Returns 0 or a negative error. */
 int source_again(struct source *source, const struct source *asked, struct error *error);
 void source_close(struct source *source);
