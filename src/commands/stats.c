@@ -459,8 +459,8 @@ static int read_all(struct stats *s, struct error *error)
     s->statistics.host = s->host_size ? s->host : NULL;
     s->statistics.host_size = s->host_size;
     s->source.levels = parts & STATISTICS_TCP ? TRACK_STREAMS | TRACK_ANALYSIS : 0;
-    bool quick = !s->source.display_filter && !s->naming.names; /* else whole packets are looked at in any case */
-    s->source.wants |= SOURCE_SILENT | (quick ? SOURCE_RECORDS : 0u);
+    s->source.wants |= SOURCE_SILENT;
+    s->source.statistics = s->naming.names ? NULL : &s->statistics; /* names are learnt from packets */
     int code = source_begin(&s->source, error);
     /* Before the first packet: afterwards there is no right to. */
     if (!code && s->svg && strcmp(s->svg, "-") != 0) {
@@ -471,11 +471,6 @@ static int read_all(struct stats *s, struct error *error)
     if (code)
         return code;
     while ((code = source_next(&s->source, error)) > 0) {
-        const struct record *r = &s->source.record;
-        if (quick && r->timed && statistics_predicts(&s->statistics, r->bytes, r->link_type, r->wire_length, r->time))
-            continue;
-        if (quick)
-            source_take_apart(&s->source);
         statistics_take(&s->statistics, &s->source.packet);
         if (s->naming.names)
             names_learn(s->naming.names, &s->source.packet);

@@ -413,6 +413,7 @@ void statistics_settle(struct statistics *s)
 /* One packet's part in a conversation. */
 struct step {
     const struct network *network;
+    uint64_t both; /* IPv4: addresses_of the network */
     int64_t time;
     uint32_t length; /* of the packet on the wire */
     uint32_t ports;  /* the source's in the upper half */
@@ -422,14 +423,25 @@ struct step {
     bool timed;
 };
 
+/* The source's in the lower half, the destination's in the upper one. */
+static inline uint64_t addresses_of(const uint8_t *source, const uint8_t *destination)
+{
+    return load_le32(source) | (uint64_t)load_le32(destination) << 32;
+}
+
 static inline struct step step_of(const struct packet *p, const struct network *network, uint8_t protocol)
 {
     return (struct step){
-        .network = network, .time = p->time, .length = p->wire_length, .protocol = protocol, .timed = p->timed
+        .network = network,
+        .both = network->size == 4 ? addresses_of(network->source, network->destination) : 0,
+        .time = p->time,
+        .length = p->wire_length,
+        .protocol = protocol,
+        .timed = p->timed,
     };
 }
 
-static void begin_run(struct statistics *s, const struct step *step)
+__attribute__((noinline)) static void begin_run(struct statistics *s, const struct step *step)
 {
     s->run = (s->run + 1) % FLOW_RUNS;
     struct flow_run *r = &s->runs[s->run];
@@ -439,6 +451,7 @@ static void begin_run(struct statistics *s, const struct step *step)
     memcpy(r->address[1], step->network->destination, r->size);
     r->protocol = step->protocol;
     r->ports = step->ports;
+    r->both = step->both;
     r->port[0] = (uint16_t)(step->ports >> 16);
     r->port[1] = (uint16_t)step->ports;
     r->seq = step->seq;
@@ -459,17 +472,16 @@ static void begin_run(struct statistics *s, const struct step *step)
 }
 
 /* Which end of a run the packet comes from: 0 or 1; 2: it belongs to another conversation. */
-static inline unsigned run_end(const struct flow_run *r, const struct network *n, uint32_t ports)
+static inline unsigned run_end(const struct flow_run *r, const struct step *step)
 {
-    uint32_t back = ports << 16 | ports >> 16;
+    uint32_t there = step->ports, back = there << 16 | there >> 16;
+    const struct network *n = step->network;
     if (n->size == 4) {
-        uint32_t from = load_be32(n->source), to = load_be32(n->destination);
-        uint32_t zero = load_be32(r->address[0]), one = load_be32(r->address[1]);
-        if (from == zero && to == one && ports == r->ports)
+        if (step->both == r->both && there == r->ports)
             return 0;
-        return from == one && to == zero && back == r->ports ? 1 : 2;
+        return (step->both << 32 | step->both >> 32) == r->both && back == r->ports ? 1 : 2;
     }
-    if (ports == r->ports && !memcmp(n->source, r->address[0], 16) && !memcmp(n->destination, r->address[1], 16))
+    if (there == r->ports && !memcmp(n->source, r->address[0], 16) && !memcmp(n->destination, r->address[1], 16))
         return 0;
     bool other =
         back == r->ports && !memcmp(n->source, r->address[1], 16) && !memcmp(n->destination, r->address[0], 16);
@@ -482,7 +494,7 @@ static inline void count_step(struct statistics *s, const struct step *step)
     unsigned end = 2;
     if (r->open && r->protocol == step->protocol && r->size == step->network->size && step->timed &&
         !(step->flags & TCP_SYN))
-        end = run_end(r, step->network, step->ports);
+        end = run_end(r, step);
     if (end == 2) {
         begin_run(s, step);
         return;

@@ -94,9 +94,10 @@ struct flow_run {
     uint8_t protocol; /* flow.protocol */
     uint16_t flags;   /* TCP's, of the first packet, as seq and ack */
     uint16_t port[2];
-    uint32_t ports, seq, ack;
-    uint32_t hash;    /* flow_seek's */
-    bool open, timed; /* more may come; it has times */
+    uint32_t ports, seq, ack; /* ports: [0]'s in the upper half */
+    uint32_t hash;            /* flow_seek's */
+    uint64_t both;            /* of IPv4, both addresses at once: [0] in the lower half, bytes as on the wire */
+    bool open, timed;         /* more may come; it has times */
     uint32_t packets[2];
     uint64_t bytes[2];
     int64_t first, last;
