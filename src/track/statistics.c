@@ -721,7 +721,12 @@ static inline void count_segment(struct statistics *s, const uint8_t *h, uint32_
         .source = h + AT_IP_SOURCE, .destination = h + AT_IP_DESTINATION, .final = h + AT_IP_DESTINATION, .size = 4
     };
     struct step step = {
-        .network = &network, .time = time, .length = length, .protocol = PROTOCOL_PAIR, .timed = true
+        .network = &network,
+        .both = addresses_of(network.source, network.destination),
+        .time = time,
+        .length = length,
+        .protocol = PROTOCOL_PAIR,
+        .timed = true,
     };
     if (s->parts & STATISTICS_PAIRS)
         count_step(s, &step);
