@@ -38,6 +38,8 @@
     P(gre) \
     P(erspan) \
     P(vxlan) \
+    P(vxlan_gpe) \
+    P(l2tp) \
     P(geneve) \
     P(gtp) \
     P(teredo) \
