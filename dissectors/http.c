@@ -95,6 +95,7 @@ static const char methods[][METHOD_MOST] = {
     "UNSUBSCRIBE",
     "NOTIFY",
     "M-SEARCH",
+    "M-POST",
     "GENA",
     "RPC_CONNECT",
     "RPC_IN_DATA",
@@ -296,7 +297,7 @@ static size_t header_length(struct span run)
 
 #define HEADER(abbrev, title)                                                                                          \
     {                                                                                                                  \
-        { abbrev, title, FIELD_TEXT, .read = header_text },                                                            \
+        { abbrev, title, FIELD_TEXT, .read = header_text, .flags = FIELD_ASCII },                                                            \
         {                                                                                                              \
             0                                                                                                          \
         }                                                                                                              \
@@ -307,7 +308,7 @@ static const struct field any_header[] = {
     { 0 },
 };
 static const struct field content_length[] = {
-    { "http.content_length_header", N_("Content-Length"), FIELD_TEXT, .read = header_text },
+    { "http.content_length_header", N_("Content-Length"), FIELD_TEXT, .read = header_text, .flags = FIELD_ASCII },
     { "http.content_length", N_("Content length"), FIELD_UINT, .read = header_number },
     { 0 },
 };
@@ -421,9 +422,9 @@ static bool header_lines(const struct place *place, struct value *value)
 
 static const struct field fields[] = {
     { "http.request", N_("Request"), FIELD_BOOL, .read = is_request, .flags = FIELD_HIDDEN },
-    { "http.request.method", N_("Method"), FIELD_TEXT, .read = method },
-    { "http.request.uri", N_("Target"), FIELD_TEXT, .read = target },
-    { "http.request.version", N_("Version"), FIELD_TEXT, .read = request_version },
+    { "http.request.method", N_("Method"), FIELD_TEXT, .read = method, .flags = FIELD_ASCII },
+    { "http.request.uri", N_("Target"), FIELD_TEXT, .read = target, .flags = FIELD_ASCII },
+    { "http.request.version", N_("Version"), FIELD_TEXT, .read = request_version, .flags = FIELD_ASCII },
     { "http.response", N_("Response"), FIELD_BOOL, .read = is_answer, .flags = FIELD_HIDDEN },
     { "http.response.version", N_("Version"), FIELD_TEXT, .read = response_version },
     { "http.response.code", N_("Status code"), FIELD_UINT, .read = code },
