@@ -66,7 +66,7 @@ static const struct field option_common[] = {
     }
 #define TEXT(name, abbrev, title)                                                                                      \
     static const struct field name[] = {                                                                               \
-        { abbrev, N_(title), FIELD_TEXT, TO_END(2), .read = option_text, .flags = FIELD_ASCII },                                        \
+        { abbrev, N_(title), FIELD_TEXT, TO_END(2), .read = option_text, .flags = FIELD_ASCII },                       \
         { 0 },                                                                                                         \
     }
 

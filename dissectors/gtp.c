@@ -10,7 +10,7 @@ enum {
     EXTENSION = 4,
     NEXT_EXTENSION = 11,
     VERSION1 = 1,
-    DATA = 255, /* T-PDU */
+    DATA = 255,     /* T-PDU */
     PAYLOAD = 0x10, /* protocol type: GTP, and not GTP' for charging, which carries nobody's packets */
     ETHERNET = 14,
     LINK_ETHERNET = 1,

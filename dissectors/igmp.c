@@ -34,16 +34,12 @@ static const struct when has_response[] = {
 };
 static const struct when is_igmp[] = {
     /* DVMRP, PIMv1, MSNIP and IGAP only borrow the number */
-    { BITS(0, 8), 0, 0x12 },
-    { BITS(0, 8), 0x15, 0x22 },
-    { BITS(0, 8), 0x26, 0x3f },
-    { BITS(0, 8), 0x42, 255 },
-    { 0 },
+    { BITS(0, 8), 0, 0x12 }, { BITS(0, 8), 0x15, 0x22 }, { BITS(0, 8), 0x26, 0x3f }, { BITS(0, 8), 0x42, 255 }, { 0 },
 };
 /* Of a type that nobody knows not even a checksum is known. */
 static const struct when has_checksum[] = {
-    { BITS(0, 8), 0, OLD_MAX },        { BITS(0, 8), QUERY, REPORT1 },    { BITS(0, 8), REPORT2, LEAVE },
-    { BITS(0, 8), 0x1e, 0x1f },        { BITS(0, 8), REPORT3, REPORT3 }, { 0 },
+    { BITS(0, 8), 0, OLD_MAX }, { BITS(0, 8), QUERY, REPORT1 },   { BITS(0, 8), REPORT2, LEAVE },
+    { BITS(0, 8), 0x1e, 0x1f }, { BITS(0, 8), REPORT3, REPORT3 }, { 0 },
 };
 static const struct when is_old[] = {
     { BITS(0, 8), 0, OLD_MAX },

@@ -4,7 +4,16 @@
 #include "protocol/protocol.h"
 #include "protocol/tlv.h"
 
-enum { ENTRY = 4, BOTTOM = 0x100, CONTROL_WORD = 4, LINK_ETHERNET = 1, TYPES = 12, TYPE_MIN = 1536, ASSOCIATED = 13, ALERT = 14 };
+enum {
+    ENTRY = 4,
+    BOTTOM = 0x100,
+    CONTROL_WORD = 4,
+    LINK_ETHERNET = 1,
+    TYPES = 12,
+    TYPE_MIN = 1536,
+    ASSOCIATED = 13,
+    ALERT = 14
+};
 
 static size_t entry_length(struct span run);
 

@@ -5,8 +5,8 @@
 
 enum { HEADER = 4, LENGTH_MAX = 1500, TYPE_MIN = 1536, AF_MOST = 5, LOOP = 108, LINK_PPP = 9, PPP_HEAD = 0xff03 };
 
-/* In NULL: a number of 32 bits in either order; one of 16 bits in either half, in either order; or, beyond what a length
- * could be, an ethertype in the lower half. */
+/* In NULL: a number of 32 bits in either order; one of 16 bits in either half, in either order; or, beyond what a
+ * length could be, an ethertype in the lower half. */
 static uint32_t family_of(struct span h, bool network_order)
 {
     uint32_t word = load_le32(h.at);

@@ -16,6 +16,14 @@
     P(isl) \
     P(chdlc) \
     P(fddi) \
+    P(fr) \
+    P(nflog) \
+    P(pflog) \
+    P(enc) \
+    P(radiotap) \
+    P(prism) \
+    P(wlancap) \
+    P(wlan) \
     P(pppoed) \
     P(pppoes) \
     P(ppp) \

@@ -5,8 +5,8 @@
 #include "protocol/tlv.h"
 
 enum {
-    HEADER = 5,           /* type, version, length */
-    OLD_HEADER = 2,       /* SSL 2.0's: length, with the highest bit set */
+    HEADER = 5,     /* type, version, length */
+    OLD_HEADER = 2, /* SSL 2.0's: length, with the highest bit set */
     OLD_RECORD = 0x80,
     LENGTH_MOST = 18432,  /* 2^14 and what ciphers add: RFC 5246, 6.2.3 */
     HANDSHAKE_HEADER = 4, /* type, 24 bits of length */
@@ -502,17 +502,14 @@ static const struct field other_fields[] = {
       .when = is_old },
     { "tls.handshake.session_id", N_("Session ID"), FIELD_BYTES, .after = ROW_SPECS, .sized = ROW_OLD_SESSION_LENGTH,
       .when = is_old },
-    { "tls.handshake.challenge", N_("Challenge"), FIELD_BYTES, .after = ROW_OLD_SESSION,
-      .sized = ROW_CHALLENGE_LENGTH, .when = is_old },
+    { "tls.handshake.challenge", N_("Challenge"), FIELD_BYTES, .after = ROW_OLD_SESSION, .sized = ROW_CHALLENGE_LENGTH,
+      .when = is_old },
     { 0 },
 };
 static const struct tlv records[] = {
-    { HANDSHAKE, "Handshake", handshake_fields },
-    { APPLICATION_DATA, "Application Data", data_fields },
-    { CHANGE_CIPHER_SPEC, "Change Cipher Spec" },
-    { ALERT, "Alert", alert_fields },
-    { 0xffff, "Record", other_fields },
-    { 0 },
+    { HANDSHAKE, "Handshake", handshake_fields }, { APPLICATION_DATA, "Application Data", data_fields },
+    { CHANGE_CIPHER_SPEC, "Change Cipher Spec" }, { ALERT, "Alert", alert_fields },
+    { 0xffff, "Record", other_fields },           { 0 },
 };
 static const struct tlv_set record_set = {
     .kind_size = 1, .measure = record_length, .common = record_common, .kinds = records

@@ -234,8 +234,7 @@ static void look_at_order(struct look *l)
         found(l, NOTE_SPURIOUS_RETRANSMISSION);
     } else if (!old) {
         return;
-    } else if ((to->duplicates >= DUPLICATES_FAST || l->unseen) && to->ack == s->seq &&
-               since < FAST_MS * MILLISECOND) {
+    } else if ((to->duplicates >= DUPLICATES_FAST || l->unseen) && to->ack == s->seq && since < FAST_MS * MILLISECOND) {
         found(l, NOTE_FAST_RETRANSMISSION);
     } else if (still < (uint64_t)out_of_order_limit(l) && l->end != from->next) {
         found(l, NOTE_OUT_OF_ORDER);
