@@ -31,10 +31,17 @@ static const struct value_name identifiers[] = {
 
 static const struct field fields[] = {
     { "fr.dlci", N_("Data Link Connection Identifier"), FIELD_UINT, .read = circuit },
+    { "fr.first_addr_octet", N_("First address octet"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX,
+      .flags = FIELD_HIDDEN },
+    { "fr.second_addr_octet", N_("Second address octet"), FIELD_UINT, BYTE(1, 1), .base = BASE_HEX, .preset = LAST,
+      .flags = FIELD_HIDDEN },
+    { "fr.upper_dlci", N_("Upper DLCI"), FIELD_UINT, BITS(0, 6), .base = BASE_HEX },
     { "fr.cr", N_("Command or response"), FIELD_BOOL, BITS(6, 1) },
+    { "fr.second_dlci", N_("Second DLCI"), FIELD_UINT, BITS(8, 4), .base = BASE_HEX },
     { "fr.fecn", N_("Forward congestion"), FIELD_BOOL, BITS(12, 1) },
     { "fr.becn", N_("Backward congestion"), FIELD_BOOL, BITS(13, 1) },
     { "fr.de", N_("Discard eligible"), FIELD_BOOL, BITS(14, 1) },
+    { "fr.rest", N_("Further address, control, protocol"), FIELD_BYTES, TO_END(ADDRESS_LEAST), .flags = FIELD_HIDDEN },
     { "fr.control", N_("Control"), FIELD_UINT, .base = BASE_HEX, .read = control },
     { "fr.nlpid", N_("Protocol"), FIELD_UINT, .base = BASE_HEX, .read = identifier, .names = identifiers },
     { 0 },

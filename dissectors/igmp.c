@@ -95,6 +95,7 @@ static const struct field fields[] = {
       .names = checksum_status_names, .when = has_checksum },
     { "igmp.identifier", N_("Identifier"), FIELD_UINT, BYTE(4, 4), .when = is_old },
     { "igmp.maddr", N_("Multicast Address"), FIELD_IPV4, BYTE(8, 4), .when = is_old },
+    { "igmp.access_key", N_("Access Key"), FIELD_BYTES, BYTE(12, 8), .when = is_old },
     { "igmp.maddr", N_("Multicast Address"), FIELD_IPV4, BYTE(4, 4), .when = has_group },
     { "igmp.s", N_("Suppress router-side processing"), FIELD_BOOL, BITS(68, 1), .flags = FIELD_ROOM, .when = is_query },
     { "igmp.qrv", N_("Querier's robustness"), FIELD_UINT, BITS(69, 3), .flags = FIELD_ROOM, .when = is_query },

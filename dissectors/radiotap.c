@@ -25,17 +25,20 @@ static const struct field fields[] = {
     { "radiotap.pad", N_("Padding"), FIELD_UINT, BYTE(1, 1) },
     { "radiotap.length", N_("Length"), FIELD_UINT_LE, BYTE(2, 2), .preset = LEAST },
     { "radiotap.present.word", N_("What is present"), FIELD_UINT_LE, BYTE(4, 4), .base = BASE_HEX },
+    { "radiotap.fields", N_("Fields"), FIELD_BYTES, TO_END(LEAST) },
     { "radiotap.flags", N_("Flags"), FIELD_UINT, .base = BASE_HEX, .read = flags_of },
     { 0 },
 };
 static const struct field prism_fields[] = {
     { "prism.msgcode", N_("Message Code"), FIELD_UINT_LE, BYTE(0, 4), .preset = 0x44 },
-    { "prism.msglen", N_("Length"), FIELD_UINT, .read = elder_length },
+    { "prism.msglen", N_("Length"), FIELD_UINT, BYTE(4, 4), .read = elder_length },
+    { "prism.fields", N_("Fields"), FIELD_BYTES, TO_END(ELDER) },
     { 0 },
 };
 static const struct field wlancap_fields[] = {
     { "wlancap.magic", N_("Magic"), FIELD_UINT, BYTE(0, 4), .base = BASE_HEX },
-    { "wlancap.length", N_("Length"), FIELD_UINT, .read = elder_length },
+    { "wlancap.length", N_("Length"), FIELD_UINT, BYTE(4, 4), .read = elder_length },
+    { "wlancap.fields", N_("Fields"), FIELD_BYTES, TO_END(ELDER) },
     { 0 },
 };
 

@@ -34,6 +34,19 @@ static const struct when has_three[] = {
     { 0 },
 };
 
+static const struct when is_control[] = {
+    { BITS(4, 2), TYPE_CONTROL, TYPE_CONTROL },
+    { 0 },
+};
+static const struct when has_two[] = {
+    /* clear to send and acknowledgments have one address */
+    { BITS(4, 2), 0, 0 },
+    { BITS(4, 2), TYPE_DATA, 3 },
+    { BITS(0, 4), 0, 11, is_control },
+    { BITS(0, 4), 14, 15, is_control },
+    { 0 },
+};
+
 static const struct field fields[] = {
     { "wlan.fc.version", N_("Version"), FIELD_UINT, BITS(6, 2) },
     { "wlan.fc.type", N_("Type"), FIELD_UINT, BITS(4, 2), .preset = TYPE_DATA, .names = types },
@@ -46,9 +59,11 @@ static const struct field fields[] = {
     { "wlan.fc.protected", N_("Protected"), FIELD_BOOL, BITS(9, 1) },
     { "wlan.duration", N_("Duration"), FIELD_UINT_LE, BYTE(2, 2) },
     { "wlan.ra", N_("Receiver address"), FIELD_MAC, BYTE(4, ADDRESS), .also = "wlan.addr" },
-    { "wlan.ta", N_("Transmitter address"), FIELD_MAC, BYTE(10, ADDRESS), .also = "wlan.addr" },
+    { "wlan.ta", N_("Transmitter address"), FIELD_MAC, BYTE(10, ADDRESS), .also = "wlan.addr", .when = has_two },
     { "wlan.address3", N_("Third address"), FIELD_MAC, BYTE(16, ADDRESS), .when = has_three },
     { "wlan.seq_ctrl", N_("Fragment and sequence number"), FIELD_UINT_LE, BYTE(22, 2), .when = has_three },
+    { "wlan.rest", N_("Fourth address, quality of service, high throughput"), FIELD_BYTES, TO_END(THREE),
+      .flags = FIELD_HIDDEN, .when = has_three },
     { 0 },
 };
 

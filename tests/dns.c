@@ -257,7 +257,7 @@ Test(dns, extensions_have_their_own_meaning_of_class_and_time)
 Test(dns, control_characters_in_a_name_are_escaped)
 {
     SEND(DNS, HEAD(1, 0, 1, 0, 0, 0), 4, 0x1b, '[', '2', 'J', 0, IN_A);
-    SAYS("dns.qry.name", "\\x1b[2J");
+    SAYS("dns.qry.name", "\\033[2J");
     cr_assert_str_eq(summary(SERVICE), "A? \\x1b[2J");
 }
 
@@ -360,7 +360,7 @@ Test(dhcp, the_rooms_of_the_names_may_hold_options)
     message[242] = 4;
     send_part(DHCP, message, 244, 244);
     SAYS("dhcp.option.dhcp", "");
-    SAYS("dhcp.file", "5\\x01\\x05\\x0c\\x02hn\\xff");
+    SAYS("dhcp.file", "5\\001\\005\\f\\002hn\uFFFD");
 }
 
 Test(dhcp, an_option_beyond_the_end_is_broken)
