@@ -32,8 +32,8 @@ static bool type(const struct place *place, struct value *value)
     if (place->bytes.left < HEADER)
         return false;
     value->u = family_of(place->bytes, place->packet->link_type == LOOP);
-    value->bytes = span_part(place->bytes, 0, HEADER);
-    value->width = HEADER * 8;
+    value->bytes = span_part(place->bytes, 0, 2);
+    value->width = 16;
     bool known = value->u > LENGTH_MAX && place->packet->link_type != LOOP;
     value->u = (uint16_t)value->u;
     return known;

@@ -254,6 +254,14 @@ Test(dns, extensions_have_their_own_meaning_of_class_and_time)
     SAYS("dns.opt.data", "6869");
 }
 
+Test(dns, texts_are_ascii_up_to_a_zero_and_names_utf8)
+{
+    SEND(DNS, HEAD(0x81, 0, 0, 1, 0, 0), 4, '\\', 0xc3, 0xa9, 0xff, 0, 0, 16, 0, 1, 0, 0, 0, 1, 0, 6, 5, 'a', 0xc3,
+         0xa9, 0, 'b');
+    SAYS("dns.resp.name", "\\\u00e9\uFFFD");
+    SAYS("dns.txt", "a\uFFFD\uFFFD");
+}
+
 Test(dns, control_characters_in_a_name_are_escaped)
 {
     SEND(DNS, HEAD(1, 0, 1, 0, 0, 0), 4, 0x1b, '[', '2', 'J', 0, IN_A);
