@@ -184,10 +184,13 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
     if (h.at[0] == REPORT3) {
         buffer_text(out, ", groups ");
         buffer_decimal(out, load_be16(h.at + 6));
-    } else if (load_be32(h.at + 4)) {
+        return;
+    }
+    size_t group = h.at[0] <= OLD_MAX ? HEADER : HEADER / 2;
+    if (h.left >= group + 4 && load_be32(h.at + group)) {
         buffer_text(out, " of ");
         char *at = buffer_room(out, ADDRESS_TEXT);
-        out->at = write_ipv4(at, load_be32(h.at + 4));
+        out->at = write_ipv4(at, load_be32(h.at + group));
     }
 }
 
