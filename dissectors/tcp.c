@@ -99,7 +99,7 @@ static const struct tlv options[] = {
     { KIND_NOP, "No-Operation", .alone = true, .name = "nop" },
     { KIND_MSS, "Maximum Segment Size", option_mss, .exact = 4, .name = "mss" },
     { KIND_SCALE, "Window Scale", option_scale, .exact = 3, .name = "wscale" },
-    { KIND_SACK_PERMITTED, "SACK Permitted", option_sack_permitted, .exact = 2, .name = "sack_perm" },
+    { KIND_SACK_PERMITTED, "SACK Permitted", option_sack_permitted, .name = "sack_perm" },
     { KIND_SACK, "SACK", option_sack },
     { KIND_TIMESTAMPS, "Timestamps", option_timestamps, .exact = 10, .name = "timestamp" },
     { 19, "MD5 Signature", option_md5, .name = "md5" },            /* RFC 2385 */

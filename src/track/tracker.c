@@ -371,7 +371,7 @@ static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
     struct note *note = add_note(t, p, l);
     note->stream = f->stream;
     if (t->levels & TRACK_STREAMS) {
-        note->have |= bit(NOTE_STREAM) | (s.anew ? bit(NOTE_REUSED_PORTS) : 0);
+        note->have |= bit(NOTE_STREAM) | (s.anew && s.sound ? bit(NOTE_REUSED_PORTS) : 0);
         note_numbers(&s, from, to, note);
         if (timed)
             note_times(f, p, note);
