@@ -49,4 +49,4 @@ static inline const struct protocol *registry_stream(unsigned value, unsigned ot
 const struct protocol *registry_by_name(const char *name);
 
 /* Those that others have to know by name. */
-extern const struct protocol frame_protocol, data_protocol, eth_protocol, ip_protocol, tcp_protocol;
+extern const struct protocol frame_protocol, data_protocol, eth_protocol, ip_protocol, tcp_protocol, udp_protocol;
