@@ -71,7 +71,7 @@ static void run_layers(struct packet *p, const struct protocol *protocol, struct
         if ((verdict != VERDICT_WHOLE && !next.space) || offset >= end || (next.space && next.space == p->stop))
             break;
         flags = self->flags;
-        if (next.space == KEY_ICMP_QUOTE) {
+        if (__builtin_expect(next.space == KEY_ICMP_QUOTE, 0)) {
             flags |= LAYER_QUOTED;
             if (next.other && next.other < end - offset)
                 end = offset + next.other;
