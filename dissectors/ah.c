@@ -19,7 +19,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 {
     const uint8_t *h = span_peek(in, 2);
     size_t length = h ? ((size_t)h[1] + 2) * 4 : LEAST; /* RFC 4302, 2.2: in words, less two */
-    struct span header = span_part(*in, 0, length); /* less than LEAST is RFC 1826's, without a sequence number */
+    struct span header = span_part(*in, 0, length);     /* less than LEAST is RFC 1826's, without a sequence number */
     self->length = (uint32_t)header.left;
     span_pull(in, header.left);
     if (header.left < length)
