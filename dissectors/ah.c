@@ -17,13 +17,11 @@ static const struct field fields[] = {
 
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
-    const uint8_t *h = span_peek(in, LEAST);
+    const uint8_t *h = span_peek(in, 2);
     size_t length = h ? ((size_t)h[1] + 2) * 4 : LEAST; /* RFC 4302, 2.2: in words, less two */
-    struct span header = span_part(*in, 0, length < LEAST ? LEAST : length);
+    struct span header = span_part(*in, 0, length);     /* less than LEAST is RFC 1826's, without a sequence number */
     self->length = (uint32_t)header.left;
     span_pull(in, header.left);
-    if (length < LEAST)
-        return VERDICT_BROKEN;
     if (header.left < length)
         return self->offset + length > self->end ? VERDICT_BROKEN : VERDICT_CUT;
     if (self->network)

@@ -18,6 +18,12 @@ static const struct field fields[] = {
     { 0 },
 };
 
+/* Not all that Ethernet carries: SLARP's number is another protocol's there, and ARP's and tags' are nobody's here. */
+static bool is_carried(uint16_t type)
+{
+    return type == 0x0800 || type == 0x86dd || type == 0x8847 || type == 0x8848 || type == 0x6558;
+}
+
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     (void)packet;
@@ -29,7 +35,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     }
     self->length = HEADER;
     uint16_t type = load_be16(h + 2);
-    if (type != SLARP) /* on Ethernet that number is another protocol's */
+    if (is_carried(type))
         *next = (struct key){ KEY_ETHERTYPE, type, 0 };
     return VERDICT_WHOLE;
 }

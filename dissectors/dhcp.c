@@ -66,7 +66,7 @@ static const struct field option_common[] = {
     }
 #define TEXT(name, abbrev, title)                                                                                      \
     static const struct field name[] = {                                                                               \
-        { abbrev, N_(title), FIELD_TEXT, TO_END(2), .read = option_text },                                             \
+        { abbrev, N_(title), FIELD_TEXT, TO_END(2), .read = option_text, .flags = FIELD_ASCII },                       \
         { 0 },                                                                                                         \
     }
 
@@ -164,7 +164,7 @@ static const struct tlv options[] = {
     { 28, "Broadcast Address", option_broadcast },
     { 42, "NTP Servers", option_ntp },
     { 44, "NetBIOS Name Server", option_netbios },
-    { 50, "Requested IP Address", option_requested },
+    { 50, "Requested IP Address", option_requested, .exact = 4 },
     { 51, "IP Address Lease Time", option_lease },
     { 52, "Option Overload", option_overload },
     { OPTION_TYPE, "DHCP Message Type", option_type },
@@ -372,6 +372,7 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 static const struct key keys[] = {
     { KEY_UDP_PORT, 67, 0 },
     { KEY_UDP_PORT, 68, 0 },
+    { KEY_UDP_PORT, 4011, 0 }, /* servers of boot files: Preboot Execution Environment 2.1, 2.2.3 */
     { 0 },
 };
 

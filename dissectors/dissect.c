@@ -70,9 +70,14 @@ static void run_layers(struct packet *p, const struct protocol *protocol, struct
         end = self->end;
         if ((verdict != VERDICT_WHOLE && !next.space) || offset >= end || (next.space && next.space == p->stop))
             break;
+        flags = self->flags;
+        if (__builtin_expect(next.space == KEY_ICMP_QUOTE, 0)) {
+            flags |= LAYER_QUOTED;
+            if (next.other && next.other < end - offset)
+                end = offset + next.other;
+        }
         if (in.left > end - offset)
             in.left = end - offset;
-        flags = (uint8_t)(next.space == KEY_ICMP_QUOTE ? self->flags | LAYER_QUOTED : self->flags);
         network = p->network_count;
         protocol = find_next(p, next, &in, &offset, flags);
     }

@@ -465,7 +465,7 @@ static const struct field mx_fields[] = {
 /* Strings with their lengths in front: RFC 1035, 3.3 */
 static const struct field txt_string_fields[] = {
     { "dns.txt.length", N_("Length"), FIELD_UINT, BYTE(0, 1), .role = ROLE_LENGTH, .counts = COUNTS_VALUES },
-    { "dns.txt", N_("Text"), FIELD_TEXT, .read = string },
+    { "dns.txt", N_("Text"), FIELD_TEXT, .read = string, .flags = FIELD_ASCII },
     { 0 },
 };
 static const struct field spf_string_fields[] = {

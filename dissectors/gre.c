@@ -14,6 +14,8 @@ enum {
     ACKNOWLEDGMENT = 0x80,
     VERSION = 7,
     TYPE_MIN = 1536,
+    VLAN = 0x8100,
+    SERVICE_VLAN = 0x88a8,
     PPP = 0x880b,
     WCCP = 0x883e,
     ERSPAN = 0x88be,
@@ -52,8 +54,12 @@ static const struct when has_sequence[] = {
     { BITS(3, 1), 1, 1 },
     { 0 },
 };
+static const struct when is_ppp[] = {
+    { BITS(16, 16), PPP, PPP },
+    { 0 },
+};
 static const struct when has_acknowledgment[] = {
-    { BITS(8, 1), 1, 1, is_version1 },
+    { BITS(8, 1), 1, 1, is_ppp },
     { 0 },
 };
 static const struct when has_routing[] = {
@@ -146,7 +152,7 @@ static size_t header_length(const struct span *in, uint16_t flags, uint16_t type
     length += flags & (CHECKSUM | ROUTING) ? WORD : 0;
     length += flags & KEY ? WORD : 0;
     length += flags & SEQUENCE ? WORD : 0;
-    length += (flags & VERSION) == 1 && flags & ACKNOWLEDGMENT ? WORD : 0;
+    length += type == PPP && flags & ACKNOWLEDGMENT ? WORD : 0; /* RFC 2637, 4.1 */
     if (flags & ROUTING)
         return routing_length(in, length);
     /* WCCP version 2 puts a word of its own in front of the datagram, version 1 none. */
@@ -163,8 +169,9 @@ static struct key next_key(uint16_t flags, uint16_t type)
         return (struct key){ KEY_ETHERTYPE, 0x0800, 0 };
     if (type == ERSPAN && !(flags & SEQUENCE)) /* type I, which has no header: the frame itself */
         return (struct key){ KEY_LINK, LINK_ETHERNET, 0 };
-    struct key key = { type < TYPE_MIN ? KEY_NONE : KEY_ETHERTYPE, type, 0 };
-    return key;
+    if (type < TYPE_MIN || type == VLAN || type == SERVICE_VLAN) /* tagged frames come with their Ethernet header */
+        return (struct key){ 0 };
+    return (struct key){ KEY_ETHERTYPE, type, 0 };
 }
 
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
@@ -179,8 +186,6 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
         return self->offset + length > self->end ? VERDICT_BROKEN : VERDICT_CUT;
     }
     self->length = (uint32_t)length;
-    if ((flags & VERSION) > 1)
-        return VERDICT_BROKEN;
     *next = next_key(flags, type);
     return VERDICT_WHOLE;
 }

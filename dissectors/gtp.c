@@ -10,8 +10,13 @@ enum {
     EXTENSION = 4,
     NEXT_EXTENSION = 11,
     VERSION1 = 1,
-    DATA = 255, /* T-PDU */
-    LINK_PPP = 9,
+    DATA = 255,     /* T-PDU */
+    PAYLOAD = 0x10, /* protocol type: GTP, and not GTP' for charging, which carries nobody's packets */
+    ETHERNET = 14,
+    LINK_ETHERNET = 1,
+    IPV4 = 0x0800,
+    ARP = 0x0806,
+    IPV6 = 0x86dd,
 };
 
 static size_t extension_length(struct span run);
@@ -118,15 +123,18 @@ static size_t extensions_end(const struct span *in)
     return at;
 }
 
-/* What a T-PDU is: 3GPP does not say; it is known by its first bits. */
+/* What a T-PDU is: 3GPP does not say; it is known by its first bits, or by an ethertype where Ethernet has it. */
 static struct key next_key(const struct span *in)
 {
-    unsigned version = in->left ? in->at[0] >> 4 : 0;
-    if (version == 4)
-        return (struct key){ KEY_ETHERTYPE, 0x0800, 0 };
-    if (version == 6)
-        return (struct key){ KEY_ETHERTYPE, 0x86dd, 0 };
-    return in->left && in->at[0] == 0xff ? (struct key){ KEY_LINK, LINK_PPP, 0 } : (struct key){ 0 };
+    unsigned first = in->left ? in->at[0] : 0;
+    if (first >= 0x45 && first <= 0x4e)
+        return (struct key){ KEY_ETHERTYPE, IPV4, 0 };
+    if (first >> 4 == 6)
+        return (struct key){ KEY_ETHERTYPE, IPV6, 0 };
+    unsigned type = in->left > ETHERNET ? load_be16(in->at + ETHERNET - 2) : 0;
+    if (type == IPV4 || type == IPV6 || type == ARP)
+        return (struct key){ KEY_LINK, LINK_ETHERNET, 0 };
+    return (struct key){ 0 };
 }
 
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
@@ -147,7 +155,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
         return !length || self->offset + length > self->end ? VERDICT_BROKEN : VERDICT_CUT;
     }
     self->length = (uint32_t)length;
-    if (h[1] == DATA)
+    if (h[1] == DATA && h[0] & PAYLOAD)
         *next = next_key(in);
     return VERDICT_WHOLE;
 }

@@ -58,49 +58,28 @@ static bool begins(struct span text, const char *with)
 
 /* RFC 9110, 9; RFC 4918 (WebDAV), RFC 3253, RFC 5323, RFC 5789, UPnP, RPC over HTTP, SSTP */
 static const char methods[][METHOD_MOST] = {
-    "GET",
-    "POST",
-    "HEAD",
-    "PUT",
-    "DELETE",
-    "OPTIONS",
-    "CONNECT",
-    "TRACE",
-    "PATCH",
-    "PROPFIND",
-    "PROPPATCH",
-    "MKCOL",
-    "COPY",
-    "MOVE",
-    "LOCK",
-    "UNLOCK",
-    "SEARCH",
-    "REPORT",
-    "CHECKOUT",
-    "CHECKIN",
-    "UNCHECKOUT",
-    "MKWORKSPACE",
-    "UPDATE",
-    "LABEL",
-    "MERGE",
-    "MKACTIVITY",
-    "BCOPY",
-    "BMOVE",
-    "BDELETE",
-    "BPROPFIND",
-    "BPROPPATCH",
-    "VERSION-CONTROL",
-    "POLL",
-    "SUBSCRIBE",
-    "UNSUBSCRIBE",
-    "NOTIFY",
-    "M-SEARCH",
-    "GENA",
-    "RPC_CONNECT",
-    "RPC_IN_DATA",
-    "BASELINE-CONTROL",
-    "RPC_OUT_DATA",
-    "SSTP_DUPLEX_POST",
+    "GET",          "POST",
+    "HEAD",         "PUT",
+    "DELETE",       "OPTIONS",
+    "CONNECT",      "TRACE",
+    "PATCH",        "PROPFIND",
+    "PROPPATCH",    "MKCOL",
+    "COPY",         "MOVE",
+    "LOCK",         "UNLOCK",
+    "SEARCH",       "REPORT",
+    "CHECKOUT",     "CHECKIN",
+    "UNCHECKOUT",   "MKWORKSPACE",
+    "UPDATE",       "LABEL",
+    "MERGE",        "MKACTIVITY",
+    "BCOPY",        "BMOVE",
+    "BDELETE",      "BPROPFIND",
+    "BPROPPATCH",   "VERSION-CONTROL",
+    "POLL",         "SUBSCRIBE",
+    "UNSUBSCRIBE",  "NOTIFY",
+    "M-SEARCH",     "M-POST",
+    "GENA",         "RPC_CONNECT",
+    "RPC_IN_DATA",  "BASELINE-CONTROL",
+    "RPC_OUT_DATA", "SSTP_DUPLEX_POST",
     "CCM_POST",
 };
 
@@ -296,7 +275,7 @@ static size_t header_length(struct span run)
 
 #define HEADER(abbrev, title)                                                                                          \
     {                                                                                                                  \
-        { abbrev, title, FIELD_TEXT, .read = header_text },                                                            \
+        { abbrev, title, FIELD_TEXT, .read = header_text, .flags = FIELD_ASCII },                                      \
         {                                                                                                              \
             0                                                                                                          \
         }                                                                                                              \
@@ -307,7 +286,7 @@ static const struct field any_header[] = {
     { 0 },
 };
 static const struct field content_length[] = {
-    { "http.content_length_header", N_("Content-Length"), FIELD_TEXT, .read = header_text },
+    { "http.content_length_header", N_("Content-Length"), FIELD_TEXT, .read = header_text, .flags = FIELD_ASCII },
     { "http.content_length", N_("Content length"), FIELD_UINT, .read = header_number },
     { 0 },
 };
@@ -421,9 +400,9 @@ static bool header_lines(const struct place *place, struct value *value)
 
 static const struct field fields[] = {
     { "http.request", N_("Request"), FIELD_BOOL, .read = is_request, .flags = FIELD_HIDDEN },
-    { "http.request.method", N_("Method"), FIELD_TEXT, .read = method },
-    { "http.request.uri", N_("Target"), FIELD_TEXT, .read = target },
-    { "http.request.version", N_("Version"), FIELD_TEXT, .read = request_version },
+    { "http.request.method", N_("Method"), FIELD_TEXT, .read = method, .flags = FIELD_ASCII },
+    { "http.request.uri", N_("Target"), FIELD_TEXT, .read = target, .flags = FIELD_ASCII },
+    { "http.request.version", N_("Version"), FIELD_TEXT, .read = request_version, .flags = FIELD_ASCII },
     { "http.response", N_("Response"), FIELD_BOOL, .read = is_answer, .flags = FIELD_HIDDEN },
     { "http.response.version", N_("Version"), FIELD_TEXT, .read = response_version },
     { "http.response.code", N_("Status code"), FIELD_UINT, .read = code },

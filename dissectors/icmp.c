@@ -180,6 +180,18 @@ static bool is_error(uint8_t type)
            type == PARAMETER_PROBLEM;
 }
 
+/* How much of an error is the quote: RFC 792 of a redirect, the header and eight bytes; of the others, if they have a
+ * length, what it says, and extensions behind that (RFC 4884, 4; tshark counts the quote's header besides). 0: all. */
+static uint16_t quote_length(const uint8_t *h, const struct span *quote, size_t all)
+{
+    if (quote->left < 4)
+        return 0;
+    uint16_t header = (quote->at[0] & 15) * 4, told = h[5] * 4;
+    if (h[0] == REDIRECT)
+        return header + 8;
+    return told && all > told && load_be16(quote->at + 2) > told ? header + told : 0;
+}
+
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     (void)packet;
@@ -191,7 +203,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     if (header.left < length)
         return VERDICT_CUT;
     if (is_error(h[0]))
-        *next = (struct key){ KEY_ICMP_QUOTE, 0x0800, 0 };
+        *next = (struct key){ KEY_ICMP_QUOTE, 0x0800, quote_length(h, in, self->end - self->offset - HEADER) };
     return VERDICT_WHOLE;
 }
 

@@ -358,6 +358,17 @@ static size_t record_length(struct span run)
     return run.left < RECORD ? 0 : RECORD + 16u * load_be16(run.at + 2) + 4u * run.at[1];
 }
 
+/* RFC 3810, 5.2.11: what comes behind the last record that is counted is none of the report. */
+static size_t report_length(struct span report, size_t all)
+{
+    struct span run = span_part(report, HEADER, report.left);
+    struct option record;
+    for (unsigned left = load_be16(report.at + 6); left && tlv_next(&record_set, &run, &record); left--)
+        if (record.broken)
+            return all;
+    return report.left - run.left;
+}
+
 /* Messages of known kinds are header to their end, but for echoes, whose data is anybody's, and errors. */
 static size_t header_length(uint8_t type, size_t all)
 {
@@ -390,6 +401,8 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     size_t quote = h && h[0] == REDIRECT ? redirected_packet(*in, all) : 0;
     if (quote)
         length = quote;
+    else if (h && h[0] == LISTENER_REPORT2 && in->left > HEADER)
+        length = report_length(*in, all);
     struct span header = span_part(*in, 0, length);
     self->length = (uint32_t)header.left;
     span_pull(in, header.left);

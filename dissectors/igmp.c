@@ -8,6 +8,8 @@
 
 enum {
     HEADER = 8,
+    OLD_MAX = 0x0f,  /* messages of RFC 988, whose version is called 0 */
+    OLD_LENGTH = 20, /* RFC 988, appendix I: of all of them */
     QUERY = 0x11,
     REPORT1 = 0x12,
     REPORT2 = 0x16,
@@ -31,9 +33,16 @@ static const struct when has_response[] = {
     { 0 },
 };
 static const struct when is_igmp[] = {
-    /* DVMRP and PIMv1 only borrow the number */
-    { BITS(0, 8), 0, 0x12 },
-    { BITS(0, 8), 0x15, 255 },
+    /* DVMRP, PIMv1, MSNIP and IGAP only borrow the number */
+    { BITS(0, 8), 0, 0x12 }, { BITS(0, 8), 0x15, 0x22 }, { BITS(0, 8), 0x26, 0x3f }, { BITS(0, 8), 0x42, 255 }, { 0 },
+};
+/* Of a type that nobody knows not even a checksum is known. */
+static const struct when has_checksum[] = {
+    { BITS(0, 8), 0, OLD_MAX }, { BITS(0, 8), QUERY, REPORT1 },   { BITS(0, 8), REPORT2, LEAVE },
+    { BITS(0, 8), 0x1e, 0x1f }, { BITS(0, 8), REPORT3, REPORT3 }, { 0 },
+};
+static const struct when is_old[] = {
+    { BITS(0, 8), 0, OLD_MAX },
     { 0 },
 };
 static const struct when has_group[] = {
@@ -81,9 +90,12 @@ static const struct field fields[] = {
       .when = is_igmp },
     { "igmp.max_resp", N_("Maximum response time"), FIELD_UINT, BYTE(1, 1), .when = has_response },
     { "igmp.checksum", N_("Checksum"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM,
-      .when = is_igmp },
+      .when = has_checksum },
     { "igmp.checksum.status", N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
-      .names = checksum_status_names, .when = is_igmp },
+      .names = checksum_status_names, .when = has_checksum },
+    { "igmp.identifier", N_("Identifier"), FIELD_UINT, BYTE(4, 4), .when = is_old },
+    { "igmp.maddr", N_("Multicast Address"), FIELD_IPV4, BYTE(8, 4), .when = is_old },
+    { "igmp.access_key", N_("Access Key"), FIELD_BYTES, BYTE(12, 8), .when = is_old },
     { "igmp.maddr", N_("Multicast Address"), FIELD_IPV4, BYTE(4, 4), .when = has_group },
     { "igmp.s", N_("Suppress router-side processing"), FIELD_BOOL, BITS(68, 1), .flags = FIELD_ROOM, .when = is_query },
     { "igmp.qrv", N_("Querier's robustness"), FIELD_UINT, BITS(69, 3), .flags = FIELD_ROOM, .when = is_query },
@@ -98,6 +110,9 @@ static const struct field fields[] = {
 /* RFC 3376, 7.1: queries show their version by their length and by a response time that version 1 did not have. */
 static bool version(const struct place *place, struct value *value)
 {
+    value->u = 0;
+    if (place->bytes.left && place->bytes.at[0] <= OLD_MAX)
+        return true;
     if (place->bytes.left < 2)
         return false;
     switch (place->bytes.at[0]) {
@@ -120,8 +135,14 @@ static bool version(const struct place *place, struct value *value)
 
 static bool checksum_status(const struct place *place, struct value *value)
 {
-    value->u = checksum_verify_alone(place->packet, place->layer);
-    return place->bytes.left >= 4;
+    if (place->bytes.left < 4)
+        return false;
+    struct layer layer = *place->layer;
+    if (place->bytes.at[0] <= OLD_MAX) /* its checksum ends where the message does */
+        layer.end = layer.offset + OLD_LENGTH;
+    bool whole = layer.end <= place->layer->end && layer.end - layer.offset >= HEADER;
+    value->u = whole ? checksum_verify_alone(place->packet, &layer) : CHECKSUM_UNVERIFIED;
+    return true;
 }
 
 static size_t record_length(struct span run)
@@ -129,13 +150,24 @@ static size_t record_length(struct span run)
     return run.left < RECORD ? 0 : RECORD + 4u * load_be16(run.at + 2) + 4u * run.at[1];
 }
 
+/* RFC 3376, 4.2.11: what comes behind the last record that is counted is none of the report. */
+static size_t report_length(struct span report)
+{
+    struct span run = span_part(report, HEADER, report.left);
+    struct option record;
+    for (unsigned left = load_be16(report.at + 6); left && tlv_next(&record_set, &run, &record); left--)
+        if (record.broken)
+            return report.left;
+    return report.left - run.left;
+}
+
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     (void)packet, (void)next;
     size_t all = self->end - self->offset;
-    self->length = (uint32_t)in->left;
-    span_pull(in, in->left);
-    return self->length < all ? VERDICT_CUT : all < HEADER ? VERDICT_BROKEN : VERDICT_WHOLE;
+    self->length = (uint32_t)(in->left > HEADER && in->at[0] == REPORT3 ? report_length(*in) : in->left);
+    span_pull(in, self->length);
+    return self->length + in->left < all ? VERDICT_CUT : all < HEADER ? VERDICT_BROKEN : VERDICT_WHOLE;
 }
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
@@ -152,10 +184,13 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
     if (h.at[0] == REPORT3) {
         buffer_text(out, ", groups ");
         buffer_decimal(out, load_be16(h.at + 6));
-    } else if (load_be32(h.at + 4)) {
+        return;
+    }
+    size_t group = h.at[0] <= OLD_MAX ? HEADER : HEADER / 2;
+    if (h.left >= group + 4 && load_be32(h.at + group)) {
         buffer_text(out, " of ");
         char *at = buffer_room(out, ADDRESS_TEXT);
-        out->at = write_ipv4(at, load_be32(h.at + 4));
+        out->at = write_ipv4(at, load_be32(h.at + group));
     }
 }
 

@@ -3,7 +3,7 @@
 #include "protocol/protocol.h"
 #include "protocol/tlv.h"
 
-enum { LEAST = 8, UNIT = 8, NO_NEXT = 59 };
+enum { LEAST = 8, UNIT = 8, NO_NEXT = 59, HOME = 0xc9, ADDRESS = 16 };
 
 static const struct field option_common[] = {
     { "ipv6.opt.type", N_("Type"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX },
@@ -80,6 +80,17 @@ static bool overruns(struct span run, const struct span *behind)
     return false;
 }
 
+/* Where a mobile node away from home writes its lasting address, which checksums count as the source: RFC 6275, 6.3 and
+ * 11.3.1. NULL: it is at home. */
+static const uint8_t *home_address(struct span run)
+{
+    struct option option;
+    while (tlv_next(&option_set, &run, &option))
+        if (!option.broken && option.bytes.at[0] == HOME && option.bytes.left == 2 + ADDRESS)
+            return option.bytes.at + 2;
+    return NULL;
+}
+
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     const uint8_t *h = span_peek(in, LEAST);
@@ -91,8 +102,13 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
         return self->offset + length > self->end ? VERDICT_BROKEN : VERDICT_CUT;
     if (overruns(span_part(header, 2, length), in))
         return VERDICT_BROKEN;
-    if (self->network)
-        packet->networks[self->network - 1].protocol = h[0];
+    if (self->network) {
+        struct network *network = &packet->networks[self->network - 1];
+        const uint8_t *home = network->size == ADDRESS ? home_address(span_part(header, 2, length)) : NULL;
+        if (home)
+            network->source = home;
+        network->protocol = h[0];
+    }
     *next = (struct key){ KEY_IP, h[0], 0 };
     return VERDICT_WHOLE;
 }

@@ -91,6 +91,8 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     span_pull(in, header.left);
     if (header.left < length)
         return self->offset + length > self->end ? VERDICT_BROKEN : VERDICT_CUT;
+    if (h[2] == MOBILE && length < LEAST + ADDRESS) /* RFC 6275, 6.4.1: it has one address */
+        return VERDICT_BROKEN;
     if (h[2] == SEGMENTS && LEAST + (h[4] + 1u) * ADDRESS > length)
         return VERDICT_BROKEN;
     if (self->network) {

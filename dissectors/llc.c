@@ -4,6 +4,7 @@
 
 enum {
     HEADER = 3,
+    PADDING = 2,
     SNAP = 0xaa,
     UNNUMBERED_INFORMATION = 3,
     TYPE_LLC = 4, /* Linux's ETH_P_802_2: no type on the wire is that small */
@@ -42,6 +43,16 @@ static const struct when carries_private[] = {
     { 0 },
 };
 
+static const struct when of_bridges[] = {
+    { BITS(24, 24), 0x0080c2, 0x0080c2, is_snap },
+    { 0 },
+};
+static const struct when carries_bridged[] = {
+    { BITS(48, 16), 1, 1, of_bridges },
+    { BITS(48, 16), 7, 7, of_bridges },
+    { 0 },
+};
+
 static const struct value_name saps[] = {
     { 0x00, "NULL LSAP" },   { 0x02, "LLC sub-layer management" },
     { 0x06, "IP" },          { 0x42, "Spanning Tree BPDU" },
@@ -63,15 +74,22 @@ static const struct field fields[] = {
     { "llc.oui", N_("Organization Code"), FIELD_UINT, BYTE(3, 3), .base = BASE_HEX, .when = is_snap },
     { "llc.type", N_("Type"), FIELD_UINT, BYTE(6, 2), .base = BASE_HEX, .when = carries_ethertype },
     { "llc.pid", N_("Protocol ID"), FIELD_UINT, BYTE(6, 2), .base = BASE_HEX, .when = carries_private },
+    { "llc.bridged_pad", N_("Padding"), FIELD_UINT, BYTE(8, PADDING), .base = BASE_HEX, .when = carries_bridged },
     { 0 },
 };
 
-/* The protocol behind a SNAP header. RFC 2684, 5.2: bridged Ethernet frames, with and without their check sequence. */
+/* RFC 2684, 5.2: a bridged Ethernet frame, with or without its check sequence, behind two bytes of padding. */
+static bool is_bridged(uint32_t oui, uint16_t id)
+{
+    return oui == 0x0080c2 && (id == 1 || id == 7);
+}
+
+/* The protocol behind a SNAP header. */
 static struct key snap_key(uint32_t oui, uint16_t id)
 {
     if (oui == 0 || oui == 0x0000f8)
         return (struct key){ KEY_ETHERTYPE, id, 0 };
-    if (oui == 0x0080c2 && (id == 1 || id == 7))
+    if (is_bridged(oui, id))
         return (struct key){ KEY_LINK, 1, 0 };
     return (struct key){ 0 };
 }
@@ -90,10 +108,16 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
         return VERDICT_CUT;
     }
     self->length = (uint32_t)header;
-    if (header == HEADER + 5)
-        *next = snap_key(load_be32(h + 2) & 0xffffff, load_be16(h + 6));
-    else if (h[2] == UNNUMBERED_INFORMATION || !(h[2] & 1))
+    if (header == HEADER + 5) {
+        uint32_t oui = load_be32(h + 2) & 0xffffff;
+        uint16_t id = load_be16(h + 6);
+        if (is_bridged(oui, id) && !span_pull(in, PADDING))
+            return VERDICT_CUT;
+        self->length += is_bridged(oui, id) ? PADDING : 0;
+        *next = snap_key(oui, id);
+    } else if (h[2] == UNNUMBERED_INFORMATION || !(h[2] & 1)) {
         *next = (struct key){ KEY_LLC_SAP, h[0], 0 };
+    }
     return VERDICT_WHOLE;
 }
 
@@ -108,7 +132,7 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
     buffer_hex(out, h.at[0], 2);
     buffer_text(out, " ssap 0x");
     buffer_hex(out, h.at[1], 2);
-    if (h.left == HEADER + 5) {
+    if (h.left >= HEADER + 5) {
         buffer_text(out, ", SNAP 0x");
         buffer_hex(out, load_be32(h.at + 2) & 0xffffff, 6);
         buffer_text(out, " type 0x");

@@ -4,7 +4,16 @@
 #include "protocol/protocol.h"
 #include "protocol/tlv.h"
 
-enum { ENTRY = 4, BOTTOM = 0x100, CONTROL_WORD = 4, LINK_ETHERNET = 1, TYPES = 12, TYPE_MIN = 1536 };
+enum {
+    ENTRY = 4,
+    BOTTOM = 0x100,
+    CONTROL_WORD = 4,
+    LINK_ETHERNET = 1,
+    TYPES = 12,
+    TYPE_MIN = 1536,
+    ASSOCIATED = 13,
+    ALERT = 14
+};
 
 static size_t entry_length(struct span run);
 
@@ -66,7 +75,9 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
         }
         self->length += ENTRY;
     } while (!(load_be32(entry) & BOTTOM));
-    unsigned version = in->left ? in->at[0] >> 4 : 15;
+    unsigned version = in->left ? in->at[0] >> 4 : 15, label = load_be32(entry) >> 12;
+    if (label == ASSOCIATED || label == ALERT) /* management of the path, no packet: RFC 5586, 4; RFC 3429 */
+        return VERDICT_WHOLE;
     if (version == 4)
         *next = (struct key){ KEY_ETHERTYPE, 0x0800, 0 };
     else if (version == 6)

@@ -3,20 +3,18 @@
 #include "base/text.h"
 #include "protocol/protocol.h"
 
-enum { HEADER = 4, LENGTH_MAX = 1500, TYPE_MIN = 1536, LOOP = 108 };
+enum { HEADER = 4, LENGTH_MAX = 1500, TYPE_MIN = 1536, AF_MOST = 5, LOOP = 108, LINK_PPP = 9, PPP_HEAD = 0xff03 };
 
+/* In NULL: a number of 32 bits in either order; one of 16 bits in either half, in either order; or, beyond what a
+ * length could be, an ethertype in the lower half. */
 static uint32_t family_of(struct span h, bool network_order)
 {
-    uint32_t word = load_be32(h.at);
-    if (network_order)
-        return word;
-    if (word > 0xffff) {
-        uint32_t little = load_le32(h.at);
-        word = little > 0xffff ? word & 0xffff : little; /* some put a number of 16 bits behind two of their own */
-    }
-    if (!(word & 0xff) && word < TYPE_MIN) /* 16 bits in their own order, and padding */
-        word >>= 8;
-    return word;
+    uint32_t word = load_le32(h.at);
+    if (network_order || word >> 16 > AF_MOST)
+        return load_be32(h.at);
+    if (word > 0xffff)
+        return word >> 16;
+    return !(word & 0xff) && word < TYPE_MIN ? word >> 8 : word;
 }
 
 static bool family(const struct place *place, struct value *value)
@@ -34,9 +32,11 @@ static bool type(const struct place *place, struct value *value)
     if (place->bytes.left < HEADER)
         return false;
     value->u = family_of(place->bytes, place->packet->link_type == LOOP);
-    value->bytes = span_part(place->bytes, 0, HEADER);
-    value->width = HEADER * 8;
-    return value->u > LENGTH_MAX && place->packet->link_type != LOOP;
+    value->bytes = span_part(place->bytes, 0, 2);
+    value->width = 16;
+    bool known = value->u > LENGTH_MAX && place->packet->link_type != LOOP;
+    value->u = (uint16_t)value->u;
+    return known;
 }
 
 static const struct value_name families[] = {
@@ -53,14 +53,18 @@ static const struct field fields[] = {
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     struct span all = *in;
+    if (packet->link_type != LOOP && in->left >= 2 && load_be16(in->at) == PPP_HEAD) {
+        *next = (struct key){ KEY_LINK, LINK_PPP, 0 };
+        return VERDICT_WHOLE;
+    }
     if (!span_pull(in, HEADER)) {
         self->length = (uint32_t)in->left;
         return VERDICT_CUT;
     }
     self->length = HEADER;
     uint32_t number = family_of(all, packet->link_type == LOOP);
-    if (number == 2)
-        *next = (struct key){ KEY_ETHERTYPE, 0x0800, 0 };
+    if (number == 2) /* some say so of both versions */
+        *next = (struct key){ KEY_ETHERTYPE, in->left && in->at[0] >> 4 == 6 ? 0x86dd : 0x0800, 0 };
     else if (number == 24 || number == 28 || number == 30)
         *next = (struct key){ KEY_ETHERTYPE, 0x86dd, 0 };
     else if (number > LENGTH_MAX && packet->link_type != LOOP)
@@ -72,7 +76,7 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 {
     struct span h = layer_header(packet, layer);
     if (h.left < HEADER) {
-        buffer_text(out, "cut short");
+        buffer_text(out, layer->verdict == VERDICT_WHOLE ? "none: PPP" : "cut short");
         return;
     }
     buffer_text(out, "family ");

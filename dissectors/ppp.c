@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "protocol/protocol.h"
 
-enum { ALL_STATIONS = 0xff, LINK_PPP = 9 };
+enum { ALL_STATIONS = 0xff, LINK_PPP = 9, IPV4 = 0x0021, IPV6 = 0x0057 };
 
 static const struct when has_address[] = {
     { BITS(0, 8), ALL_STATIONS, ALL_STATIONS }, /* no protocol's number begins with it */
@@ -101,6 +101,8 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     uint16_t protocol = size == 1 ? in->at[at] : load_be16(in->at + at);
     span_pull(in, at + size);
     self->length = (uint32_t)(at + size);
+    if (protocol == IPV4 && in->left && in->at[0] >> 4 == 6)
+        protocol = IPV6;
     *next = (struct key){ KEY_PPP, protocol, 0 };
     return VERDICT_WHOLE;
 }

@@ -2,7 +2,11 @@
 #include "base/text.h"
 #include "protocol/protocol.h"
 
-enum { LEAST = 8 }; /* less than that is not looked at */
+enum {
+    LEAST = 8, /* less than that is not looked at */
+    LINK_PPP = 9,
+    PPP_HEAD = 0xff03, /* RFC 1662, 3.1: some PPP devices call their frames raw, too */
+};
 
 static const struct field fields[] = {
     { 0 },
@@ -13,7 +17,9 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     (void)packet;
     self->length = 0;
     unsigned version = in->left >= LEAST ? in->at[0] >> 4 : 0;
-    if (version == 4)
+    if (in->left >= 2 && load_be16(in->at) == PPP_HEAD)
+        *next = (struct key){ KEY_LINK, LINK_PPP, 0 };
+    else if (version == 4)
         *next = (struct key){ KEY_ETHERTYPE, 0x0800, 0 };
     else if (version == 6)
         *next = (struct key){ KEY_ETHERTYPE, 0x86dd, 0 };

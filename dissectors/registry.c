@@ -16,6 +16,14 @@
     P(isl) \
     P(chdlc) \
     P(fddi) \
+    P(fr) \
+    P(nflog) \
+    P(pflog) \
+    P(enc) \
+    P(radiotap) \
+    P(prism) \
+    P(wlancap) \
+    P(wlan) \
     P(pppoed) \
     P(pppoes) \
     P(ppp) \
@@ -38,6 +46,8 @@
     P(gre) \
     P(erspan) \
     P(vxlan) \
+    P(vxlan_gpe) \
+    P(l2tp) \
     P(geneve) \
     P(gtp) \
     P(teredo) \

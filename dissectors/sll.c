@@ -5,7 +5,17 @@
 #include "base/text.h"
 #include "protocol/protocol.h"
 
-enum { HEADER = 16, HEADER2 = 20, LENGTH_MAX = 1500, TYPE_LLC = 4, NETLINK = 824, GRE = 778 };
+enum {
+    HEADER = 16,
+    HEADER2 = 20,
+    LENGTH_MAX = 1500,
+    TYPE_LLC = 4,
+    NETLINK = 824,
+    GRE = 778,
+    ETHERNET_FRAME = 3,
+    RADIOTAP = 803,
+    FRAME_RELAY = 770
+};
 
 /* ARPHRD_: which numbers are no ethertypes */
 static const struct when type_is_other[] = {
@@ -96,6 +106,12 @@ static const struct field fields2[] = {
 /* Linux's own numbers stand below the ethertypes: 802.2 is one that the registry knows as well. */
 static struct key next_key(uint16_t hardware, uint16_t type)
 {
+    if (hardware == RADIOTAP)
+        return (struct key){ KEY_LINK, 127, 0 };
+    if (hardware == FRAME_RELAY)
+        return (struct key){ KEY_LINK, 107, 0 };
+    if (hardware != NETLINK && type == ETHERNET_FRAME)
+        return (struct key){ KEY_LINK, 1, 0 };
     if (hardware == NETLINK || (type <= LENGTH_MAX && type != TYPE_LLC))
         return (struct key){ 0 };
     return (struct key){ KEY_ETHERTYPE, type, 0 };

@@ -5,7 +5,9 @@
 #include "protocol/tlv.h"
 
 enum {
-    HEADER = 5,           /* type, version, length */
+    HEADER = 5,     /* type, version, length */
+    OLD_HEADER = 2, /* SSL 2.0's: length, with the highest bit set */
+    OLD_RECORD = 0x80,
     LENGTH_MOST = 18432,  /* 2^14 and what ciphers add: RFC 5246, 6.2.3 */
     HANDSHAKE_HEADER = 4, /* type, 24 bits of length */
     MESSAGE_MOST = 1 << 16,
@@ -184,7 +186,7 @@ static const struct field server_name_fields[] = {
     { "tls.handshake.extensions_server_name_type", N_("Name type"), FIELD_UINT, BYTE(6, 1) },
     { "tls.handshake.extensions_server_name_len", N_("Name length"), FIELD_UINT, BYTE(7, 2), .role = ROLE_LENGTH },
     { "tls.handshake.extensions_server_name", N_("Server name"), FIELD_TEXT, .after = ROW_NAME_LENGTH,
-      .sized = ROW_NAME_LENGTH },
+      .sized = ROW_NAME_LENGTH, .flags = FIELD_ASCII },
     { 0 },
 };
 static const struct field groups_fields[] = {
@@ -333,9 +335,17 @@ static const struct tlv_set message_set = {
 
 /* --- records --- */
 
+/* The hello of a client that may yet speak SSL 2.0, in that version's record: RFC 5246, E.2. */
+static bool is_old_hello(struct span run)
+{
+    return run.left >= HEADER && run.at[0] & OLD_RECORD && run.at[2] == CLIENT_HELLO && run.at[3] == 3;
+}
+
 static size_t record_length(struct span run)
 {
-    return run.left < HEADER ? 0 : HEADER + (size_t)load_be16(run.at + 3);
+    if (run.left < HEADER)
+        return 0;
+    return is_old_hello(run) ? OLD_HEADER + (load_be16(run.at) & 0x7fffu) : HEADER + (size_t)load_be16(run.at + 3);
 }
 
 /* Messages of known types one after another, the last of which may go on in the next record, behind `skipped` bytes of
@@ -434,7 +444,11 @@ static const struct when is_data[] = {
 };
 static const struct when is_no_data[] = {
     { BITS(0, 8), 0, APPLICATION_DATA - 1 },
-    { BITS(0, 8), APPLICATION_DATA + 1, 255 },
+    { BITS(0, 8), APPLICATION_DATA + 1, OLD_RECORD - 1 },
+    { 0 },
+};
+static const struct when is_new[] = {
+    { BITS(0, 1), 0, 0 },
     { 0 },
 };
 static const struct field record_common[] = {
@@ -443,8 +457,9 @@ static const struct field record_common[] = {
       .names = contents },
     { "tls.record.opaque_type", N_("Opaque type"), FIELD_UINT, BYTE(0, 1), .when = is_data, .only = TLS13,
       .names = contents },
-    { "tls.record.version", N_("Version"), FIELD_UINT, BYTE(1, 2), .base = BASE_HEX, .names = versions },
-    { "tls.record.length", N_("Length"), FIELD_UINT, BYTE(3, 2), .role = ROLE_LENGTH },
+    { "tls.record.version", N_("Version"), FIELD_UINT, BYTE(1, 2), .base = BASE_HEX, .names = versions,
+      .when = is_new },
+    { "tls.record.length", N_("Length"), FIELD_UINT, BYTE(3, 2), .role = ROLE_LENGTH, .when = is_new },
     { 0 },
 };
 static const struct field handshake_fields[] = {
@@ -470,13 +485,31 @@ static const struct field data_fields[] = {
     { "tls.app_data", N_("Encrypted data"), FIELD_BYTES, TO_END(5) },
     { 0 },
 };
-static const struct tlv records[] = {
-    { HANDSHAKE, "Handshake", handshake_fields },
-    { APPLICATION_DATA, "Application Data", data_fields },
-    { CHANGE_CIPHER_SPEC, "Change Cipher Spec" },
-    { ALERT, "Alert", alert_fields },
-    { 0xffff, "Record" },
+static const struct when is_old[] = {
+    { BITS(0, 1), 1, 1 },
     { 0 },
+};
+enum { ROW_SPECS_LENGTH = 4, ROW_OLD_SESSION_LENGTH, ROW_CHALLENGE_LENGTH, ROW_SPECS, ROW_OLD_SESSION };
+static const struct field other_fields[] = {
+    { "tls.record.length", N_("Length"), FIELD_UINT, BITS(1, 15), .when = is_old },
+    { "tls.ssl2.handshake.type", N_("Type"), FIELD_UINT, BYTE(2, 1), .names = handshakes, .when = is_old },
+    { "tls.handshake.version", N_("Version"), FIELD_UINT, BYTE(3, 2), .base = BASE_HEX, .names = versions,
+      .when = is_old },
+    { "tls.handshake.cipher_spec_len", N_("Cipher specs length"), FIELD_UINT, BYTE(5, 2), .when = is_old },
+    { "tls.handshake.session_id_length", N_("Session ID length"), FIELD_UINT, BYTE(7, 2), .when = is_old },
+    { "tls.handshake.challenge_length", N_("Challenge length"), FIELD_UINT, BYTE(9, 2), .when = is_old },
+    { "tls.handshake.cipherspecs", N_("Cipher specs"), FIELD_BYTES, BYTE(11, 0), .sized = ROW_SPECS_LENGTH,
+      .when = is_old },
+    { "tls.handshake.session_id", N_("Session ID"), FIELD_BYTES, .after = ROW_SPECS, .sized = ROW_OLD_SESSION_LENGTH,
+      .when = is_old },
+    { "tls.handshake.challenge", N_("Challenge"), FIELD_BYTES, .after = ROW_OLD_SESSION, .sized = ROW_CHALLENGE_LENGTH,
+      .when = is_old },
+    { 0 },
+};
+static const struct tlv records[] = {
+    { HANDSHAKE, "Handshake", handshake_fields }, { APPLICATION_DATA, "Application Data", data_fields },
+    { CHANGE_CIPHER_SPEC, "Change Cipher Spec" }, { ALERT, "Alert", alert_fields },
+    { 0xffff, "Record", other_fields },           { 0 },
 };
 static const struct tlv_set record_set = {
     .kind_size = 1, .measure = record_length, .common = record_common, .kinds = records
@@ -495,7 +528,9 @@ static bool is_record(struct span rest)
     if (rest.left < HEADER)
         return rest.left && rest.at[0] >= CHANGE_CIPHER_SPEC && rest.at[0] <= HEARTBEAT &&
                (rest.left < 2 || rest.at[1] == 3);
-    return rest.at[0] >= CHANGE_CIPHER_SPEC && rest.at[0] <= HEARTBEAT && rest.at[1] == 3 && rest.at[2] <= 4 &&
+    if (is_old_hello(rest))
+        return true;
+    return rest.at[0] >= CHANGE_CIPHER_SPEC && rest.at[0] <= HEARTBEAT && rest.at[1] == 3 && rest.at[2] <= 3 &&
            load_be16(rest.at + 3) <= LENGTH_MOST;
 }
 
@@ -714,6 +749,10 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
             continue;
         }
         flags |= type == CHANGE_CIPHER_SPEC ? SECRET : 0;
+        if (type & OLD_RECORD) {
+            buffer_text(out, "Client Hello");
+            continue;
+        }
         write_number(&record_common[0], type, out);
         if (type == ALERT && option.bytes.left == HEADER + 2) {
             buffer_char(out, ' ');

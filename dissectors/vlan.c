@@ -52,6 +52,8 @@ static const struct field service_fields[] = {
     { 0 },
 };
 
+/* What follows a customer tag may be a length instead of a type; a provider's network puts its tag on frames that have
+ * a type already. */
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     (void)packet;
@@ -62,7 +64,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     }
     self->length = TAG;
     uint16_t type = load_be16(h + 2);
-    if (type <= LENGTH_MAX) {
+    if (type <= LENGTH_MAX && self->protocol->fields == customer_fields) {
         if (self->offset + TAG + type < self->end)
             self->end = self->offset + TAG + type;
         type = TYPE_LLC;
@@ -89,7 +91,6 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 static const struct key customer_keys[] = {
     { KEY_ETHERTYPE, 0x8100, 0 },
     { KEY_ETHERTYPE, 0x9100, 0 }, /* what others sent before 802.1ad had a type */
-    { KEY_ETHERTYPE, 0x9200, 0 },
     { 0 },
 };
 static const struct key service_keys[] = {

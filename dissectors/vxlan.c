@@ -1,4 +1,5 @@
-/* Virtual eXtensible LAN (RFC 7348): Ethernet over UDP; with the group policy of draft-smith-vxlan-group-policy. */
+/* Virtual eXtensible LAN (RFC 7348): Ethernet over UDP; with the group policy of draft-smith-vxlan-group-policy. Its
+ * generic extension (draft-ietf-nvo3-vxlan-gpe) says what it carries, and has a port of its own. */
 #include "base/text.h"
 #include "protocol/protocol.h"
 
@@ -15,6 +16,45 @@ static const struct field fields[] = {
     { "vxlan.reserved8", N_("Reserved"), FIELD_UINT, BYTE(7, 1) },
     { 0 },
 };
+
+static const struct value_name carried[] = {
+    { 1, "IPv4" }, { 2, "IPv6" }, { 3, "Ethernet" }, { 4, "Network Service Header" }, { 5, "MPLS" }, { 0, NULL },
+};
+
+static const struct field generic_fields[] = {
+    { "vxlan.flags", N_("Flags"), FIELD_UINT, BYTE(0, 1), .base = BASE_HEX, .preset = 0x0c },
+    { "vxlan.ver", N_("Version"), FIELD_UINT, BITS(2, 2) },
+    { "vxlan.next_proto", N_("Next protocol"), FIELD_UINT, BYTE(3, 1), .preset = 3, .names = carried },
+    { "vxlan.vni", N_("VXLAN Network Identifier"), FIELD_UINT, BYTE(4, 3) },
+    { "vxlan.reserved8", N_("Reserved"), FIELD_UINT, BYTE(7, 1) },
+    { 0 },
+};
+
+/* draft-ietf-nvo3-vxlan-gpe, 3.1 */
+static struct key generic_key(uint8_t number)
+{
+    static const struct key keys[] = {
+        [1] = { KEY_ETHERTYPE, 0x0800, 0 },
+        [2] = { KEY_ETHERTYPE, 0x86dd, 0 },
+        [3] = { KEY_LINK, LINK_ETHERNET, 0 },
+        [5] = { KEY_ETHERTYPE, 0x8847, 0 },
+    };
+    return number < sizeof keys / sizeof *keys ? keys[number] : (struct key){ 0 };
+}
+
+static enum verdict dissect_generic(struct packet *packet, struct layer *self, struct span *in, struct key *next)
+{
+    (void)packet;
+    size_t captured = in->left;
+    const uint8_t *h = span_pull(in, HEADER);
+    if (!h) {
+        self->length = (uint32_t)captured;
+        return VERDICT_CUT;
+    }
+    self->length = HEADER;
+    *next = generic_key(h[3]);
+    return VERDICT_WHOLE;
+}
 
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
@@ -45,6 +85,11 @@ static const struct key keys[] = {
     { 0 },
 };
 
+static const struct key generic_keys[] = {
+    { KEY_UDP_PORT, 4790, 0 },
+    { 0 },
+};
+
 const struct protocol vxlan_protocol = {
     .name = "vxlan",
     .label = "VXLAN",
@@ -54,5 +99,17 @@ const struct protocol vxlan_protocol = {
     .keys = keys,
     .least = HEADER,
     .dissect = dissect,
+    .summary = summary,
+};
+
+const struct protocol vxlan_gpe_protocol = {
+    .name = "vxlan_gpe",
+    .label = "VXLAN-GPE",
+    .title = N_("Virtual eXtensible Local Area Network (GPE)"),
+    .rfc = "draft-ietf-nvo3-vxlan-gpe",
+    .fields = generic_fields,
+    .keys = generic_keys,
+    .least = HEADER,
+    .dissect = dissect_generic,
     .summary = summary,
 };

@@ -411,6 +411,121 @@ Test(dissect, igmp_records_are_as_long_as_their_counts_say)
     SAYS("igmp.version", "3");
 }
 
+Test(dissect, igmp_records_beyond_their_number_are_none)
+{
+    TAKE(RAW, IPV4(44, 2), 0x22, 0, 0, 0, 0, 0, 0, 1, 4, 0, 0, 0, 224, 0, 0, 1, 4, 0, 0, 0, 224, 0, 0, 2);
+    (void)p;
+    SAYS("igmp.maddr", "224.0.0.1");
+    SAYS("igmp.checksum.status", "0"); /* which counts all of the datagram: RFC 3376, 4.1.2 */
+    cr_assert_eq(last()->protocol, registry_by_name("data"));
+}
+
+Test(dissect, messages_of_the_first_igmp_have_their_group_further_behind)
+{
+    TAKE(RAW, IPV4(40, 2), 1, 0, 0xfe, 0xff, 0, 0, 0, 7, 224, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0);
+    (void)p;
+    SAYS("igmp.version", "0");
+    SAYS("igmp.maddr", "224.0.0.9");
+    SAYS("igmp.identifier", "7");
+}
+
+Test(dissect, of_igmp_of_an_unknown_type_only_that_is_known)
+{
+    TAKE(RAW, IPV4(28, 2), 0x18, 0, 1, 2, 224, 0, 0, 9);
+    (void)p;
+    SAYS("igmp.type", "0x18");
+    SAYS("igmp.checksum", "");
+    static const uint8_t other[] = { IPV4(28, 2), 0x23, 0, 1, 2, 224, 0, 0, 9 };
+    take(RAW, other, sizeof other);
+    SAYS("igmp.type", "");
+}
+
+Test(dissect, records_of_listeners_beyond_their_number_are_none)
+{
+    TAKE(RAW, IPV6(48, 58), 143, 0, 0, 0, 0, 0, 0, 1, 4, 0, 0, 0, ADDRESS6(1), 4, 0, 0, 0, ADDRESS6(2));
+    (void)p;
+    SAYS("icmpv6.mldr.mar.multicast_address", "fe80::1");
+}
+
+Test(dissect, a_redirect_quotes_the_header_and_eight_bytes)
+{
+    TAKE(RAW, IPV4(68, 1), 5, 1, 0, 0, 10, 0, 0, 9, IPV4(40, 6), 0, 80, 0, 81, 0, 0, 0, 1, 0, 0, 0, 2, 0x50, 0x10, 1, 0,
+         0, 0, 0, 0);
+    (void)p;
+    SAYS("tcp.srcport", "80");
+    SAYS("tcp.seq", "1");
+    SAYS("tcp.ack", "");
+}
+
+Test(dissect, a_quote_ends_where_its_length_says_and_extensions_begin)
+{
+    TAKE(RAW, IPV4(68, 1), 11, 0, 0, 0, 0, 5, 0, 0, IPV4(40, 6), 0, 80, 0, 81, 0, 0, 0, 1, 0, 0, 0, 2, 0x50, 0x10, 1, 0,
+         0, 0, 0, 0);
+    (void)p;
+    SAYS("tcp.window_size_value", "256");
+    uint8_t shorter[sizeof bytes];
+    memcpy(shorter, bytes, sizeof bytes);
+    shorter[25] = 2;
+    take(RAW, shorter, sizeof shorter);
+    SAYS("tcp.seq", "1");
+    SAYS("tcp.ack", "");
+}
+
+Test(dissect, checksums_count_a_mobile_nodes_home_as_the_source)
+{
+    TAKE(RAW, IPV6(32, 60), 17, 2, 0xc9, 16, ADDRESS6(7), 1, 2, 0, 0, 0, 9, 0, 9, 0, 8, 2, 0xc2);
+    (void)p;
+    SAYS("udp.checksum.status", "1");
+}
+
+Test(dissect, a_mobile_routing_header_without_an_address_is_broken)
+{
+    TAKE(RAW, IPV6(16, 43), 17, 0, 2, 1, 0, 0, 0, 0, 0, 9, 0, 9, 0, 8, 0, 0);
+    (void)p;
+    cr_assert_eq(last()->protocol, registry_by_name("ipv6.routing"));
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+}
+
+Test(dissect, a_family_stands_in_either_half_and_order)
+{
+    static const uint8_t forms[][4] = { { 0, 0, 0, 2 }, { 2, 0, 0, 0 }, { 0, 2, 0, 0 }, { 0, 0, 2, 0 } };
+    uint8_t bytes[32] = { 0, 0, 0, 0, IPV4(28, 17), 0, 9, 0, 9, 0, 8, 0, 0 };
+    for (unsigned i = 0; i < 4; i++) {
+        memcpy(bytes, forms[i], 4);
+        take(LOOPBACK, bytes, sizeof bytes);
+        SAYS("null.family", "2");
+        SAYS("udp.dstport", "9");
+    }
+    memcpy(bytes, "\xff\xff\0\2", 4);
+    take(LOOPBACK, bytes, sizeof bytes);
+    SAYS("null.type", "0x0002");
+    SAYS("ip.version", "");
+}
+
+Test(dissect, frames_of_ppp_may_come_from_a_loopback_or_without_a_link_layer)
+{
+    static const uint8_t bytes[] = { 0xff, 3, 0, 0x21, IPV4(28, 17), 0, 9, 0, 9, 0, 8, 0, 0 };
+    take(LOOPBACK, bytes, sizeof bytes);
+    SAYS("udp.dstport", "9");
+    take(RAW, bytes, sizeof bytes);
+    SAYS("udp.dstport", "9");
+}
+
+Test(dissect, ipv6_is_known_by_its_version_where_a_family_says_ipv4)
+{
+    TAKE(LOOPBACK, 2, 0, 0, 0, IPV6(8, 17), 0, 9, 0, 9, 0, 8, 0, 0);
+    (void)p;
+    SAYS("ip.version", "6");
+    SAYS("udp.dstport", "9");
+}
+
+Test(dissect, a_service_tag_is_followed_by_no_length)
+{
+    TAKE(ETHERNET, MACS, 0x88, 0xa8, 0, 5, 0, 8, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0);
+    (void)p;
+    SAYS("llc.dsap", "");
+}
+
 Test(dissect, a_udp_length_below_its_header_is_broken)
 {
     TAKE(RAW, IPV4(32, 17), 0, 1, 0, 2, 0, 7, 0, 0, 1, 2, 3, 4);

@@ -254,10 +254,18 @@ Test(dns, extensions_have_their_own_meaning_of_class_and_time)
     SAYS("dns.opt.data", "6869");
 }
 
+Test(dns, texts_are_ascii_up_to_a_zero_and_names_utf8)
+{
+    SEND(DNS, HEAD(0x81, 0, 0, 1, 0, 0), 4, '\\', 0xc3, 0xa9, 0xff, 0, 0, 16, 0, 1, 0, 0, 0, 1, 0, 6, 5, 'a', 0xc3,
+         0xa9, 0, 'b');
+    SAYS("dns.resp.name", "\\\u00e9\uFFFD");
+    SAYS("dns.txt", "a\uFFFD\uFFFD");
+}
+
 Test(dns, control_characters_in_a_name_are_escaped)
 {
     SEND(DNS, HEAD(1, 0, 1, 0, 0, 0), 4, 0x1b, '[', '2', 'J', 0, IN_A);
-    SAYS("dns.qry.name", "\\x1b[2J");
+    SAYS("dns.qry.name", "\\033[2J");
     cr_assert_str_eq(summary(SERVICE), "A? \\x1b[2J");
 }
 
@@ -360,7 +368,7 @@ Test(dhcp, the_rooms_of_the_names_may_hold_options)
     message[242] = 4;
     send_part(DHCP, message, 244, 244);
     SAYS("dhcp.option.dhcp", "");
-    SAYS("dhcp.file", "5\\x01\\x05\\x0c\\x02hn\\xff");
+    SAYS("dhcp.file", "5\\001\\005\\f\\002hn\uFFFD");
 }
 
 Test(dhcp, an_option_beyond_the_end_is_broken)

@@ -461,6 +461,20 @@ Test(messages, behind_a_change_of_cipher_the_handshake_is_secret)
     SAYS(send(B, bytes + change, n - change), "tls.handshake.type", "0,0,0,0,0");
 }
 
+Test(messages, a_hello_in_the_record_of_ssl_2_begins_a_conversation)
+{
+    static const char hello[] = "\x80\x1c\1\3\1\0\3\0\0\0\x10\0\0\x2f"
+                                "0123456789abcdef";
+    s->port[B] = 443;
+    struct packet *p = send(A, hello, 30);
+    LAYERS(p, "tls");
+    SAYS(p, "tls.handshake.version", "0x0301");
+    SAYS(p, "tls.handshake.cipherspecs", "00002f");
+    SAYS(p, "tls.record.content_type", "");
+    p = send(B, "\x16\x03\x01\0\4\x0e\0\0\0", 9);
+    SAYS(p, "tls.handshake.type", "14");
+}
+
 Test(messages, tls_1_3_is_what_the_server_chose)
 {
     uint8_t hello[100] = { 22, 3, 3, 0, 50, 2, 0, 0, 46, 3, 3 };

@@ -322,6 +322,35 @@ Test(fragments, that_come_twice_change_nothing)
     tracker_close(&s->tracker);
 }
 
+/* The same fragment, of 48 bytes' datagram, with a tag of a VLAN in front. */
+static struct packet *send_tagged(struct scene *s, size_t from, size_t to, uint8_t vlan)
+{
+    uint8_t head[18] = { [12] = 0x81, [15] = vlan, [16] = 8 };
+    send_fragment(s, from, to, 'x');
+    memmove(s->bytes + sizeof head, s->bytes, s->length);
+    memcpy(s->bytes, head, sizeof head);
+    s->length += sizeof head;
+    packet_reset(&s->packet, (struct span){ s->bytes, s->length });
+    s->packet.number = ++s->number;
+    s->packet.time = s->now;
+    s->packet.timed = true;
+    s->packet.link_type = 1;
+    s->packet.wire_length = (uint32_t)s->length;
+    dissect(&s->packet);
+    tracker_take(&s->tracker, &s->packet);
+    return &s->packet;
+}
+
+Test(fragments, with_tags_of_two_networks_are_not_put_together)
+{
+    struct scene *s = scene_open(STREAMS);
+    cr_assert_eq(udp_payload(send_tagged(s, 32, 48, 5)).left, 0u);
+    cr_assert_eq(udp_payload(send_tagged(s, 0, 16, 5)).left, 0u);
+    cr_assert_eq(udp_payload(send_tagged(s, 16, 32, 6)).left, 0u);
+    cr_assert_eq(udp_payload(send_tagged(s, 16, 32, 5)).left, 40u);
+    tracker_close(&s->tracker);
+}
+
 Test(fragments, of_ipv4_that_overlap_yield_to_the_one_that_begins_first)
 {
     struct scene *s = scene_open(STREAMS);

@@ -7,7 +7,20 @@ static void setup(void)
 }
 TestSuite(tunnels, .init = setup);
 
-enum { PPP = 9, PPP_DIRECTION = 204, CISCO_HDLC = 104, FDDI = 10 };
+enum {
+    PPP = 9,
+    PPP_DIRECTION = 204,
+    CISCO_HDLC = 104,
+    FDDI = 10,
+    WLAN = 105,
+    FRAME_RELAY = 107,
+    ENC = 109,
+    PFLOG = 117,
+    PRISM = 119,
+    RADIOTAP = 127,
+    AVS = 163,
+    NFLOG = 239,
+};
 
 #define TYPE(high, low)            MACS, high, low
 #define UDP(high, low, length)     0x9c, 0x40, high, low, 0, length, 0, 0
@@ -434,4 +447,306 @@ Test(tunnels, raw_ip_goes_by_three_numbers)
         take(types[i], bytes, sizeof bytes);
         carries_datagram();
     }
+}
+
+/* --- more tunnels --- */
+
+Test(tunnels, l2tp_carries_ppp_behind_as_much_as_its_flags_say)
+{
+    TAKE(RAW, OVER_UDP(6, 0xa5, 48), 0x4a, 2, 0, 48, 0, 1, 0, 2, 0, 5, 0, 6, 0, 2, 0, 0, 0xff, 3, 0, 0x21, DATAGRAM, 9,
+         9);
+    (void)p;
+    carries_datagram();
+    SAYS("l2tp.tunnel", "1");
+    SAYS("l2tp.session", "2");
+    SAYS("l2tp.Ns", "5");
+    SAYS("l2tp.offset", "2");
+    cr_assert_str_eq(summary(3), "data, tunnel 1, session 2");
+}
+
+Test(tunnels, a_message_that_controls_l2tp_carries_nothing)
+{
+    TAKE(RAW, OVER_UDP(6, 0xa5, 12), 0xc8, 2, 0, 12, 0, 1, 0, 2, 0, 5, 0, 6);
+    (void)p;
+    cr_assert_eq(last()->protocol, registry_by_name("l2tp"));
+    cr_assert_str_eq(summary(3), "control, tunnel 1, session 2");
+}
+
+Test(tunnels, an_offset_of_l2tp_beyond_the_packet_is_broken)
+{
+    TAKE(RAW, OVER_UDP(6, 0xa5, 8), 0x02, 2, 0, 1, 0, 2, 0xff, 0xff);
+    (void)p;
+    cr_assert_eq(last()->protocol, registry_by_name("l2tp"));
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+}
+
+Test(tunnels, the_generic_vxlan_says_what_it_carries)
+{
+    TAKE(RAW, OVER_UDP(0x12, 0xb6, 36), 0x0c, 0, 0, 1, 0, 0, 7, 0, DATAGRAM);
+    (void)p;
+    carries_datagram();
+    SAYS("vxlan.vni", "7");
+    SAYS("vxlan.next_proto", "1");
+}
+
+Test(tunnels, gre_acknowledges_only_where_it_carries_ppp)
+{
+    TAKE(RAW, GRE(52, 0, 0x81), 0x08, 0, DATAGRAM);
+    (void)p;
+    carries_datagram();
+    SAYS("gre.ack_number", "");
+}
+
+Test(tunnels, the_labels_of_management_carry_no_packet)
+{
+    TAKE(ETHERNET, TYPE(0x88, 0x47), 0, 0, 0xe1, 64, DATAGRAM);
+    (void)p;
+    cr_assert_eq(last()->protocol, registry_by_name("data"));
+}
+
+Test(tunnels, what_a_phone_sends_may_be_ethernet)
+{
+    TAKE(RAW, OVER_UDP(8, 0x68, 50), 0x30, 255, 0, 42, 0, 0, 0, 1, FRAME);
+    (void)p;
+    carries_datagram();
+    cr_assert_eq(count("eth"), 1u);
+}
+
+Test(tunnels, messages_for_charging_carry_no_datagram)
+{
+    TAKE(RAW, OVER_UDP(8, 0x68, 36), 0x20, 255, 0, 28, 0, 0, 0, 1, DATAGRAM);
+    (void)p;
+    cr_assert_eq(count("ip"), 1u);
+}
+
+Test(tunnels, cisco_hdlc_carries_no_tags)
+{
+    TAKE(CISCO_HDLC, 0x0f, 0, 0x81, 0, 0, 5, 8, 0, DATAGRAM);
+    (void)p;
+    SAYS("vlan.id", "");
+    SAYS("ip.version", "");
+}
+
+Test(tunnels, bridged_frames_stand_behind_two_bytes_of_padding)
+{
+    TAKE(ETHERNET, MACS, 0, 52, 0xaa, 0xaa, 3, 0, 0x80, 0xc2, 0, 7, 0, 0, FRAME);
+    (void)p;
+    carries_datagram();
+    SAYS("llc.pid", "0x0007");
+    SAYS("eth.type", "0x0800");
+}
+
+Test(tunnels, an_authentication_header_of_the_first_kind_has_no_number)
+{
+    TAKE(RAW, IPV4(36, 51), 17, 0, 0, 0, 0, 0, 0, 1, 0, 9, 0, 9, 0, 8, 0, 0);
+    (void)p;
+    carries_datagram();
+    SAYS("ah.spi", "0x00000001");
+    SAYS("ah.sequence", "");
+}
+
+/* --- link layers of logs, serial lines and the air --- */
+
+Test(tunnels, frame_relay_says_by_an_identifier_what_it_carries)
+{
+    TAKE(FRAME_RELAY, 0x18, 0x41, 3, 0xcc, DATAGRAM);
+    (void)p;
+    carries_datagram();
+    SAYS("fr.dlci", "100");
+    SAYS("fr.nlpid", "0xcc");
+    cr_assert_str_eq(summary(0), "DLCI 100");
+}
+
+Test(tunnels, frame_relay_with_snap_carries_what_ethernet_does)
+{
+    TAKE(FRAME_RELAY, 0x18, 0x41, 3, 0, 0x80, 0, 0, 0, 8, 0, DATAGRAM);
+    (void)p;
+    carries_datagram();
+}
+
+Test(tunnels, frame_relay_bridges_frames)
+{
+    TAKE(FRAME_RELAY, 0x18, 0x41, 3, 0, 0x80, 0, 0x80, 0xc2, 0, 7, FRAME);
+    (void)p;
+    carries_datagram();
+}
+
+Test(tunnels, cisco_writes_a_type_behind_the_address)
+{
+    TAKE(FRAME_RELAY, 0x18, 0x41, 8, 0, DATAGRAM);
+    (void)p;
+    carries_datagram();
+    SAYS("fr.nlpid", "");
+}
+
+Test(tunnels, addresses_of_frame_relay_have_up_to_four_bytes)
+{
+    TAKE(FRAME_RELAY, 0x04, 0x10, 0x02, 0x05, 3, 0xcc, DATAGRAM);
+    (void)p;
+    carries_datagram();
+    SAYS("fr.dlci", "139329");
+}
+
+Test(tunnels, an_address_of_frame_relay_that_ends_at_once_is_broken)
+{
+    TAKE(FRAME_RELAY, 0xff, 0xff, 3, 0xcc, DATAGRAM);
+    (void)p;
+    cr_assert_eq(packet.layers[0].verdict, VERDICT_BROKEN);
+    SAYS("ip.version", "");
+}
+
+Test(tunnels, the_log_of_linux_holds_the_packet_among_its_attributes)
+{
+    TAKE(NFLOG, 2, 0, 0, 5, 7, 0, 10, 0, 'a', 'b', 0, 0, 32, 0, 9, 0, DATAGRAM, 8, 0, 11, 0, 0, 0, 0, 0);
+    (void)p;
+    carries_datagram();
+    cr_assert_eq(last()->end, 44u);
+    cr_assert_str_eq(summary(0), "family 2, group 5");
+}
+
+Test(tunnels, the_log_of_linux_may_be_written_in_network_order_and_name_a_type)
+{
+    TAKE(NFLOG, 0, 0, 0, 5, 0, 8, 0, 1, 8, 0, 1, 0, 0, 32, 0, 9, DATAGRAM);
+    (void)p;
+    carries_datagram();
+}
+
+Test(tunnels, an_attribute_without_length_ends_the_log)
+{
+    TAKE(NFLOG, 2, 0, 0, 5, 0, 0, 0, 0, 32, 0, 9, 0, DATAGRAM);
+    (void)p;
+    cr_assert_eq(last()->protocol, registry_by_name("nflog"));
+}
+
+Test(tunnels, openbsd_shows_what_ipsec_carries)
+{
+    TAKE(ENC, 0, 0, 0, 2, 0, 0, 1, 2, 0, 0, 0x0c, 0, DATAGRAM);
+    (void)p;
+    carries_datagram();
+    SAYS("enc.af", "2");
+    SAYS("enc.spi", "0x00000102");
+}
+
+#define PACKET_FILTER(length)                                                                                          \
+    length, 2, 1, 0, 'e', 'm', '0', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,   \
+        0, 0, 0, 0, 0, 3, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0
+
+Test(tunnels, the_log_of_the_packet_filter_is_padded_to_words)
+{
+    TAKE(PFLOG, PACKET_FILTER(45), DATAGRAM);
+    (void)p;
+    carries_datagram();
+    SAYS("pflog.ifname", "em0");
+    cr_assert_str_eq(summary(0), "dropped by rule 3");
+}
+
+Test(tunnels, a_log_shorter_than_any_is_broken)
+{
+    TAKE(PFLOG, PACKET_FILTER(8), DATAGRAM);
+    (void)p;
+    cr_assert_eq(last()->protocol, registry_by_name("pflog"));
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+}
+
+#define AIR(control, flags, sequence) control, flags, 0x2c, 0, MACS, 2, 0, 0, 0, 0, 3, sequence, 0
+#define LLC                           0xaa, 0xaa, 3, 0, 0, 0, 8, 0
+
+Test(tunnels, data_on_the_air_is_llc)
+{
+    TAKE(WLAN, AIR(8, 1, 0x10), LLC, DATAGRAM);
+    (void)p;
+    carries_datagram();
+    SAYS("wlan.ra", "02:00:00:00:00:02");
+}
+
+Test(tunnels, data_with_quality_and_four_addresses_stands_further_behind)
+{
+    TAKE(WLAN, AIR(0x88, 0x83, 0x10), 2, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, LLC, DATAGRAM);
+    (void)p;
+    carries_datagram();
+}
+
+Test(tunnels, of_an_aggregate_the_first_frame_is_shown)
+{
+    TAKE(WLAN, AIR(0x88, 1, 0x10), 0x80, 0, MACS, 0, 36, LLC, DATAGRAM, 1, 2, 3, 4);
+    (void)p;
+    carries_datagram();
+}
+
+Test(tunnels, what_is_encrypted_or_a_piece_or_none_is_not_looked_into)
+{
+    static const uint8_t frames[][38] = {
+        { AIR(8, 0x41, 0x10), LLC }, { AIR(8, 5, 0x10), LLC },    { AIR(8, 1, 0x11), LLC },
+        { AIR(0x48, 1, 0x10), LLC }, { AIR(0x80, 0, 0x10), LLC }, { AIR(0xb4, 0, 0x10), LLC },
+    };
+    for (unsigned i = 0; i < sizeof frames / sizeof *frames; i++) {
+        take(WLAN, frames[i], sizeof frames[i]);
+        cr_assert_eq(count("llc"), 0u, "frame %u", i);
+    }
+}
+
+Test(tunnels, radiotap_tells_of_a_checksum_behind_the_frame_and_of_padding_in_it)
+{
+    static const uint8_t aligned[] = {
+        0, 0, 17, 0, 3, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0x30, AIR(0x88, 1, 0x10), 0, 0, 0, 0, LLC, DATAGRAM, 1, 2, 3, 4
+    };
+    take(RADIOTAP, aligned, sizeof aligned);
+    carries_datagram();
+    SAYS("radiotap.flags", "0x30");
+    cr_assert_eq(packet.layers[1].end, sizeof aligned - 4);
+    cr_assert_eq(last()->flags, 0);
+}
+
+Test(tunnels, the_words_of_radiotap_go_on_as_long_as_they_say)
+{
+    TAKE(RADIOTAP, 0, 0, 13, 0, 2, 0, 0, 0x80, 0, 0, 0, 0, 0x10, AIR(8, 1, 0x10), LLC, DATAGRAM, 1, 2, 3, 4);
+    (void)p;
+    carries_datagram();
+    cr_assert_eq(packet.layers[1].end, sizeof bytes - 4);
+}
+
+Test(tunnels, a_radiotap_header_shorter_than_any_is_broken)
+{
+    TAKE(RADIOTAP, 0, 0, 4, 0, 0, 0, 0, 0, AIR(8, 1, 0x10), LLC, DATAGRAM);
+    (void)p;
+    cr_assert_eq(last()->protocol, registry_by_name("radiotap"));
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+}
+
+Test(tunnels, the_elders_of_radiotap_tell_their_length_in_either_order)
+{
+    static const uint8_t prism[] = { 0x44, 0, 0, 0, 12, 0, 0, 0, 1, 2, 3, 4, AIR(8, 1, 0x10), LLC, DATAGRAM };
+    static const uint8_t avs[] = { 0x80, 0x21, 0x10, 1, 0, 0, 0, 12, 1, 2, 3, 4, AIR(8, 1, 0x10), LLC, DATAGRAM };
+    take(PRISM, prism, sizeof prism);
+    carries_datagram();
+    take(PRISM, avs, sizeof avs);
+    carries_datagram();
+    take(AVS, avs, sizeof avs);
+    carries_datagram();
+    SAYS("wlancap.length", "12");
+}
+
+Test(tunnels, an_elder_longer_than_the_packet_is_broken)
+{
+    TAKE(AVS, 0x80, 0x21, 0x10, 1, 0xff, 0, 0, 12, 1, 2, 3, 4);
+    (void)p;
+    cr_assert_eq(last()->verdict, VERDICT_BROKEN);
+}
+
+Test(tunnels, cooked_captures_of_other_interfaces_hold_their_frames)
+{
+    enum { COOKED = 113 };
+    static const uint8_t relay[] = {
+        0, 0, 0x03, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x18, 0x41, 3, 0xcc, DATAGRAM
+    };
+    static const uint8_t frame[] = { 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, FRAME };
+    take(COOKED, relay, sizeof relay);
+    carries_datagram();
+    take(COOKED, frame, sizeof frame);
+    carries_datagram();
+    static const uint8_t radio[] = {
+        0, 0, 0x03, 0x23, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 8, 0, 0, 0, 0, 0, AIR(8, 1, 0x10), LLC, DATAGRAM
+    };
+    take(COOKED, radio, sizeof radio);
+    carries_datagram();
 }

@@ -171,6 +171,62 @@ void buffer_escaped(struct buffer *b, const uint8_t *text, size_t n)
     }
 }
 
+/* How many bytes at text stand together for one character that is none: those that its first byte announces, as far as
+ * they continue it. */
+static size_t broken_length(const uint8_t *text, size_t n)
+{
+    uint8_t c = text[0];
+    size_t most = c < 0xc0 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf8 ? 4 : c < 0xfc ? 5 : 6, i = 1;
+    while (i < most && i < n && (text[i] & 0xc0) == 0x80)
+        i++;
+    return i;
+}
+
+static void put_c_escape(struct buffer *b, uint32_t code)
+{
+    static const char letters[] = "abtnvfr"; /* 7 to 13 */
+    char *at = buffer_room(b, 12);
+    *at++ = '\\';
+    if (code >= 7 && code <= 13) {
+        *at++ = letters[code - 7];
+    } else if (code < 0x80) {
+        for (int shift = 6; shift >= 0; shift -= 3)
+            *at++ = (char)('0' + (code >> shift & 7));
+    } else {
+        unsigned digits = code > 0xffff ? 8 : 4;
+        *at++ = digits == 8 ? 'U' : 'u';
+        for (unsigned shift = digits * 4; shift; shift -= 4)
+            *at++ = "0123456789ABCDEF"[code >> (shift - 4) & 15];
+    }
+    b->at = at;
+}
+
+void buffer_c_escaped(struct buffer *b, const uint8_t *text, size_t n, bool ascii)
+{
+    if (ascii) { /* C's strings end there */
+        const uint8_t *end = n ? memchr(text, 0, n) : NULL;
+        n = end ? (size_t)(end - text) : n;
+    }
+    for (size_t i = 0; i < n;) {
+        size_t plain = i;
+        while (plain < n && text[plain] >= 0x20 && text[plain] < 0x7f)
+            plain++;
+        buffer_put(b, text + i, plain - i);
+        i = plain;
+        if (i == n)
+            return;
+        uint32_t code = 0;
+        unsigned length = ascii && text[i] >= 0x80 ? 0 : utf8_length(text + i, n - i, &code);
+        if (!length)
+            buffer_put(b, "\xef\xbf\xbd", 3);
+        else if (must_escape(code) || code == 0xad || (code & 0xfffe) == 0xfffe)
+            put_c_escape(b, code);
+        else
+            buffer_put(b, text + i, length);
+        i += length ? length : ascii ? 1 : broken_length(text + i, n - i);
+    }
+}
+
 /* Whether a byte stands for itself within JSON quotes. */
 static inline bool is_plain(uint8_t c)
 {

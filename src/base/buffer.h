@@ -82,6 +82,9 @@ void buffer_bytes(struct buffer *b, const uint8_t *bytes, size_t n, char separat
 /* Hostile text for a terminal: valid printable UTF-8 as it is; every other byte, control characters (C0, C1),
  * bidirectional overrides and the backslash as \n, \t, \xNN. */
 void buffer_escaped(struct buffer *b, const uint8_t *text, size_t n);
+/* The same in C's words, as Wireshark writes the fields: \a \b \t \n \v \f \r, \177, \u202E, a backslash as it is,
+ * U+FFFD for what is no UTF-8 or, with ascii, no ASCII; with ascii it ends at a zero byte. */
+void buffer_c_escaped(struct buffer *b, const uint8_t *text, size_t n, bool ascii);
 /* Hostile text within JSON quotes (not written here): valid UTF-8 as it is, control characters as \u00NN; a byte
  * that is no UTF-8 as U+FFFD. */
 void buffer_json_escaped(struct buffer *b, const uint8_t *text, size_t n);

@@ -64,7 +64,7 @@ void value_write(struct buffer *out, const struct field *field, const struct val
         out->at = write_ipv6(at, value->bytes.at);
         break;
     case FIELD_TEXT:
-        buffer_escaped(out, value->bytes.at, value->bytes.left);
+        buffer_c_escaped(out, value->bytes.at, value->bytes.left, field->flags & FIELD_ASCII);
         break;
     case FIELD_TIME:
         if (field->base == BASE_DATE) {
@@ -94,8 +94,12 @@ void value_write_named(struct buffer *out, const struct field *field, const stru
         buffer_text(out, value->u ? "Set" : "Not set");
         return;
     }
-    if (field->type == FIELD_TEXT)
+    if (field->type == FIELD_TEXT) {
         buffer_char(out, '"');
+        buffer_escaped(out, value->bytes.at, value->bytes.left);
+        buffer_char(out, '"');
+        return;
+    }
     const char *name = field_value_name(field, value->u);
     bool number = field->type == FIELD_UINT || field->type == FIELD_UINT_LE;
     if (number && name && field->base == BASE_DEC) {
@@ -111,8 +115,6 @@ void value_write_named(struct buffer *out, const struct field *field, const stru
         buffer_text(out, name);
         buffer_char(out, ')');
     }
-    if (field->type == FIELD_TEXT)
-        buffer_char(out, '"');
 }
 
 void value_write_json(struct buffer *out, const struct field *field, const struct value *value)

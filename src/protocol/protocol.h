@@ -19,7 +19,8 @@ enum key_space {
     KEY_PPP,        /* PPP protocol number; where it was compressed, with its first byte 0 */
     KEY_ISL,        /* 0: a frame of Cisco's trunks in place of Ethernet's */
     KEY_PSEUDOWIRE, /* below an MPLS label stack; 0: a control word */
-    KEY_ICMP_QUOTE, /* value: the ethertype of the datagram that an ICMP error quotes */
+    KEY_ICMP_QUOTE, /* value: the ethertype of the datagram that an ICMP error quotes; other: so many bytes of it at
+                       most, 0: all that there are */
 };
 
 struct key {

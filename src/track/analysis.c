@@ -226,7 +226,8 @@ static void look_at_order(struct look *l)
     struct analysis_end *from = l->from, *to = l->to;
     if (l->end == s->seq || is(l, NOTE_KEEP_ALIVE))
         return;
-    int64_t since = s->time - to->ack_time;
+    /* Where time steps back the wait counts as longer than any, as tshark has it. */
+    uint64_t since = (uint64_t)(s->time - to->ack_time), still = (uint64_t)(s->time - from->next_time);
     bool old =
         from->flags & SIDE_NEXT && seq_diff(s->seq, from->next) < 0 && !(s->seq == from->next - 1 && s->length > 1);
     if (s->length && to->flags & SIDE_ACK && seq_diff(s->seq + s->length, to->ack) <= 0) {
@@ -235,7 +236,7 @@ static void look_at_order(struct look *l)
         return;
     } else if ((to->duplicates >= DUPLICATES_FAST || l->unseen) && to->ack == s->seq && since < FAST_MS * MILLISECOND) {
         found(l, NOTE_FAST_RETRANSMISSION);
-    } else if (s->time - from->next_time < out_of_order_limit(l) && l->end != from->next) {
+    } else if (still < (uint64_t)out_of_order_limit(l) && l->end != from->next) {
         found(l, NOTE_OUT_OF_ORDER);
         return;
     } else {

@@ -1,4 +1,5 @@
 #include "track/fragments.h"
+#include "protocol/protocol.h"
 #include <stdlib.h>
 
 enum { NONE = 0xffff, HEADS = FRAGMENT_DATAGRAMS };
@@ -12,15 +13,16 @@ struct piece {
     uint32_t kept;           /* where in bytes */
 };
 
-struct key {
+struct identity {
     uint8_t address[32]; /* source, destination; IPv4: the first 8 */
     uint32_t ident;
     uint8_t size;     /* of an address */
     uint8_t protocol; /* IPv4 only */
+    uint16_t tag;     /* IPv4 only: of the innermost VLAN, and one more; 0: none */
 };
 
 struct datagram {
-    struct key key;
+    struct identity key;
     uint16_t next; /* of the same head; of the free ones */
     uint16_t older, newer;
     uint8_t protocol; /* what the fragment at offset 0 says */
@@ -44,9 +46,9 @@ struct fragments {
     unsigned whole_count;
 };
 
-static unsigned head_of(const struct key *key)
+static unsigned head_of(const struct identity *key)
 {
-    uint64_t h = key->ident * UINT64_C(0x9e3779b97f4a7c15) + key->protocol;
+    uint64_t h = key->ident * UINT64_C(0x9e3779b97f4a7c15) + key->protocol + ((uint64_t)key->tag << 8);
     for (unsigned i = 0; i < 32; i += 8)
         h = (h ^ load_le64(key->address + i)) * UINT64_C(0xff51afd7ed558ccd), h ^= h >> 32;
     return (unsigned)(h % HEADS);
@@ -77,7 +79,7 @@ static void forget(struct fragments *f, unsigned index)
     f->free = (uint16_t)index;
 }
 
-static struct datagram *begin(struct fragments *f, const struct key *key, int64_t now)
+static struct datagram *begin(struct fragments *f, const struct identity *key, int64_t now)
 {
     if (f->free == NONE)
         forget(f, f->oldest);
@@ -95,7 +97,7 @@ static struct datagram *begin(struct fragments *f, const struct key *key, int64_
     return d;
 }
 
-static struct datagram *find(struct fragments *f, const struct key *key, int64_t now)
+static struct datagram *find(struct fragments *f, const struct identity *key, int64_t now)
 {
     int64_t patience = key->size == 4 ? patience_ipv4 : patience_ipv6;
     for (uint16_t i = f->heads[head_of(key)]; i != NONE; i = f->datagrams[i].next) {
@@ -110,7 +112,18 @@ static struct datagram *find(struct fragments *f, const struct key *key, int64_t
     return begin(f, key, now);
 }
 
-static void set_key(struct key *key, const struct packet *p)
+/* The same datagram may be seen with a tag and without one, where packets were captured on both of a bridge's sides. */
+static uint16_t tag_of(const struct packet *p)
+{
+    for (unsigned i = p->fragment.layer; i-- > 0;) {
+        struct span h = layer_header(p, &p->layers[i]);
+        if (!strcmp(p->layers[i].protocol->name, "vlan") && h.left >= 2)
+            return (uint16_t)((load_be16(h.at) & 0xfff) + 1);
+    }
+    return 0;
+}
+
+static void set_key(struct identity *key, const struct packet *p)
 {
     const struct network *n = layer_network(p, &p->layers[p->fragment.layer]);
     memset(key, 0, sizeof *key);
@@ -119,6 +132,7 @@ static void set_key(struct key *key, const struct packet *p)
     key->size = n->size;
     key->ident = p->fragment.ident;
     key->protocol = n->size == 4 ? p->fragment.protocol : 0;
+    key->tag = n->size == 4 ? tag_of(p) : 0;
 }
 
 /* Room for one more piece of n bytes; false: no memory, or the datagram has had enough. */
@@ -222,7 +236,7 @@ bool fragments_take(struct fragments *f, const struct packet *packet, struct spa
     if (!packet->layers[new->layer].network || !new->bytes.left ||
         new->offset + new->bytes.left > FRAGMENT_DATAGRAM_BYTES)
         return false;
-    struct key key;
+    struct identity key;
     set_key(&key, packet);
     struct datagram *d = find(f, &key, packet->time);
     unsigned index = (unsigned)(d - f->datagrams);

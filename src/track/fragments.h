@@ -26,7 +26,8 @@ void fragments_begin(struct fragments *fragments);
 
 /* Takes the packet's fragment (packet->fragment.present). If its datagram is whole now: true, *whole holds its
  * payload, valid until the next fragments_begin, and *protocol what it carries. */
-bool fragments_take(struct fragments *fragments, const struct packet *packet, struct span *whole, uint8_t *protocol);
+bool fragments_take(struct fragments *fragments, const struct packet *packet, struct span *whole, uint8_t *protocol)
+    __attribute__((noinline)) /* in the tracker's loop it would cost those that are none */;
 
 /* How many datagrams are being put together, and bytes they hold. */
 unsigned fragments_count(const struct fragments *fragments);

@@ -215,8 +215,10 @@ static void note_numbers(const struct segment *s, const struct flow_end *from, c
     note->next_seq = note->seq + next;
     if (!s->quoted)
         note->have |= bit(NOTE_SEQ);
-    if (!s->sound)
+    if (!s->sound) { /* nothing is said of a segment whose header has no length */
+        note->have &= ~bit(NOTE_REUSED_PORTS);
         return;
+    }
     note->ack = s->measured && s->flags & TCP_ACK ? s->ack - to->base : s->ack;
     note->window = s->window;
     note->have |= bit(NOTE_ACK) | bit(NOTE_WINDOW);
