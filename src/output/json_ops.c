@@ -1,5 +1,6 @@
 #include "output/json_ops.h"
 #include "output/json_rows.h"
+#include "output/json_shapes.h"
 #include <stdlib.h>
 
 static inline char *go_on(struct json *j, const struct op *op, char *at, const uint8_t *h)
@@ -57,10 +58,9 @@ static char *options(struct json *j, const struct op *op, char *at, const uint8_
     return go_on(j, op + 1, json_options(j, op, at), h);
 }
 
-/* A segment's rows. */
-static char *put_rows(struct json *j, const struct segment *s, char *at)
+static char *put_rows(struct json *j, const struct field *rows, unsigned count, char *at)
 {
-    for (const struct field *f = s->rows; f < s->rows + s->count; f++)
+    for (const struct field *f = rows; f < rows + count; f++)
         at = put_row(j, f, find_row(&j->plans, j->plan, f)->key, at);
     return at;
 }
@@ -73,7 +73,9 @@ char *json_short_rows(struct json *j, char *at)
         else if (op->kind == OP_OPTIONS)
             at = json_new_options(j, op, at);
         else if (op_has_segment(op))
-            at = put_rows(j, op->segment, at);
+            at = put_rows(j, op->segment->rows, op->segment->count, at);
+        else if (op->kind == OP_SHAPED)
+            at = put_rows(j, op->shaped->rows, op->shaped->count, at);
         else if (op->kind != OP_GUARD && op->kind != OP_IF_NOTED)
             at = put_row(j, op->field, op->key, at);
     }
@@ -258,44 +260,12 @@ static char *kept_wide(struct json *j, const struct op *op, char *at, const uint
     return go_on(j, op + 1, put_wide(j, op->segment, h + op->offset, at), h);
 }
 
-/* A header of up to SEGMENT_BYTES as words, which differ where headers of the same length do. */
-static void load_header(uint64_t w[4], struct span bytes)
+static char *shaped(struct json *j, const struct op *op, char *at, const uint8_t *h)
 {
-    memset(w, 0, SEGMENT_BYTES);
-    if (bytes.left >= 16) {
-        load_wide(w, bytes.at, (uint32_t)bytes.left);
-    } else if (bytes.left >= 8) {
-        w[0] = load_le64(bytes.at);
-        w[1] = load_le64(bytes.at + bytes.left - 8);
-    } else {
-        for (size_t i = 0; i < bytes.left; i++)
-            w[0] = w[0] << 8 | bytes.at[i];
-    }
-}
-
-/* Headers that hardly come again are not kept. */
-static char *put_header(struct json *j, const struct op *op, char *at)
-{
-    enum { ENOUGH = 512 };
-    struct segment *s = op->segment;
-    struct span bytes = j->place.bytes;
-    if (!bytes.left || bytes.left > SEGMENT_BYTES || s->vain > ENOUGH || !has_slots(s))
-        return put_rows(j, s, at);
-    uint64_t w[4];
-    load_header(w, bytes);
-    struct slot *slot = wide_slot(s, w);
-    if (slot->size == bytes.left && holds_words(slot, w)) {
-        s->vain -= s->vain > -ENOUGH;
-        return put_text(at, slot->text, slot->length);
-    }
-    s->vain++;
-    slot->size = (uint32_t)bytes.left;
-    return put_fresh(j, s, slot, w, at);
-}
-
-static char *kept_header(struct json *j, const struct op *op, char *at, const uint8_t *h)
-{
-    return go_on(j, op + 1, put_header(j, op, at), h);
+    char *end = json_shaped(j, op, at);
+    if (!end)
+        end = put_rows(j, op->shaped->rows, op->shaped->count, at);
+    return go_on(j, op + 1, end, h);
 }
 
 /* --- notes --- */
@@ -401,7 +371,7 @@ op_code *const json_op_codes[OP_KINDS] = {
     [OP_KEPT_8] = kept_8,
     [OP_KEPT] = kept,
     [OP_KEPT_WIDE] = kept_wide,
-    [OP_KEPT_HEADER] = kept_header,
+    [OP_SHAPED] = shaped,
     [OP_NOTE] = note,
     [OP_NOTE_TWIN] = note_twin,
     [OP_NOTE_INT] = note_int,

@@ -13,8 +13,10 @@ enum {
     PROTOCOL_SLOTS = 256, /* plans by protocol, at most half full */
     ROW_SLOTS = 4096,     /* keys by row, at most half full */
     SEGMENT_BYTES = 32,   /* a segment's key */
-    SHAPE_NUMBERS = 12,   /* a run of options is kept with so many numbers (json_options.h) */
-    SHAPE_TEXT = 448,     /* and with so much text between them */
+    SHAPE_BYTES = 40,     /* headers and runs of options up to so long are kept as shapes (json_shapes.h), */
+    SHAPE_HOLES = 12,     /* with so many holes, */
+    SHAPE_TEXT = 448,     /* so much text between them, */
+    HOLE_ROOM = 2 * SHAPE_BYTES + CHUNK + 2, /* and so much in each */
     ADDRESS_ROOM = 64,
     NUMBER_ROOM = 40,
     OP_ROOM = 384, /* what an op may write beyond its bounded text */
@@ -31,15 +33,15 @@ enum op_kind {
     OP_ADDRESS,  /* or another address */
     OP_IPV4,
     OP_MAC,
-    OP_KEPT_1,      /* a segment of a byte, */
-    OP_KEPT_2,      /* two, */
-    OP_KEPT_4,      /* four, */
-    OP_KEPT_8,      /* eight, */
-    OP_KEPT,        /* three or five to seven, */
-    OP_KEPT_WIDE,   /* more */
-    OP_KEPT_HEADER, /* rows that depend on all of the header, if it is short */
-    OP_NOTE,        /* 32 bits, unsigned, of the note; */
-    OP_NOTE_TWIN,   /* another row has the same name */
+    OP_KEPT_1,    /* a segment of a byte, */
+    OP_KEPT_2,    /* two, */
+    OP_KEPT_4,    /* four, */
+    OP_KEPT_8,    /* eight, */
+    OP_KEPT,      /* three or five to seven, */
+    OP_KEPT_WIDE, /* more */
+    OP_SHAPED,    /* rows whose places some bytes of the header tell */
+    OP_NOTE,      /* 32 bits, unsigned, of the note; */
+    OP_NOTE_TWIN, /* another row has the same name */
     OP_NOTE_INT,
     OP_NOTE_TIME,
     OP_NOTE_NONE,
@@ -74,6 +76,7 @@ struct op {
     op_code *code;
     union {
         struct segment *segment;
+        struct shaped *shaped;
         uint64_t noted; /* bits of struct note's `have`: one of them is needed */
         bool (*read)(const struct place *place, struct value *value);
     };
@@ -96,7 +99,6 @@ struct segment {
     uint32_t stride;     /* of slots */
     uint32_t size, room; /* bytes it is read from; bytes its text takes at most */
     uint32_t slots;      /* to be kept */
-    int32_t vain;        /* how many texts more were kept than found again, for headers */
     const struct field *rows;
     unsigned count;
     const struct plan *plan;
@@ -104,8 +106,15 @@ struct segment {
 
 struct slot {
     uint64_t bytes[4];
-    uint32_t length, size; /* 0: unused; of a header */
+    uint32_t length; /* 0: unused */
     char text[];
+};
+
+/* Rows that are there or not, and here or there, as other bytes of the header say. */
+struct shaped {
+    const struct field *rows;
+    unsigned count;
+    uint32_t mask[SHAPE_BYTES / 4]; /* those bytes */
 };
 
 struct plan {
@@ -144,7 +153,7 @@ bool plan_key(struct plan *plan, const char *abbrev, uint32_t *index);
 
 static inline bool op_has_segment(const struct op *op)
 {
-    return op->kind >= OP_KEPT_1 && op->kind <= OP_KEPT_HEADER;
+    return op->kind >= OP_KEPT_1 && op->kind <= OP_KEPT_WIDE;
 }
 
 /* Whether a row is nothing but bits at a fixed place. */

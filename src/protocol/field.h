@@ -56,6 +56,7 @@ enum field_flag {
     FIELD_SET = 4,     /* a bitmap (FIELD_UINT, with a stride): occurs once for each bit that is set, as its number */
     FIELD_TRACKED = 8, /* its adjust reads the tracker's note */
     FIELD_ROOM = 16,   /* there if the header is long enough for it: crafting makes room for it only if it is set */
+    FIELD_OWN = 32,    /* what its read says depends on nothing but the bytes of its header or option */
 };
 
 struct value {
