@@ -46,6 +46,7 @@ void json_gather(struct json *j, uint32_t index, const struct field *f, const st
     }
     uint32_t start = (uint32_t)buffer_used(&j->scratch);
     json_value(j, &j->scratch, f, value);
+    buffer_room(&j->scratch, CHUNK); /* so that it can be copied in chunks */
     j->pieces[j->piece_count++] =
         (struct piece){ .start = start, .length = (uint32_t)buffer_used(&j->scratch) - start };
     struct member *key = &j->plan->keys[index];
@@ -71,11 +72,13 @@ static char *put_array(struct json *j, struct member *key, char *at)
         const struct piece *piece = &j->pieces[p - 1];
         const char *text = j->scratch.start + piece->start;
         at = make_room(j, at, piece->length + j->plan->room);
-        memcpy(at, text, piece->length);
-        at += piece->length;
+        at = put_text(at, text, piece->length);
         *at++ = piece->next ? ',' : ']';
         if (j->recording) {
-            shape_piece(&j->making, &piece->hole, text, piece->length);
+            if (piece->hole)
+                shape_hole(&j->making, &j->holes[piece->hole - 1]);
+            else
+                shape_text(&j->making, text, piece->length);
             shape_text(&j->making, at - 1, 1);
         }
     }

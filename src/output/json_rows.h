@@ -7,7 +7,7 @@
 /* An occurrence that was gathered: its text in scratch; where its value lies in a run that a shape is made of. */
 struct piece {
     uint32_t next, start, length;
-    struct hole hole; /* HOLE_NONE: the text is all that there is */
+    uint32_t hole; /* in the shape that is made, its number + 1; 0: the text is all that there is */
 };
 
 struct json {
@@ -16,12 +16,15 @@ struct json {
     struct digits digits;
     struct shape *shapes; /* owned, SHAPES */
     struct shape making;
+    struct hole holes[SHAPE_HOLES]; /* gathered for it, in the order of the run */
+    uint32_t hole_count;
     bool recording; /* into making */
     uint64_t layer; /* counts layers */
     /* what is at work: the packet's text goes to out, the layer is of plan */
     struct buffer *out;
     struct plan *plan;
     struct place place;
+    struct recall recall;    /* of place */
     const struct note *note; /* NULL: none; */
     uint64_t noted;          /* what it has */
     struct value value;      /* that an op reads */

@@ -15,11 +15,9 @@ void shape_text(struct shape *shape, const char *text, uint32_t length)
     shape->before[shape->count] = (uint16_t)(shape->before[shape->count] + length);
 }
 
-void shape_piece(struct shape *shape, const struct hole *hole, const char *text, uint32_t length)
+void shape_hole(struct shape *shape, const struct hole *hole)
 {
-    if (hole->kind == HOLE_NONE) {
-        shape_text(shape, text, length);
-    } else if (shape->count == SHAPE_HOLES) {
+    if (shape->count == SHAPE_HOLES) {
         shape->broken = true;
     } else {
         shape->hole[shape->count++] = *hole;
@@ -175,8 +173,10 @@ static void record_row(struct json *j, const struct field *f, const struct place
     struct shape *making = &j->making;
     if (f->flags & FIELD_OWN)
         depend(making, place->start - run, (uint32_t)place->bytes.left);
-    else
-        j->pieces[j->piece_count - 1].hole = record_value(making, f, value->bit / 8 - run, value);
+    else if (j->hole_count == SHAPE_HOLES)
+        making->broken = true;
+    else if ((j->holes[j->hole_count] = record_value(making, f, value->bit / 8 - run, value)).kind)
+        j->pieces[j->piece_count - 1].hole = ++j->hole_count;
 }
 
 static void gather_rows(struct json *j, const struct place *place, uint32_t run)
@@ -227,6 +227,7 @@ char *json_new_options(struct json *j, const struct op *op, char *at)
     const struct span *run = &value.bytes;
     j->recording = j->plan->shapes && is_short(run);
     begin_shape(&j->making, op->field, run);
+    j->hole_count = 0;
     gather_options(j, op->field, &j->place, &value);
     if (!j->plan->shapes)
         return at;
@@ -267,7 +268,10 @@ static char *put_new_shape(struct json *j, const struct shaped *s, struct shape 
         size_t mark = buffer_used(&j->scratch); /* behind what may be gathered */
         json_value(j, &j->scratch, f, &value);
         shape_text(making, key->text, key->length);
-        shape_piece(making, &hole, j->scratch.start + mark, (uint32_t)(buffer_used(&j->scratch) - mark));
+        if (hole.kind)
+            shape_hole(making, &hole);
+        else
+            shape_text(making, j->scratch.start + mark, (uint32_t)(buffer_used(&j->scratch) - mark));
         j->scratch.at = j->scratch.start + mark;
         at = json_row(j, key, f, &value, at);
     }

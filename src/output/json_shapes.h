@@ -8,8 +8,6 @@ enum {
     SHAPES = 128, /* that are kept */
 };
 
-struct piece;
-
 /* Where a shape has a value of its own each time. */
 struct hole {
     enum hole_kind {
@@ -34,9 +32,9 @@ struct shape {
     char text[SHAPE_TEXT + CHUNK];
 };
 
-/* To a shape that is being made: text; a gathered occurrence, as text or as a hole. */
+/* What a shape that is being made goes on with. */
 void shape_text(struct shape *shape, const char *text, uint32_t length);
-void shape_piece(struct shape *shape, const struct hole *hole, const char *text, uint32_t length);
+void shape_hole(struct shape *shape, const struct hole *hole);
 
 /* Write at `at`, where the plan's room is left, as all in json_rows.h do. */
 
