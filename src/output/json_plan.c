@@ -72,13 +72,19 @@ bool plan_key(struct plan *plan, const char *abbrev, uint32_t *index)
     return true;
 }
 
+static bool is_number(const struct field *f)
+{
+    return plan_is_plain(f) && f->type == FIELD_UINT && !(f->bit % 8) && !(f->width % 8) && f->width <= 64 &&
+           !f->unit && !f->adjust && !f->when && !f->only && !f->never && !f->needs;
+}
+
 static bool note_row(struct plans *known, struct plan *plan, const struct field *f, uint32_t *key)
 {
     if (!plan_key(plan, f->abbrev, key))
         return false;
     struct row_key *row = find_row(known, plan, f);
     if (!row->plan && known->row_count < ROW_SLOTS / 2) {
-        *row = (struct row_key){ plan, f, *key };
+        *row = (struct row_key){ plan, f, *key, is_number(f) };
         known->row_count++;
     }
     return true;

@@ -134,6 +134,7 @@ struct row_key {
     const struct plan *plan; /* NULL: unused */
     const struct field *field;
     uint32_t key;
+    bool number; /* nothing but whole bytes at a fixed place, there wherever the header is long enough */
 };
 
 /* The plans of all protocols there are. */

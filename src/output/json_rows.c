@@ -37,19 +37,24 @@ char *json_row(struct json *j, const struct member *key, const struct field *f, 
     return make_room(j, out->at, j->plan->room);
 }
 
-void json_gather(struct json *j, uint32_t index, const struct field *f, const struct value *value)
+/* Room for one more piece, whose text may take n bytes and is then copied in chunks. NULL: no memory. */
+static inline char *piece_room(struct json *j, size_t n)
 {
-    if (!array_grow(&j->pieces, sizeof *j->pieces, j->piece_count, &j->piece_room) ||
-        !array_grow(&j->touched, sizeof *j->touched, j->touched_count, &j->touched_room)) {
+    if (__builtin_expect(!array_grow(&j->pieces, sizeof *j->pieces, j->piece_count, &j->piece_room) ||
+                             !array_grow(&j->touched, sizeof *j->touched, j->touched_count, &j->touched_room),
+                         0)) {
         j->scratch.failed = 1;
-        return;
+        return NULL;
     }
-    uint32_t start = (uint32_t)buffer_used(&j->scratch);
-    json_value(j, &j->scratch, f, value);
-    buffer_room(&j->scratch, CHUNK); /* so that it can be copied in chunks */
+    return buffer_room(&j->scratch, n + CHUNK);
+}
+
+/* What was written from `start` on is one more occurrence of a key. */
+static inline void add_piece(struct json *j, uint32_t index, uint32_t start)
+{
+    struct member *key = &j->plan->keys[index];
     j->pieces[j->piece_count++] =
         (struct piece){ .start = start, .length = (uint32_t)buffer_used(&j->scratch) - start };
-    struct member *key = &j->plan->keys[index];
     if (key->last) {
         j->pieces[key->last - 1].next = j->piece_count;
     } else {
@@ -57,6 +62,20 @@ void json_gather(struct json *j, uint32_t index, const struct field *f, const st
         j->touched[j->touched_count++] = index;
     }
     key->last = j->piece_count;
+}
+
+void json_gather(struct json *j, uint32_t index, const struct field *f, const struct value *value)
+{
+    if (!piece_room(j, NUMBER_ROOM))
+        return;
+    uint32_t start = (uint32_t)buffer_used(&j->scratch);
+    if (f->type == FIELD_UINT) {
+        j->scratch.at = put_number(&j->digits, j->scratch.at, value->u);
+    } else {
+        json_value(j, &j->scratch, f, value);
+        buffer_room(&j->scratch, CHUNK);
+    }
+    add_piece(j, index, start);
 }
 
 /* One array of what was gathered. */

@@ -179,23 +179,39 @@ static void record_row(struct json *j, const struct field *f, const struct place
         j->pieces[j->piece_count - 1].hole = ++j->hole_count;
 }
 
-static void gather_rows(struct json *j, const struct place *place, uint32_t run)
+static void gather_row(struct json *j, const struct field *f, uint32_t key, const struct place *place, uint32_t run)
 {
     struct value value;
-    for (const struct field *f = place->rows; f && f->abbrev; f++) {
-        uint32_t key = find_row(&j->plans, j->plan, f)->key, count = j->piece_count;
-        for (unsigned turn = 0; field_read(f, place, turn, &value); turn++) {
-            if (f->type == FIELD_TLVS)
-                gather_options(j, f, place, &value);
-            else
-                json_gather(j, key, f, &value);
-            if (j->recording && j->piece_count > count)
-                record_row(j, f, place, &value, run);
-            if (!f->stride)
-                break;
-        }
-        j->making.broken |= j->recording && !is_shapely(f);
+    for (unsigned turn = 0; field_read(f, place, turn, &value); turn++) {
+        uint32_t count = j->piece_count;
+        if (f->type == FIELD_TLVS)
+            gather_options(j, f, place, &value);
+        else
+            json_gather(j, key, f, &value);
+        if (j->recording && j->piece_count > count)
+            record_row(j, f, place, &value, run);
+        if (!f->stride)
+            break;
     }
+    j->making.broken |= j->recording && !is_shapely(f);
+}
+
+static void gather_rows(struct json *j, const struct place *place, uint32_t run)
+{
+    for (const struct field *f = place->rows; f && f->abbrev; f++) {
+        const struct row_key *row = find_row(&j->plans, j->plan, f);
+        if (!row->number || j->recording)
+            gather_row(j, f, row->key, place, run);
+        else if (place->bytes.left * 8 >= (size_t)f->bit + f->width)
+            json_gather(j, row->key, f, &(struct value){ .u = bits_load(place->bytes.at, f->bit, f->width) });
+    }
+}
+
+/* The kind and length of an option are what its shape depends on. */
+static void record_head(struct json *j, const struct tlv_set *set, const struct option *option, uint32_t at)
+{
+    depend(&j->making, at, set->kind_size + (option->tlv->alone ? 0u : set->length_size));
+    j->making.broken |= option->broken || set->measure;
 }
 
 static void gather_options(struct json *j, const struct field *f, const struct place *place, const struct value *value)
@@ -207,8 +223,8 @@ static void gather_options(struct json *j, const struct field *f, const struct p
     while (tlv_next(f->tlvs, &run, &option)) {
         inside.bytes = option.bytes;
         inside.start = place->start + (uint32_t)(option.bytes.at - place->bytes.at);
-        depend(&j->making, inside.start - start, f->tlvs->kind_size + (option.tlv->alone ? 0u : f->tlvs->length_size));
-        j->making.broken |= option.broken || f->tlvs->measure;
+        if (j->recording)
+            record_head(j, f->tlvs, &option, inside.start - start);
         inside.rows = f->tlvs->common;
         gather_rows(j, &inside, start);
         inside.rows = option.tlv->fields;
@@ -226,7 +242,8 @@ char *json_new_options(struct json *j, const struct op *op, char *at)
         return at;
     const struct span *run = &value.bytes;
     j->recording = j->plan->shapes && is_short(run);
-    begin_shape(&j->making, op->field, run);
+    if (j->recording)
+        begin_shape(&j->making, op->field, run);
     j->hole_count = 0;
     gather_options(j, op->field, &j->place, &value);
     if (!j->plan->shapes)

@@ -141,7 +141,9 @@ bool field_read(const struct field *f, const struct place *place, unsigned turn,
         return present(f, place) && f->read(place, value);
     }
     uint32_t bit = f->bit, width = f->width;
-    if (f->after || f->sized || !width) {
+    if (f->after && width && !f->sized && !f->measure && !(f->when || f->only || f->never || f->needs)) {
+        bit += find_end(&place->rows[f->after - 1], place);
+    } else if (f->after || f->sized || !width) {
         locate(f, place, &bit, &width);
         if (!width)
             return false;
