@@ -110,6 +110,16 @@ static char *be32(struct json *j, const struct op *op, char *at, const uint8_t *
     return go_on(j, op + 1, at, h);
 }
 
+static char *twin(struct json *j, const struct op *op, char *at, const uint8_t *h)
+{
+    struct member *key = &j->plan->keys[op->key];
+    if (key->written != j->layer) {
+        key->written = j->layer;
+        at = put_decimal(&j->digits, put_key(at, op), load_be32(h + op->offset));
+    }
+    return go_on(j, op + 1, at, h);
+}
+
 static char *adjusted(struct json *j, const struct op *op, char *at, const uint8_t *h)
 {
     const struct field *f = op->field;
@@ -354,6 +364,14 @@ static char *computed_time(struct json *j, const struct op *op, char *at, const 
     return go_on(j, op + 1, at, h);
 }
 
+static char *computed_other(struct json *j, const struct op *op, char *at, const uint8_t *h)
+{
+    j->value = (struct value){ 0 };
+    if (op->read(&j->place, &j->value))
+        at = json_row(j, &j->plan->keys[op->key], op->field, &j->value, at);
+    return go_on(j, op + 1, at, h);
+}
+
 op_code *const json_op_codes[OP_KINDS] = {
     [OP_END] = end,
     [OP_GUARD] = guard,
@@ -361,6 +379,7 @@ op_code *const json_op_codes[OP_KINDS] = {
     [OP_SHADOWED] = shadowed,
     [OP_BE16] = be16,
     [OP_BE32] = be32,
+    [OP_TWIN] = twin,
     [OP_ADJUSTED] = adjusted,
     [OP_ADDRESS] = address,
     [OP_IPV4] = ipv4,
@@ -380,6 +399,7 @@ op_code *const json_op_codes[OP_KINDS] = {
     [OP_READ] = computed,
     [OP_READ_BOOL] = computed_bool,
     [OP_READ_TIME] = computed_time,
+    [OP_READ_OTHER] = computed_other,
     [OP_REST] = rest,
     [OP_ROW] = row,
     [OP_MANY] = many,

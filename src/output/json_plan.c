@@ -371,8 +371,10 @@ static enum op_kind read_op(const struct field *f)
     case FIELD_TIME:
     case FIELD_DURATION:
         return OP_READ_TIME;
-    default:
+    case FIELD_TLVS:
         return OP_ROW;
+    default:
+        return OP_READ_OTHER;
     }
 }
 
@@ -419,7 +421,11 @@ static void compile_row(const struct plan *plan, const struct field *f, struct o
     } else if (is_shadowed(plan, f)) {
         op->kind = OP_SHADOWED;
     } else if (op->twin && !is_sure(f)) {
-        return;
+        if (!plan_is_plain(f) || plain_op(f) != OP_BE32)
+            return;
+        op->kind = OP_TWIN;
+        op->offset = f->bit / 8;
+        op->need = (uint16_t)(op->offset + 4);
     } else if (f->read) {
         op->kind = (uint8_t)read_op(f);
         op->read = f->read;

@@ -29,6 +29,7 @@ enum op_kind {
     OP_SHADOWED, /* never there: another row of its name is */
     OP_BE16,     /* numbers of whole bytes, */
     OP_BE32,     /* big-endian; */
+    OP_TWIN,     /* of 32 bits, where another row has the same name; */
     OP_ADJUSTED, /* the row makes another number of what is there, */
     OP_ADDRESS,  /* or another address */
     OP_IPV4,
@@ -48,9 +49,10 @@ enum op_kind {
     OP_READ, /* computed: unsigned, */
     OP_READ_BOOL,
     OP_READ_TIME,
-    OP_REST, /* bytes to the header's end */
-    OP_ROW,  /* any row that is no array */
-    OP_MANY, /* any row that is one */
+    OP_READ_OTHER, /* of another type, which needs more room */
+    OP_REST,       /* bytes to the header's end */
+    OP_ROW,        /* any row that is no array */
+    OP_MANY,       /* any row that is one */
     OP_OPTIONS,
     OP_KINDS,
 };
