@@ -96,16 +96,23 @@ static inline void note_layer(struct packet *p, unsigned index, const struct pro
         (struct layer){ .protocol = protocol, .offset = offset, .length = length, .end = end, .network = network };
 }
 
-static inline void copy_everyday(struct packet *p, const uint8_t *h, uint32_t payload)
+/* Ethernet's and IPv4's hot copies, and theirs whose bit is `above`. */
+static inline void copy_plain(struct packet *p, const uint8_t *h, uint8_t protocol, uint8_t above)
 {
-    p->have = HOT_ETH | HOT_IP | HOT_TCP;
+    p->have = HOT_ETH | HOT_IP | above;
     p->ethertype = EVERYDAY_TYPE;
     p->ip_length = load_be16(h + AT_IP_LENGTH);
     p->ip_id = load_be16(h + AT_IP_ID);
     p->ip_ttl = h[AT_IP_TTL];
-    p->ip_proto = EVERYDAY_PROTOCOL;
+    p->ip_proto = protocol;
     p->ip_src = load_be32(h + AT_IP_SOURCE);
     p->ip_dst = load_be32(h + AT_IP_DESTINATION);
+    p->networks[0] = (struct network){ h + AT_IP_SOURCE, h + AT_IP_DESTINATION, h + AT_IP_DESTINATION, 4, protocol };
+    p->network_count = 1;
+}
+
+static inline void copy_tcp(struct packet *p, const uint8_t *h, uint32_t payload)
+{
     p->tcp_srcport = load_be16(h + AT_TCP_SOURCE);
     p->tcp_dstport = load_be16(h + AT_TCP_DESTINATION);
     p->tcp_seq = load_be32(h + AT_TCP_SEQ);
@@ -113,9 +120,24 @@ static inline void copy_everyday(struct packet *p, const uint8_t *h, uint32_t pa
     p->tcp_flags = load_be16(h + AT_TCP_OFFSET) & 0xfff;
     p->tcp_window = load_be16(h + AT_TCP_WINDOW);
     p->tcp_length = payload;
-    p->networks[0] =
-        (struct network){ h + AT_IP_SOURCE, h + AT_IP_DESTINATION, h + AT_IP_DESTINATION, 4, EVERYDAY_PROTOCOL };
-    p->network_count = 1;
+}
+
+/* Ethernet, IPv4 up to ip_end, and the third, up to `end`, of `length` bytes. */
+static inline void note_stack(struct packet *p, uint32_t ip_end, const struct protocol *third, uint32_t length,
+                              uint32_t end)
+{
+    note_layer(p, 0, &eth_protocol, 0, AT_IP, wire_end(p->buffers[0], p->wire_length), 0);
+    note_layer(p, 1, &ip_protocol, AT_IP, AT_TCP - AT_IP, ip_end, 1);
+    note_layer(p, 2, third, AT_TCP, length, end, 1);
+    p->layer_count = 3;
+    p->subject = 2;
+}
+
+static inline void note_data(struct packet *p, uint32_t at, uint32_t left, uint32_t end)
+{
+    note_layer(p, 3, &data_protocol, at, left, end, 1);
+    p->layers[3].verdict = left < end - at ? VERDICT_CUT : VERDICT_WHOLE;
+    p->layer_count = 4;
 }
 
 /* The stack of everyday, with what its dissectors would note and copy one by one; a test holds the two ways together.
@@ -127,12 +149,9 @@ static inline bool dissect_everyday(struct packet *p)
         return false;
     struct span in = p->buffers[0];
     uint32_t at = e.payload, end = e.end;
-    copy_everyday(p, e.bytes, end - at);
-    note_layer(p, 0, &eth_protocol, 0, AT_IP, wire_end(p->buffers[0], p->wire_length), 0);
-    note_layer(p, 1, &ip_protocol, AT_IP, AT_TCP - AT_IP, end, 1);
-    note_layer(p, 2, &tcp_protocol, AT_TCP, at - AT_TCP, end, 1);
-    p->layer_count = 3;
-    p->subject = 2;
+    copy_plain(p, e.bytes, EVERYDAY_PROTOCOL, HOT_TCP);
+    copy_tcp(p, e.bytes, end - at);
+    note_stack(p, end, &tcp_protocol, at - AT_TCP, end);
     if (at == end || p->stop == KEY_TCP_PORT)
         return true;
     uint32_t left = (uint32_t)(in.left < end ? in.left : end) - at;
@@ -143,15 +162,42 @@ static inline bool dissect_everyday(struct packet *p)
         run_layers(p, next, span_part(in, at + head, left - head), at + head, end, 0, 1, 0);
         return true;
     }
-    note_layer(p, 3, &data_protocol, at, left, end, 1);
-    p->layers[3].verdict = left < end - at ? VERDICT_CUT : VERDICT_WHOLE;
-    p->layer_count = 4;
+    note_data(p, at, left, end);
+    return true;
+}
+
+/* The same of a datagram. */
+static inline bool dissect_everyday_datagram(struct packet *p)
+{
+    struct span in = p->buffers[0];
+    const uint8_t *h = span_peek(&in, AT_UDP_PAYLOAD);
+    if (!h || !everyday_plain(h, p->link_type) || h[AT_IP_PROTOCOL] != EVERYDAY_DATAGRAM)
+        return false;
+    uint32_t ip_end = AT_IP + load_be16(h + AT_IP_LENGTH), length = load_be16(h + AT_UDP_LENGTH), end = AT_TCP + length;
+    if (length < AT_UDP_PAYLOAD - AT_TCP || end > ip_end || ip_end > wire_end(in, p->wire_length))
+        return false;
+    copy_plain(p, h, EVERYDAY_DATAGRAM, HOT_UDP);
+    p->udp_srcport = load_be16(h + AT_TCP_SOURCE);
+    p->udp_dstport = load_be16(h + AT_TCP_DESTINATION);
+    p->udp_length = (uint16_t)length;
+    note_stack(p, ip_end, &udp_protocol, AT_UDP_PAYLOAD - AT_TCP, end);
+    if (end == AT_UDP_PAYLOAD || p->stop == KEY_UDP_PORT)
+        return true;
+    uint32_t offset = AT_UDP_PAYLOAD;
+    in = span_part(in, offset, end - offset);
+    bool down = p->udp_dstport <= p->udp_srcport; /* as UDP's own dissector asks */
+    struct key key = { KEY_UDP_PORT, down ? p->udp_dstport : p->udp_srcport, down ? p->udp_srcport : p->udp_dstport };
+    const struct protocol *next = find_next(p, key, &in, &offset, 0);
+    if (next)
+        run_layers(p, next, in, offset, end, 0, 1, 0);
+    else
+        note_data(p, offset, (uint32_t)in.left, end);
     return true;
 }
 
 void dissect(struct packet *p)
 {
-    if (p->stop == KEY_ETHERTYPE || p->stop == KEY_IP || !dissect_everyday(p))
+    if (p->stop == KEY_ETHERTYPE || p->stop == KEY_IP || !(dissect_everyday(p) || dissect_everyday_datagram(p)))
         dissect_layers(p);
 }
 

@@ -1,12 +1,14 @@
-/* Ethernet, IPv4 without options or fragments, and TCP, all of them whole: so common that whoever can takes them in one
- * go. */
+/* Ethernet, IPv4 without options or fragments, and TCP or UDP, all of them whole: so common that whoever can takes them
+ * in one go. */
 #pragma once
 #include "base/span.h"
+#include <stdbool.h>
 
 enum {
     EVERYDAY_LINK = 1, /* LINKTYPE_ETHERNET */
     EVERYDAY_TYPE = 0x0800,
     EVERYDAY_PROTOCOL = 6,
+    EVERYDAY_DATAGRAM = 17, /* UDP's: of these everyday_plain tells */
 };
 
 /* Where fields lie in the packet, bytes; a test holds them to the tables. */
@@ -20,13 +22,15 @@ enum everyday_at {
     AT_IP_PROTOCOL = AT_IP + 9,
     AT_IP_SOURCE = AT_IP + 12,
     AT_IP_DESTINATION = AT_IP + 16,
-    AT_TCP = AT_IP + 20,
+    AT_TCP = AT_IP + 20, /* or AT_UDP */
     AT_TCP_SOURCE = AT_TCP,
     AT_TCP_DESTINATION = AT_TCP + 2,
     AT_TCP_SEQ = AT_TCP + 4,
     AT_TCP_ACK = AT_TCP + 8,
     AT_TCP_OFFSET = AT_TCP + 12, /* four bits of it, then twelve flags */
     AT_TCP_WINDOW = AT_TCP + 14,
+    AT_UDP_LENGTH = AT_TCP + 4,
+    AT_UDP_PAYLOAD = AT_TCP + 8,
 };
 
 struct everyday {
@@ -41,13 +45,20 @@ static inline uint32_t wire_end(struct span in, uint32_t wire_length)
     return wire_length > in.left ? wire_length : (uint32_t)in.left;
 }
 
+/* Whether it is a plain IPv4 datagram on Ethernet, whatever it carries. h: at least AT_UDP_PAYLOAD bytes. */
+static inline bool everyday_plain(const uint8_t *h, uint16_t link_type)
+{
+    enum { PLAIN_IPV4 = 0x45 /* version 4, no options */, FRAGMENTED = 0x3fff };
+    return link_type == EVERYDAY_LINK && load_be16(h + AT_ETHERTYPE) == EVERYDAY_TYPE && h[AT_IP] == PLAIN_IPV4 &&
+           !(load_be16(h + AT_IP_FRAGMENT) & FRAGMENTED);
+}
+
 /* in: a whole packet as captured. */
 static inline struct everyday everyday_look(struct span in, uint16_t link_type, uint32_t wire_length)
 {
-    enum { PLAIN_IPV4 = 0x45 /* version 4, no options */, FRAGMENTED = 0x3fff, TCP_LEAST = 20 };
+    enum { TCP_LEAST = 20 };
     const uint8_t *h = span_peek(&in, AT_TCP + TCP_LEAST);
-    if (!h || link_type != EVERYDAY_LINK || load_be16(h + AT_ETHERTYPE) != EVERYDAY_TYPE || h[AT_IP] != PLAIN_IPV4 ||
-        load_be16(h + AT_IP_FRAGMENT) & FRAGMENTED || h[AT_IP_PROTOCOL] != EVERYDAY_PROTOCOL)
+    if (!h || !everyday_plain(h, link_type) || h[AT_IP_PROTOCOL] != EVERYDAY_PROTOCOL)
         return (struct everyday){ 0 };
     uint32_t header = (h[AT_TCP_OFFSET] >> 4) * 4u, payload = AT_TCP + header,
              end = AT_IP + load_be16(h + AT_IP_LENGTH);

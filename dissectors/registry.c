@@ -86,6 +86,8 @@ enum { PROBES_MAX = 8 };
 static const struct protocol *probes[PROBES_MAX];
 uint8_t registry_looks[PROBES][256];
 
+uint64_t registry_stream_ports[(UINT16_MAX + 1) / 64];
+
 static unsigned taken;
 static bool any_asked;
 
@@ -96,6 +98,8 @@ static struct slot *take(const struct protocol *protocol, struct key key)
     while (slots[at].protocol && slots[at].key != whole)
         at = (at + 1) % SLOTS;
     slots[at] = (struct slot){ whole, false, protocol };
+    if (key.space == KEY_TCP_PORT)
+        registry_stream_ports[key.value / 64] |= UINT64_C(1) << key.value % 64;
     return &slots[at];
 }
 
@@ -158,7 +162,7 @@ const struct protocol *registry_by_ports(uint16_t one, uint16_t other)
     return registry_lookup(KEY_TCP_PORT, low, high);
 }
 
-const struct protocol *registry_stream(unsigned value, unsigned other, struct span segment)
+const struct protocol *registry_stream_find(unsigned value, unsigned other, struct span segment)
 {
     const struct protocol *protocol = registry_lookup(KEY_TCP_PORT, value, other);
     if (protocol && (!protocol->probe || protocol->probe(segment, PROBE_PORT)))

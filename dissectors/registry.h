@@ -20,9 +20,6 @@ static inline const struct protocol *registry_find(struct key key)
  * say. False: there is no room for more such ports. */
 bool registry_decode_as(unsigned space, uint16_t port, const struct protocol *protocol);
 
-/* Who takes a segment's payload where no message of its stream is known: by port if one can begin here, else by its
- * looks. NULL: nobody. */
-const struct protocol *registry_stream(unsigned value, unsigned other, struct span segment);
 /* Whether one of them is a port of registry_decode_as: then looks do not matter. */
 bool registry_is_asked(uint16_t one, uint16_t other);
 /* Whose messages the ports carry, the lower one first; NULL: nobody's. */
@@ -36,8 +33,20 @@ static inline const struct protocol *registry_by_looks(struct span payload, enum
     return payload.left && registry_looks[how][payload.at[0]] ? registry_probe(payload, how) : NULL;
 }
 
+/* A bit for each port of TCP that is a protocol's. */
+extern uint64_t registry_stream_ports[(UINT16_MAX + 1) / 64];
+const struct protocol *registry_stream_find(unsigned value, unsigned other, struct span segment);
+/* Who takes a segment's payload where no message of its stream is known: by port if one can begin here, else by its
+ * looks. NULL: nobody, which is nearly always seen at once. */
+static inline const struct protocol *registry_stream(unsigned value, unsigned other, struct span segment)
+{
+    uint64_t port = registry_stream_ports[value / 64] >> value % 64 | registry_stream_ports[other / 64] >> other % 64;
+    bool looks = segment.left && registry_looks[PROBE_STREAM][segment.at[0]];
+    return port & 1 || looks ? registry_stream_find(value, other, segment) : NULL;
+}
+
 /* By Wireshark's name (tcp), or NULL. */
 const struct protocol *registry_by_name(const char *name);
 
 /* Those that others have to know by name. */
-extern const struct protocol frame_protocol, data_protocol, eth_protocol, ip_protocol, tcp_protocol;
+extern const struct protocol frame_protocol, data_protocol, eth_protocol, ip_protocol, tcp_protocol, udp_protocol;

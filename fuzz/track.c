@@ -103,7 +103,8 @@ static void take(struct tracker *t, struct packet *p, const uint8_t *bytes, size
     tracker_take(t, p);
 }
 
-/* The same segments, taken apart each, and only where that is not predicted: the conversations are the same. */
+/* The same segments, some of them datagrams, taken apart each, and only where that is not predicted: the conversations
+ * are the same. */
 static void predict(const uint8_t *data, size_t size)
 {
     static struct packet p;
@@ -117,6 +118,10 @@ static void predict(const uint8_t *data, size_t size)
     for (; size >= STEP; data += STEP, size -= STEP) {
         now += ((int64_t)data[5] - 16) * (data[6] & 1 ? 1000000000 : 1000000);
         size_t n = 14 + write_segment(frame + 14, data);
+        if ((data[6] & 6) == 6) { /* a datagram between the same ports */
+            frame[14 + 9] = 17;
+            store_be16(frame + 14 + 20 + 4, data[4]);
+        }
         take(&apart, &p, frame, n, LINK_ETHERNET, now);
         if (!tracker_predicts(&quick, (struct span){ frame, n }, LINK_ETHERNET, (uint32_t)n, now))
             take(&quick, &p, frame, n, LINK_ETHERNET, now);

@@ -527,6 +527,34 @@ static bool same_networks(const struct packet *a, const struct packet *b)
     return true;
 }
 
+/* Takes the packet apart both ways. */
+static void take_both_ways(struct packet *slow, const uint8_t *bytes, size_t n, uint32_t wire)
+{
+    static const uint8_t stops[] = { 0, 0, KEY_TCP_PORT, KEY_IP, KEY_ETHERTYPE };
+    slow->stop = packet.stop = stops[chance() % sizeof stops];
+    slow->link_type = packet.link_type = ETHERNET;
+    slow->wire_length = packet.wire_length = wire;
+    packet_reset(&packet, (struct span){ bytes, n });
+    dissect(&packet);
+    packet_reset(slow, (struct span){ bytes, n });
+    dissect_layers(slow);
+    packet.stop = 0;
+    cr_assert(packet.have == slow->have && packet.again == slow->again && packet.subject == slow->subject &&
+              packet.layer_count == slow->layer_count && packet.network_count == slow->network_count);
+    cr_assert(same_layers(&packet, slow) && same_networks(&packet, slow));
+}
+
+/* The same of a packet that is nearly the one given, and perhaps not whole. */
+static void take_nearly(struct packet *slow, const uint8_t *sound, size_t size, unsigned faults)
+{
+    uint8_t bytes[128];
+    memcpy(bytes, sound, size);
+    for (unsigned i = 0; i < faults; i++)
+        bytes[12 + chance() % (size - 12)] ^= (uint8_t)(1u << chance() % 8);
+    size_t n = chance() % 3 ? size : chance() % size;
+    take_both_ways(slow, bytes, n, (uint32_t)n + (chance() % 4 ? 0 : (uint32_t)(chance() % 40)));
+}
+
 /* dissect has a way of its own for whole Ethernet, IPv4 and TCP headers. */
 Test(dissect, the_quick_way_notes_what_the_dissectors_note)
 {
@@ -534,26 +562,10 @@ Test(dissect, the_quick_way_notes_what_the_dissectors_note)
                                      0,    0,   0,   2,           0x60, 0x12, 1,    0,    0,   0,   0,   0,
                                      2,    4,   5,   180,         'G',  'E',  'T',  ' ',  '/', ' ', 'H', 'T',
                                      'T',  'P', '/', '1',         '.',  '0',  '\r', '\n', 0,   0,   0,   0 };
-    static const uint8_t stops[] = { 0, 0, KEY_TCP_PORT, KEY_IP, KEY_ETHERTYPE };
     static struct packet slow;
     unsigned quick = 0;
     for (unsigned turn = 0; turn < 300000; turn++) {
-        uint8_t bytes[sizeof sound];
-        memcpy(bytes, sound, sizeof sound);
-        for (unsigned i = 0; i < turn % 4; i++)
-            bytes[12 + chance() % (sizeof bytes - 12)] ^= (uint8_t)(1u << chance() % 8);
-        size_t n = chance() % 3 ? sizeof bytes : chance() % sizeof bytes;
-        uint32_t wire = (uint32_t)n + (chance() % 4 ? 0 : (uint32_t)(chance() % 40));
-        slow.stop = packet.stop = stops[chance() % sizeof stops];
-        slow.link_type = packet.link_type = ETHERNET;
-        slow.wire_length = packet.wire_length = wire;
-        packet_reset(&packet, (struct span){ bytes, n });
-        dissect(&packet);
-        packet_reset(&slow, (struct span){ bytes, n });
-        dissect_layers(&slow);
-        cr_assert(packet.have == slow.have && packet.again == slow.again && packet.subject == slow.subject &&
-                  packet.layer_count == slow.layer_count && packet.network_count == slow.network_count);
-        cr_assert(same_layers(&packet, &slow) && same_networks(&packet, &slow));
+        take_nearly(&slow, sound, sizeof sound, turn % 4);
         if (packet.have == (HOT_ETH | HOT_IP | HOT_TCP) && !packet.again) {
             bool cut = packet.layers[2].verdict != VERDICT_WHOLE; /* then no length was copied */
             slow.tcp_length = cut ? packet.tcp_length : slow.tcp_length;
@@ -562,7 +574,30 @@ Test(dissect, the_quick_way_notes_what_the_dissectors_note)
         }
     }
     cr_assert_gt(quick, 50000);
-    packet.stop = 0;
+}
+
+/* And for UDP's. */
+Test(dissect, the_quick_way_of_datagrams_does_so_too)
+{
+    static const uint16_t ports[] = { 9, 53, 4789, 40000 };
+    uint8_t sound[] = { MACS, 8, 0, IPV4(50, 17), 156, 64,  0, 53, 0, 30, 0, 0, 8, 0, 0, 0, 0, 1, 0, 0, 0, 0,
+                        0,    0, 3, 'w',          'w', 'w', 0, 0,  1, 0,  1, 0, 0, 0 };
+    static struct packet slow;
+    unsigned quick = 0;
+    for (unsigned turn = 0; turn < 300000; turn++) {
+        store_be16(sound + AT_TCP_SOURCE, ports[chance() % 4]);
+        store_be16(sound + AT_TCP_DESTINATION, ports[chance() % 4]);
+        take_nearly(&slow, sound, sizeof sound, turn % 4);
+        if (packet.have == (HOT_ETH | HOT_IP | HOT_UDP) && !packet.again) {
+            cr_assert(packet.udp_srcport == slow.udp_srcport && packet.udp_dstport == slow.udp_dstport &&
+                      packet.udp_length == slow.udp_length && packet.ip_length == slow.ip_length &&
+                      packet.ip_src == slow.ip_src && packet.ip_dst == slow.ip_dst && packet.ip_id == slow.ip_id &&
+                      packet.ip_proto == slow.ip_proto && packet.ip_ttl == slow.ip_ttl &&
+                      packet.ethertype == slow.ethertype);
+            quick++;
+        }
+    }
+    cr_assert_gt(quick, 50000);
 }
 
 static unsigned place_of(const char *protocol, const char *abbrev)
@@ -590,6 +625,10 @@ Test(dissect, the_quick_way_finds_fields_where_the_tables_say)
     cr_expect_eq(place_of("tcp", "tcp.ack_raw"), 8u * (AT_TCP_ACK - AT_TCP));
     cr_expect_eq(place_of("tcp", "tcp.hdr_len"), 8u * (AT_TCP_OFFSET - AT_TCP));
     cr_expect_eq(place_of("tcp", "tcp.window_size_value"), 8u * (AT_TCP_WINDOW - AT_TCP));
+    cr_expect_eq(place_of("udp", "udp.srcport"), 8u * (AT_TCP_SOURCE - AT_TCP));
+    cr_expect_eq(place_of("udp", "udp.dstport"), 8u * (AT_TCP_DESTINATION - AT_TCP));
+    cr_expect_eq(place_of("udp", "udp.length"), 8u * (AT_UDP_LENGTH - AT_TCP));
+    cr_expect_eq(registry_by_name("udp")->least, AT_UDP_PAYLOAD - AT_TCP);
 }
 
 /* What nobody asks for over UDP is not taken apart, if nothing can be behind it. */

@@ -268,6 +268,107 @@ Test(conversations, mac_addresses_have_theirs)
     row_of(KIND_ANY, false, 0);
 }
 
+/* --- prediction --- */
+
+/* An Ethernet frame of one of some conversations: mostly a segment, some with a message that is known by its looks. */
+static size_t put_frame(struct scene *s, uint8_t *frame)
+{
+    static const unsigned flags[] = { 16, 24, 2, 18, 17, 4 };
+    enum who from = (enum who)(rand() % 2);
+    uint8_t room[1600];
+    s->port[A] = (uint16_t)(rand() % 4 ? 1000 : 1000 + rand() % 8);
+    s->port[B] = rand() % 4 ? 8080 : 53;
+    size_t length = rand() % 2 ? 0 : (size_t)rand() % 1200;
+    size_t n = put_tcp(s, room, from, flags[rand() % 3 ? 0 : rand() % 6], (uint32_t)rand(), 7, (uint32_t)length);
+    if (length > 100 && rand() % 4 == 0)
+        memcpy(room + n - length, "GET / HTTP/1.1\r\n\r\n", 18);
+    memcpy(put_ipv4(s, from, rand() % 16 ? 6 : 17, n, 1, rand() % 32 ? 0 : 0x2000), room, n);
+    memset(frame, 0, 14);
+    store_be16(frame + 12, rand() % 32 ? 0x0800 : 0x88b5);
+    memcpy(frame + 14, s->bytes, s->length);
+    return 14 + s->length;
+}
+
+static void expect_the_same_rows(const struct statistics *one, const struct statistics *other,
+                                 enum statistics_kind kind)
+{
+    struct tally_table a, b;
+    cr_assert_eq(tally_table_open(&a, one, kind, false), 0);
+    cr_assert_eq(tally_table_open(&b, other, kind, false), 0);
+    cr_assert_eq(a.count, b.count);
+    for (uint32_t i = 0; i < a.count; i++) {
+        struct party parties[2];
+        cr_assert_arr_eq(a.rows[i].packets, b.rows[i].packets, sizeof a.rows[i].packets);
+        cr_assert_arr_eq(a.rows[i].bytes, b.rows[i].bytes, sizeof a.rows[i].bytes);
+        cr_assert(a.rows[i].first == b.rows[i].first && a.rows[i].last == b.rows[i].last);
+        tally_party(&a, &a.rows[i], 0, &parties[0]);
+        tally_party(&b, &b.rows[i], 0, &parties[1]);
+        cr_assert(parties[0].port == parties[1].port && !memcmp(parties[0].address, parties[1].address, 4));
+    }
+    tally_table_close(&a);
+    tally_table_close(&b);
+}
+
+static void expect_the_same(struct statistics *one, struct statistics *other)
+{
+    statistics_settle(one);
+    statistics_settle(other);
+    struct tree_total *a = statistics_tree(one), *b = statistics_tree(other);
+    cr_assert_eq(one->node_count, other->node_count);
+    cr_assert_arr_eq(a, b, one->node_count * sizeof *a);
+    cr_assert_arr_eq(one->lengths, other->lengths, LENGTHS * sizeof *one->lengths);
+    cr_assert_eq(one->series.count, other->series.count);
+    cr_assert_arr_eq(one->series.bins, other->series.bins, one->series.count * sizeof *one->series.bins);
+    cr_assert(one->first == other->first && one->last == other->last && one->longest == other->longest);
+    expect_the_same_rows(one, other, KIND_HOSTS);
+    expect_the_same_rows(one, other, KIND_ANY);
+    free(a);
+    free(b);
+}
+
+/* By prediction where it can be, and taken apart. */
+static bool count_both_ways(struct scene *s, struct statistics *quick)
+{
+    static struct packet p;
+    static uint8_t frame[2048];
+    size_t n = put_frame(s, frame), captured = rand() % 8 ? n : (size_t)rand() % (n + 1);
+    s->now += rand() % 100000000 - 10000000;
+    packet_reset(&p, (struct span){ frame, captured });
+    p.link_type = 1;
+    p.wire_length = (uint32_t)n;
+    p.time = s->now;
+    p.timed = true;
+    dissect(&p);
+    statistics_take(&statistics, &p);
+    bool predicted = statistics_predicts(quick, p.buffers[0], p.link_type, p.wire_length, p.time);
+    if (!predicted)
+        statistics_take(quick, &p);
+    cr_assert(statistics.first == quick->first && statistics.last == quick->last);
+    return predicted;
+}
+
+static void predict(unsigned parts)
+{
+    enum { FRAMES = 20000 };
+    struct scene *s = counting(parts, 0);
+    static struct statistics quick;
+    unsigned predicted = 0;
+    cr_assert_eq(statistics_open(&quick, parts, 0), 0);
+    srand(1);
+    for (unsigned i = 0; i < FRAMES; i++)
+        predicted += count_both_ways(s, &quick);
+    cr_expect_gt(predicted, FRAMES / 2, "%u of %u", predicted, (unsigned)FRAMES);
+    expect_the_same(&statistics, &quick);
+    statistics_close(&quick);
+}
+
+Test(prediction, counts_what_taking_apart_counts)
+{
+    predict(STATISTICS_TREE | STATISTICS_FLOWS | STATISTICS_PAIRS | STATISTICS_SERIES);
+    predict(STATISTICS_TREE | STATISTICS_FLOWS | STATISTICS_SERIES);
+    predict(STATISTICS_PAIRS);
+}
+
 /* --- lengths --- */
 
 Test(lengths, those_beyond_the_last_place_keep_their_bytes)

@@ -87,7 +87,6 @@ struct netstat {
     uint32_t change_count, change_room;
     struct socket *found; /* owned */
     uint32_t found_count, found_room;
-    int64_t first, last;
     bool begun, failed;
     struct interfaces interfaces; /* of this host, on an interface */
     int64_t next_table;           /* on the monotonic clock */
@@ -366,6 +365,7 @@ static void remember_change(struct tcp_watch *watch, struct flow *f, unsigned en
                                                          (uint8_t)end,          (uint8_t)from,           (uint8_t)to };
 }
 
+/* Whether it came before the table's instant. */
 static bool wanted(void *context, const struct record *record)
 {
     struct netstat *n = context;
@@ -374,16 +374,11 @@ static bool wanted(void *context, const struct record *record)
         return true;
     if (!n->begun) {
         n->begun = true;
-        n->first = n->last = record->time;
-        instant_settle(&n->at, n->first);
-        instant_settle(&n->diff[0], n->first);
-        instant_settle(&n->diff[1], n->first);
+        instant_settle(&n->at, record->time);
+        instant_settle(&n->diff[0], record->time);
+        instant_settle(&n->diff[1], record->time);
     }
-    if (until->text && record->time > until->time)
-        return false;
-    if (record->time > n->last)
-        n->last = record->time;
-    return true;
+    return record->time <= until->time;
 }
 
 static int read_all(struct netstat *n, struct error *error)
@@ -402,7 +397,8 @@ static int64_t as_of(const struct netstat *n)
     struct timespec now;
     if (source_is_live(&n->source) && !clock_gettime(CLOCK_REALTIME, &now))
         return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-    return n->diff[1].text ? n->diff[1].time : n->at.text ? n->at.time : n->last;
+    int64_t latest = n->source.latest != INT64_MIN ? n->source.latest : 0;
+    return n->diff[1].text ? n->diff[1].time : n->at.text ? n->at.time : latest;
 }
 
 static void keep_socket(void *context, const struct socket *socket)
@@ -706,7 +702,7 @@ static int open_all(struct netstat *n, struct error *error)
     n->source.levels = TRACK_STATES;
     if (long_rows(n))
         n->source.levels |= TRACK_DETAILS | (n->format == FORMAT_ZEEK ? 0 : TRACK_STREAMS | TRACK_ANALYSIS);
-    n->source.wanted = wanted;
+    n->source.wanted = n->at.text || n->diff[0].text ? wanted : NULL;
     n->source.context = n;
     /* Headers tell all that is asked for; whole are only the fragments of a datagram, and not what a card or a driver
      * put together to 64 KiB. */

@@ -6,6 +6,7 @@
 #include "dissectors/dissect.h"
 #include "dissectors/registry.h"
 #include "filter/filter.h"
+#include "track/statistics.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -136,8 +137,11 @@ static int open_trackers(struct source *s, struct error *error)
 
 int source_begin(struct source *s, struct error *error)
 {
+    s->latest = INT64_MIN;
     int code = open_trackers(s, error);
     s->predicts = s->wants & SOURCE_TRACKED && !s->display && s->tracker.levels == (TRACK_FRAGMENTS | TRACK_STATES);
+    if (s->display)
+        s->statistics = NULL;
     s->packet.streams |= ((s->tracker.levels | s->before.levels) & TRACK_MESSAGES) != 0;
     if (!code)
         code = s->interface ? source_live_open(s, error) : open_next(s, error);
@@ -154,6 +158,27 @@ bool source_is_coarse(const struct source *s)
     return s->file_count == 1 && capture_is_coarse(s->capture);
 }
 
+static inline void note_latest(struct source *s)
+{
+    if (s->record.time > s->latest)
+        s->latest = s->record.time;
+}
+
+/* When the record came, beside those before it, which need not have passed. */
+static inline void read_times(struct source *s)
+{
+    struct packet *p = &s->packet;
+    int64_t time = s->record.time;
+    if (!s->begun) {
+        s->first_time = s->last_time = time;
+        s->begun = true;
+    }
+    note_latest(s);
+    p->time_relative = time - s->first_time;
+    p->time_delta = time - s->last_time;
+    s->last_time = time;
+}
+
 static inline void read_packet(struct source *s)
 {
     struct packet *p = &s->packet;
@@ -165,15 +190,8 @@ static inline void read_packet(struct source *s)
     p->interface = record->interface;
     p->wire_length = record->wire_length;
     p->comment = record->comment;
-    if (!record->timed)
-        return;
-    if (!s->begun) {
-        s->first_time = s->last_time = record->time;
-        s->begun = true;
-    }
-    p->time_relative = record->time - s->first_time;
-    p->time_delta = record->time - s->last_time;
-    s->last_time = record->time;
+    if (record->timed)
+        read_times(s);
 }
 
 /* The packet as it was before a tracker wrote notes on it. */
@@ -209,35 +227,51 @@ static void explain(struct source *s)
     buffer_free(&out);
 }
 
-/* Whether the tracker has all it wants of a packet without it being taken apart. */
-static inline bool is_predicted(struct source *s)
+static inline void take_apart(struct source *s)
 {
-    const struct record *r = &s->record;
-    return s->predicts && r->timed && tracker_predicts(&s->tracker, r->bytes, r->link_type, r->wire_length, r->time);
+    dissect(&s->packet);
+    if (!s->display || !(s->wants & SOURCE_PASSED))
+        tracker_take(&s->tracker, &s->packet);
 }
 
-/* Whether the record that was read passes; then it is taken apart as well. */
-static inline bool pass(struct source *s)
+/* Whether the record passes what needs no dissecting. */
+static inline bool admits(struct source *s)
 {
     struct record *record = &s->record;
     if (s->snaplen && record->bytes.left > s->snaplen)
         record->bytes.left = s->snaplen;
     s->packet.number++;
-    bool apart = !(s->wants & SOURCE_RECORDS) || s->display;
-    if (apart && !s->predicts)
-        read_packet(s);
     if (s->wanted && !s->wanted(s->context, record))
         return false;
-    if (s->bpf && !record->judged && !bpf_passes(s->bpf, record))
+    return !s->bpf || record->judged || bpf_passes(s->bpf, record);
+}
+
+/* Whether the record that was read passes; then it is taken apart as well. */
+static inline bool pass(struct source *s)
+{
+    bool apart = !(s->wants & SOURCE_RECORDS) || s->display;
+    if (!admits(s)) {
+        if (apart && s->record.timed)
+            read_times(s);
         return false;
-    if (!apart || is_predicted(s))
+    }
+    if (!apart)
         return true;
-    if (s->predicts)
-        read_packet(s);
-    dissect(&s->packet);
-    if (!s->display || !(s->wants & SOURCE_PASSED))
-        tracker_take(&s->tracker, &s->packet);
+    read_packet(s);
+    take_apart(s);
     return !s->display || pass_display(s);
+}
+
+static inline bool tracker_predicts_it(struct source *s)
+{
+    const struct record *r = &s->record;
+    return tracker_predicts(&s->tracker, r->bytes, r->link_type, r->wire_length, r->time);
+}
+
+static inline bool statistics_predict_it(struct source *s)
+{
+    const struct record *r = &s->record;
+    return statistics_predicts(s->statistics, r->bytes, r->link_type, r->wire_length, r->time);
 }
 
 static void tell_progress(void *context)
@@ -288,6 +322,53 @@ static int begin_reading(struct source *s, struct error *error)
     return 0;
 }
 
+/* Reads on to the next record of this capture that passes. Returns as capture_next; CAPTURE_NOTHING: the reading ends.
+ */
+static int next_passing(struct source *s, struct error *error)
+{
+    int code;
+    while ((code = capture_next(s->capture, &s->record, error)) > 0)
+        if (code == CAPTURE_NOTHING ? !source_live_tick(s) : pass(s))
+            break;
+    s->passed += code == 1;
+    return code;
+}
+
+/* The same to the next one that nobody predicts. */
+__attribute__((always_inline)) static inline int next_unforeseen(struct source *s, struct error *error,
+                                                                 bool (*predicts)(struct source *))
+{
+    int code;
+    while ((code = capture_next(s->capture, &s->record, error)) > 0) {
+        if (code == CAPTURE_NOTHING) {
+            if (!source_live_tick(s))
+                return code;
+            continue;
+        }
+        if (s->record.timed)
+            note_latest(s);
+        if (!admits(s))
+            continue;
+        s->passed++;
+        if (!s->record.timed || !predicts(s)) {
+            read_packet(s);
+            take_apart(s);
+            return code;
+        }
+        if (s->passed == s->most)
+            return CAPTURE_NOTHING;
+    }
+    return code;
+}
+
+/* One loop for each who predicts, so that nothing stands between reading and him. */
+static int next_here(struct source *s, struct error *error)
+{
+    if (s->predicts)
+        return next_unforeseen(s, error, tracker_predicts_it);
+    return s->statistics ? next_unforeseen(s, error, statistics_predict_it) : next_passing(s, error);
+}
+
 int source_next(struct source *s, struct error *error)
 {
     int begun = s->confined ? 0 : begin_reading(s, error);
@@ -298,15 +379,9 @@ int source_next(struct source *s, struct error *error)
         return 0;
     }
     for (;;) {
-        int code;
-        while ((code = capture_next(s->capture, &s->record, error)) > 0)
-            if (code == CAPTURE_NOTHING) {
-                if (!source_live_tick(s))
-                    return 0;
-            } else if (pass(s)) {
-                s->passed++;
-                return 1;
-            }
+        int code = next_here(s, error);
+        if (code > 0)
+            return code != CAPTURE_NOTHING;
         if (code || s->file == s->file_count) {
             progress_end();
             explain(s);

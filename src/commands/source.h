@@ -19,13 +19,15 @@ enum source_wants {
     SOURCE_AGAIN = 8,   /* source_again will be called */
     SOURCE_MAKES = 16,  /* source_make will be called */
     SOURCE_FREE = 32,   /* what is done with packets needs all rights: nothing is given up */
-    SOURCE_TRACKED = 128, /* only the tracker looks at packets: what changes nothing there is not taken apart */
-    SOURCE_SILENT = 64,   /* of files: nothing is written to standard output before their end, or little */
+    /* Only the tracker looks at packets: what changes nothing there needs not be taken apart, nor be returned. */
+    SOURCE_TRACKED = 128,
+    SOURCE_SILENT = 64, /* of files: nothing is written to standard output before their end, or little */
 };
 
 struct bpf;
 struct filter;
 struct series;
+struct statistics;
 
 /* What source_live_ keeps in mind. */
 struct live_watch {
@@ -53,6 +55,9 @@ struct source {
      * what is held. false ends the reading. NULL: nothing to do. */
     bool (*tick)(void *context);
     void *context;
+    /* Where packets are counted: those that statistics_predicts has counted are not returned. NULL: all are. The
+     * caller's. */
+    struct statistics *statistics;
     struct series *series; /* of a capture to disk, whose next file the helper opens; NULL: none */
     uint64_t *written;     /* with it: where writer_tell keeps how much is in it, shared with the helper */
     int folder;            /* SOURCE_MAKES: where files are made */
@@ -60,7 +65,8 @@ struct source {
     struct record record; /* the packet that source_next found, and taken apart: */
     struct packet packet;
     struct tracker tracker;
-    uint64_t passed; /* how many source_next returned */
+    uint64_t passed; /* how many there were */
+    int64_t latest;  /* nanoseconds since 1970, of all records that were read; INT64_MIN: none had a time */
     /* its own */
     struct capture *capture;
     struct bpf *bpf;
@@ -117,7 +123,7 @@ bool source_nanoseconds(const struct source *source);
 /* Whether no packet to come has a time finer than a microsecond. */
 bool source_is_coarse(const struct source *source);
 /* The next packet that passes, in source->record and source->packet; valid until the next call. Returns 1, 0 behind the
- * last one, or a negative error. */
+ * last one, or a negative error. Those that SOURCE_TRACKED or statistics spare it do not come. */
 int source_next(struct source *source, struct error *error);
 /* Reads once more, as `asked` says, which differs only in what lets packets pass. Returns 0 or a negative error. */
 int source_again(struct source *source, const struct source *asked, struct error *error);

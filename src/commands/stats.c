@@ -460,6 +460,7 @@ static int read_all(struct stats *s, struct error *error)
     s->statistics.host_size = s->host_size;
     s->source.levels = parts & STATISTICS_TCP ? TRACK_STREAMS | TRACK_ANALYSIS : 0;
     s->source.wants |= SOURCE_SILENT;
+    s->source.statistics = s->naming.names ? NULL : &s->statistics; /* names are learnt from packets */
     int code = source_begin(&s->source, error);
     /* Before the first packet: afterwards there is no right to. */
     if (!code && s->svg && strcmp(s->svg, "-") != 0) {

@@ -10,7 +10,7 @@ enum {
     PAIR_CHUNK_BITS = 12,
     PAIR_CHUNK = 1 << PAIR_CHUNK_BITS,
     HUGE_PAGE = 2 << 20,
-    HUGE_FROM = 64,        /* chunks: below a million conversations huge pages gain nothing */
+    HUGE_FROM = 2,         /* chunks: a small table takes only the pages it needs */
     HUGE_SLOTS = 16 << 20, /* bytes, the same */
 };
 

@@ -1,5 +1,6 @@
 #include "track/statistics.h"
 #include "base/error.h"
+#include "dissectors/everyday.h"
 #include "dissectors/registry.h"
 #include "track/tcp_state.h"
 #include <stdlib.h>
@@ -81,6 +82,15 @@ static uint32_t descend(struct statistics *s, const struct packet *p, bool malfo
     return malformed ? take_child(s, at, s->nodes[at].protocol, true) : at;
 }
 
+/* Whether the layers are those of everyday, with data behind them or without: they are found again without a look at
+ * each. */
+static bool is_everyday(const struct statistics *s, const struct packet *p)
+{
+    const struct layer *l = p->layers;
+    return (p->layer_count == 3 || (p->layer_count == 4 && l[3].protocol == &data_protocol)) &&
+           l[0].protocol == s->eth && l[1].protocol == s->ip && l[2].protocol == s->tcp;
+}
+
 /* The layers' protocols as a number: each times an odd number of its place, so that the products need not wait for one
  * another. 64 bits of numbers that have nothing to do with each other: two chains of a capture do not meet. */
 static inline uint64_t sum_layers(const struct statistics *s, const struct packet *p)
@@ -103,6 +113,12 @@ static void fill_times(uint64_t times[LAYERS_MAX])
     }
 }
 
+static inline void count_node(struct statistics *s, uint32_t node, uint32_t length)
+{
+    s->nodes[node].packets++;
+    s->nodes[node].bytes += length;
+}
+
 static inline void count_tree(struct statistics *s, const struct packet *p)
 {
     bool malformed = p->layer_count && p->layers[p->layer_count - 1].verdict == VERDICT_BROKEN;
@@ -111,10 +127,10 @@ static inline void count_tree(struct statistics *s, const struct packet *p)
     if (s->cache[slot].sum != sum) {
         s->cache[slot].node = descend(s, p, malformed);
         s->cache[slot].sum = sum;
+        if (!malformed && is_everyday(s, p))
+            s->everyday[p->layer_count - 3] = s->cache[slot].node;
     }
-    struct tree_node *node = &s->nodes[s->cache[slot].node];
-    node->packets++;
-    node->bytes += p->wire_length;
+    count_node(s, s->cache[slot].node, p->wire_length);
 }
 
 struct tree_total *statistics_tree(const struct statistics *s)
@@ -205,17 +221,17 @@ static struct series_bin *find_bin(struct series *t, int64_t time)
     return &t->bins[bin];
 }
 
-static inline void count_time(struct statistics *s, const struct packet *p, unsigned direction)
+static inline void count_time(struct statistics *s, int64_t time, uint32_t length, unsigned direction)
 {
     struct series *t = &s->series;
-    bool here = t->count && (uint64_t)p->time - (uint64_t)t->bin_start < t->width;
-    struct series_bin *bin = here ? &t->bins[t->bin] : find_bin(t, p->time);
+    bool here = t->count && (uint64_t)time - (uint64_t)t->bin_start < t->width;
+    struct series_bin *bin = here ? &t->bins[t->bin] : find_bin(t, time);
     if (!bin) {
         s->out_of_memory = true;
         return;
     }
     bin->packets[direction]++;
-    bin->bytes[direction] += p->wire_length;
+    bin->bytes[direction] += length;
 }
 
 /* The innermost ports of a packet that has several, or headers cut short. */
@@ -397,13 +413,35 @@ void statistics_settle(struct statistics *s)
 /* One packet's part in a conversation. */
 struct step {
     const struct network *network;
-    uint32_t ports; /* the source's in the upper half */
+    uint64_t both; /* IPv4: addresses_of the network */
+    int64_t time;
+    uint32_t length; /* of the packet on the wire */
+    uint32_t ports;  /* the source's in the upper half */
     uint32_t seq, ack;
     uint16_t flags; /* TCP's; else 0 */
     uint8_t protocol;
+    bool timed;
 };
 
-static void begin_run(struct statistics *s, const struct packet *p, const struct step *step)
+/* The source's in the lower half, the destination's in the upper one. */
+static inline uint64_t addresses_of(const uint8_t *source, const uint8_t *destination)
+{
+    return load_le32(source) | (uint64_t)load_le32(destination) << 32;
+}
+
+static inline struct step step_of(const struct packet *p, const struct network *network, uint8_t protocol)
+{
+    return (struct step){
+        .network = network,
+        .both = network->size == 4 ? addresses_of(network->source, network->destination) : 0,
+        .time = p->time,
+        .length = p->wire_length,
+        .protocol = protocol,
+        .timed = p->timed,
+    };
+}
+
+__attribute__((noinline)) static void begin_run(struct statistics *s, const struct step *step)
 {
     s->run = (s->run + 1) % FLOW_RUNS;
     struct flow_run *r = &s->runs[s->run];
@@ -413,16 +451,17 @@ static void begin_run(struct statistics *s, const struct packet *p, const struct
     memcpy(r->address[1], step->network->destination, r->size);
     r->protocol = step->protocol;
     r->ports = step->ports;
+    r->both = step->both;
     r->port[0] = (uint16_t)(step->ports >> 16);
     r->port[1] = (uint16_t)step->ports;
     r->seq = step->seq;
     r->ack = step->ack;
     r->flags = step->flags;
-    r->timed = p->timed;
-    r->first = r->last = p->time;
+    r->timed = step->timed;
+    r->first = r->last = step->time;
     r->packets[0] = 1;
     r->packets[1] = 0;
-    r->bytes[0] = p->wire_length;
+    r->bytes[0] = step->length;
     r->bytes[1] = 0;
     /* A segment that acknowledges nothing does not tell both ends' numbers. */
     r->open = r->timed && (r->protocol != IP_TCP || r->flags & TCP_ACK);
@@ -433,37 +472,36 @@ static void begin_run(struct statistics *s, const struct packet *p, const struct
 }
 
 /* Which end of a run the packet comes from: 0 or 1; 2: it belongs to another conversation. */
-static inline unsigned run_end(const struct flow_run *r, const struct network *n, uint32_t ports)
+static inline unsigned run_end(const struct flow_run *r, const struct step *step)
 {
-    uint32_t back = ports << 16 | ports >> 16;
+    uint32_t there = step->ports, back = there << 16 | there >> 16;
+    const struct network *n = step->network;
     if (n->size == 4) {
-        uint32_t from = load_be32(n->source), to = load_be32(n->destination);
-        uint32_t zero = load_be32(r->address[0]), one = load_be32(r->address[1]);
-        if (from == zero && to == one && ports == r->ports)
+        if (step->both == r->both && there == r->ports)
             return 0;
-        return from == one && to == zero && back == r->ports ? 1 : 2;
+        return (step->both << 32 | step->both >> 32) == r->both && back == r->ports ? 1 : 2;
     }
-    if (ports == r->ports && !memcmp(n->source, r->address[0], 16) && !memcmp(n->destination, r->address[1], 16))
+    if (there == r->ports && !memcmp(n->source, r->address[0], 16) && !memcmp(n->destination, r->address[1], 16))
         return 0;
     bool other =
         back == r->ports && !memcmp(n->source, r->address[1], 16) && !memcmp(n->destination, r->address[0], 16);
     return other ? 1 : 2;
 }
 
-static inline void count_step(struct statistics *s, const struct packet *p, const struct step *step)
+static inline void count_step(struct statistics *s, const struct step *step)
 {
     struct flow_run *r = &s->runs[s->run];
     unsigned end = 2;
-    if (r->open && r->protocol == step->protocol && r->size == step->network->size && p->timed &&
+    if (r->open && r->protocol == step->protocol && r->size == step->network->size && step->timed &&
         !(step->flags & TCP_SYN))
-        end = run_end(r, step->network, step->ports);
+        end = run_end(r, step);
     if (end == 2) {
-        begin_run(s, p, step);
+        begin_run(s, step);
         return;
     }
     r->packets[end]++;
-    r->bytes[end] += p->wire_length;
-    r->last = p->time;
+    r->bytes[end] += step->length;
+    r->last = step->time;
 }
 
 static void count_stream(struct statistics *s, const struct packet *p, const struct layer *l);
@@ -507,14 +545,15 @@ static void count_layers(struct statistics *s, const struct packet *p)
         if (!is_network(s, &p->layers[i]))
             continue;
         const struct network *network = layer_network(p, &p->layers[i]);
+        struct step step = step_of(p, network, PROTOCOL_PAIR);
         if (s->parts & STATISTICS_PAIRS)
-            count_step(s, p, &(struct step){ .network = network, .protocol = PROTOCOL_PAIR });
+            count_step(s, &step);
         if (!(s->parts & STATISTICS_FLOWS))
             continue;
         const struct layer *transport = transport_over(s, p, i);
-        struct step step = { .network = network, .protocol = PROTOCOL_OTHER };
+        step.protocol = PROTOCOL_OTHER;
         bool ports = transport && transport_step(s, p, transport, &step);
-        count_step(s, p, &step);
+        count_step(s, &step);
         if (ports && s->parts & STATISTICS_TCP && transport->protocol == s->tcp)
             count_stream(s, p, transport);
     }
@@ -530,9 +569,9 @@ static inline void count_conversations(struct statistics *s, const struct packet
         count_layers(s, p);
         return;
     }
-    struct step step = { .network = &p->networks[0], .protocol = PROTOCOL_PAIR };
+    struct step step = step_of(p, &p->networks[0], PROTOCOL_PAIR);
     if (s->parts & STATISTICS_PAIRS)
-        count_step(s, p, &step);
+        count_step(s, &step);
     if (!(s->parts & STATISTICS_FLOWS))
         return;
     step.protocol = tcp ? IP_TCP : IP_UDP;
@@ -543,7 +582,7 @@ static inline void count_conversations(struct statistics *s, const struct packet
         step.ack = p->tcp_ack;
         step.flags = p->tcp_flags;
     }
-    count_step(s, p, &step);
+    count_step(s, &step);
 }
 
 /* MAC addresses as the last bytes of sixteen. */
@@ -559,7 +598,8 @@ static void count_links(struct statistics *s, const struct packet *p)
         memcpy(ends[0] + 16 - MAC_BYTES, h + MAC_BYTES, MAC_BYTES);
         memcpy(ends[1] + 16 - MAC_BYTES, h, MAC_BYTES);
         const struct network pair = { .source = ends[0], .destination = ends[1], .size = 16 };
-        count_step(s, p, &(struct step){ .network = &pair, .protocol = PROTOCOL_LINK });
+        struct step step = step_of(p, &pair, PROTOCOL_LINK);
+        count_step(s, &step);
     }
 }
 
@@ -671,7 +711,57 @@ void statistics_take(struct statistics *s, const struct packet *p)
     }
     count_instant(s, p->time);
     if (s->parts & STATISTICS_SERIES)
-        count_time(s, p, direction_of(s, p));
+        count_time(s, p->time, p->wire_length, direction_of(s, p));
+}
+
+/* The conversation of a segment of everyday. */
+static inline void count_segment(struct statistics *s, const uint8_t *h, uint32_t length, int64_t time)
+{
+    struct network network = {
+        .source = h + AT_IP_SOURCE, .destination = h + AT_IP_DESTINATION, .final = h + AT_IP_DESTINATION, .size = 4
+    };
+    struct step step = {
+        .network = &network,
+        .both = addresses_of(network.source, network.destination),
+        .time = time,
+        .length = length,
+        .protocol = PROTOCOL_PAIR,
+        .timed = true,
+    };
+    if (s->parts & STATISTICS_PAIRS)
+        count_step(s, &step);
+    if (!(s->parts & STATISTICS_FLOWS))
+        return;
+    step.protocol = IP_TCP;
+    step.ports = load_be32(h + AT_TCP_SOURCE);
+    step.seq = load_be32(h + AT_TCP_SEQ);
+    step.ack = load_be32(h + AT_TCP_ACK);
+    step.flags = load_be16(h + AT_TCP_OFFSET) & 0xfff;
+    count_step(s, &step);
+}
+
+bool statistics_predicts(struct statistics *s, struct span packet, uint16_t link_type, uint32_t wire_length,
+                         int64_t time)
+{
+    enum { HERE = STATISTICS_TREE | STATISTICS_FLOWS | STATISTICS_PAIRS | STATISTICS_SERIES };
+    struct everyday e = everyday_look(packet, link_type, wire_length);
+    if (!e.bytes || s->parts & ~(unsigned)HERE || s->host)
+        return false;
+    uint16_t source = load_be16(e.bytes + AT_TCP_SOURCE), destination = load_be16(e.bytes + AT_TCP_DESTINATION);
+    if (s->parts & STATISTICS_TREE) {
+        bool carries = e.payload != e.end;
+        struct span payload = span_part(packet, e.payload, e.end - e.payload);
+        if (!s->everyday[carries] || (carries && registry_stream(destination, source, payload)))
+            return false;
+        count_node(s, s->everyday[carries], wire_length);
+    }
+    count_length(s, wire_length);
+    if (s->parts & (STATISTICS_FLOWS | STATISTICS_PAIRS))
+        count_segment(s, e.bytes, wire_length, time);
+    count_instant(s, time);
+    if (s->parts & STATISTICS_SERIES)
+        count_time(s, time, wire_length, source < destination);
+    return true;
 }
 
 void statistics_totals(const struct statistics *s, uint64_t *packets, uint64_t *bytes)

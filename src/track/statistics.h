@@ -94,9 +94,10 @@ struct flow_run {
     uint8_t protocol; /* flow.protocol */
     uint16_t flags;   /* TCP's, of the first packet, as seq and ack */
     uint16_t port[2];
-    uint32_t ports, seq, ack;
-    uint32_t hash;    /* flow_seek's */
-    bool open, timed; /* more may come; it has times */
+    uint32_t ports, seq, ack; /* ports: [0]'s in the upper half */
+    uint32_t hash;            /* flow_seek's */
+    uint64_t both;            /* of IPv4, both addresses at once: [0] in the lower half, bytes as on the wire */
+    bool open, timed;         /* more may come; it has times */
     uint32_t packets[2];
     uint64_t bytes[2];
     int64_t first, last;
@@ -116,6 +117,7 @@ struct statistics {
     bool begun;
     struct tree_node *nodes; /* owned */
     uint32_t node_count;
+    uint32_t everyday[2]; /* the places of TCP over IPv4 over Ethernet and of data on it; 0: not met yet */
     struct flow_table flows;
     struct series series;
     struct stream_statistics *streams; /* owned */
@@ -140,6 +142,10 @@ void statistics_close(struct statistics *statistics);
 
 /* A packet that was dissected and, for STATISTICS_TCP, tracked. */
 void statistics_take(struct statistics *statistics, const struct packet *packet);
+/* A packet as captured, nanoseconds since 1970: true if it was counted without being taken apart, as most segments can
+ * be; else take it apart. */
+bool statistics_predicts(struct statistics *statistics, struct span packet, uint16_t link_type, uint32_t wire_length,
+                         int64_t time);
 
 /* Call before flows, the series or tables of them are asked for: counts what waited for company. More packets may come.
  */

@@ -344,14 +344,13 @@ static void take_plain(const struct machine *m, unsigned end, const struct segme
     receiver_takes(m, !end, s);
 }
 
-bool tcp_state_is_usual(const struct flow_end *from, const struct flow_end *to, const struct segment *s)
+bool tcp_state_is_usual(const struct flow_end *from, const struct flow_end *to, uint32_t seq)
 {
     enum { ODD = END_FIN_SENT | END_FIN_RECEIVED | END_PENDING, USUAL = END_BASE | END_HEARD | END_SPOKE };
-    if ((s->flags & (TCP_SYN | TCP_RST | TCP_FIN | TCP_ACK)) != TCP_ACK || from->state != TCP_ESTABLISHED ||
-        to->state != TCP_ESTABLISHED || (from->flags & (ODD | USUAL)) != USUAL ||
+    if (from->state != TCP_ESTABLISHED || to->state != TCP_ESTABLISHED || (from->flags & (ODD | USUAL)) != USUAL ||
         (to->flags & (ODD | END_BASE)) != END_BASE)
         return false;
-    int32_t beyond = seq_diff(s->seq, from->sent);
+    int32_t beyond = seq_diff(seq, from->sent);
     return beyond <= 1 << 30 && beyond >= -(1 << 30);
 }
 
@@ -378,7 +377,8 @@ void tcp_state_take(struct flow *flow, unsigned end, const struct segment *s, in
     struct flow_end *from = &flow->end[end], *to = &flow->end[!end];
     if (!s->measured || !s->sound || s->copy)
         return;
-    if (tcp_state_is_usual(from, to, s))
+    bool plain = (s->flags & (TCP_SYN | TCP_RST | TCP_FIN | TCP_ACK)) == TCP_ACK;
+    if (plain && tcp_state_is_usual(from, to, s->seq))
         tcp_state_take_usual(from, to, s);
     else if (s->flags & TCP_RST)
         take_rst(&m, end, s);

@@ -61,9 +61,9 @@ struct tcp_watch {
 /* Takes a segment that `end` sent, at `now` (milliseconds since flow->first). flow->end[].base is set already. */
 void tcp_state_take(struct flow *flow, unsigned end, const struct segment *segment, int32_t now,
                     struct tcp_watch *watch);
-/* What nearly every segment is: data or an acknowledgement while both ends are established and nothing is odd; and
- * what tcp_state_take makes of such a one. */
-bool tcp_state_is_usual(const struct flow_end *from, const struct flow_end *to, const struct segment *segment);
+/* What nearly every segment is: data or an acknowledgement (of the flags that matter it has ACK alone) while both ends
+ * are established and nothing is odd; and what tcp_state_take makes of such a one. */
+bool tcp_state_is_usual(const struct flow_end *from, const struct flow_end *to, uint32_t seq);
 void tcp_state_take_usual(struct flow_end *from, struct flow_end *to, const struct segment *segment);
 /* Whether it is the same packet once more, as bridges and captures on several interfaces show it: the sender's last
  * segment again with its very identification (of the IPv4 header, 0: there is none), which is remembered. A host that
