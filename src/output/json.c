@@ -111,8 +111,9 @@ static inline char *put_object(struct json *j, struct plan *plan, const struct l
     j->noted = j->note ? j->note->have : 0;
     j->layer++;
     j->open = at;
+    const struct op *ops = layer->flags ? plan->ops : plan->unguarded;
     if (bytes.left >= plan->need)
-        at = plan->ops->code(j, plan->ops, at, bytes.at);
+        at = ops->code(j, ops, at, bytes.at);
     else
         at = json_short_rows(j, at);
     if (plan->protocol->walk || j->touched_count || layer->verdict)

@@ -522,6 +522,20 @@ static void summarize(struct plan *plan)
         plan->need = f->needs > plan->need ? f->needs : plan->need;
 }
 
+/* Guards know what to say where no flag is set: never let through, only not. */
+static bool drop_guards(struct plan *plan)
+{
+    struct op *to = plan->unguarded = malloc((plan->op_count + 1) * sizeof *to);
+    if (!to)
+        return false;
+    for (const struct op *op = plan->ops; op <= plan->ops + plan->op_count; op++)
+        if (op->kind == OP_GUARD)
+            op += op->only != 0;
+        else
+            *to++ = *op;
+    return true;
+}
+
 static bool make_plan(struct plans *known, struct plan *plan, const struct protocol *protocol)
 {
     plan->protocol = protocol;
@@ -549,7 +563,7 @@ static bool make_plan(struct plans *known, struct plan *plan, const struct proto
     for (unsigned i = 0; i <= plan->op_count; i++)
         plan->ops[i].code = json_op_codes[plan->ops[i].kind];
     summarize(plan);
-    return true;
+    return drop_guards(plan);
 }
 
 bool plans_open(struct plans *known)
@@ -577,6 +591,7 @@ static void free_plan(struct plan *plan)
     free(plan->open);
     free(plan->keys);
     free(plan->ops);
+    free(plan->unguarded);
 }
 
 void plans_close(struct plans *known)

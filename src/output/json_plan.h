@@ -127,6 +127,7 @@ struct plan {
     bool shapes;   /* arrays come from one run of options alone */
     size_t room;   /* bytes that all rows of a bounded size take */
     struct op *ops;
+    struct op *unguarded; /* those of layers without a flag, which nearly all are */
     struct member *keys;
     unsigned op_count, key_count, key_room;
 };
