@@ -126,11 +126,32 @@ static size_t spell(struct span message, size_t at, uint8_t text[SPELLED])
     return size - 1;
 }
 
+/* The name at an offset of the message, which is nothing but a pointer to `target`, or begins there itself (`from`).
+ * Many records point to the same name: the one that was spelled last lies in the text still. */
+static size_t spell_again(struct span message, size_t from, size_t target, struct recall *recall, uint8_t text[SPELLED])
+{
+    static _Thread_local const struct recall *spelled; /* whose own[0] the text is of */
+    const uint32_t any_name = UINT32_C(1) << 30, pointed_to = UINT32_C(1) << 31;
+    uint32_t which = (uint32_t)target | any_name | (target == from ? 0 : pointed_to);
+    if (recall && spelled == recall && (uint32_t)recall->own[0] == which)
+        return recall->own[0] >> 32;
+    size_t n = spell(message, from, text);
+    spelled = recall;
+    if (recall)
+        recall->own[0] = which | (uint64_t)n << 32;
+    return n;
+}
+
 static bool read_name(const struct place *place, size_t at, struct value *value)
 {
     static _Thread_local uint8_t text[SPELLED];
-    size_t own = name_length(span_part(place->bytes, at, place->bytes.left));
-    size_t n = own ? spell(layer_header(place->packet, place->layer), place->start + at, text) : 0;
+    struct span rest = span_part(place->bytes, at, place->bytes.left);
+    size_t own = name_length(rest), n = 0, from = place->start + at;
+    if (own) {
+        size_t target = rest.at[0] >= POINTER ? load_be16(rest.at) & 0x3fff : from;
+        if (target <= from) /* pointers go backwards only */
+            n = spell_again(layer_header(place->packet, place->layer), from, target, place->recall, text);
+    }
     *value =
         (struct value){ .bytes = { text, n }, .bit = (place->start + (uint32_t)at) * 8, .width = (uint32_t)own * 8 };
     return n;
@@ -202,24 +223,52 @@ static size_t record_head(struct span record, size_t *kind)
     return name + (*kind == OPT ? 2 : RECORD_TAIL);
 }
 
+/* Goes over the whole records of a section from *end on. Returns how many more there should be: they are cut off, or
+ * one of them is broken. */
+static unsigned skip_section(struct span message, unsigned section, size_t *end)
+{
+    unsigned count = load_be16(message.at + 4 + 2 * section);
+    for (; count; count--) {
+        struct span rest = span_part(message, *end, message.left);
+        size_t length = section == QUESTIONS ? question_length(rest) : record_length(rest);
+        if (!length || length > rest.left)
+            break;
+        *end += length;
+    }
+    return count;
+}
+
 /* Where the whole records of a section begin and end. Returns how many more records the counts up to it claim than
- * there are: they are cut off, or one of them is broken. */
+ * there are. */
 static unsigned find_section(struct span message, unsigned section, size_t *begin, size_t *end)
 {
+    unsigned missing = 0;
     *end = HEADER;
-    for (unsigned s = 0; s <= section; s++) {
+    for (unsigned s = 0; s <= section && !missing; s++) {
         *begin = *end;
-        for (unsigned count = load_be16(message.at + 4 + 2 * s); count; count--) {
-            struct span rest = span_part(message, *end, message.left);
-            size_t length = s == QUESTIONS ? question_length(rest) : record_length(rest);
-            if (!length || length > rest.left) {
-                *begin = s < section ? *end : *begin;
-                return count;
-            }
-            *end += length;
-        }
+        missing = skip_section(message, s, end);
+        if (missing && s < section)
+            *begin = *end;
     }
-    return 0;
+    return missing;
+}
+
+/* The same, from the section on that was found before. own[1]: where it ends, 1 more than its number above, whether any
+ * is missing in front of it. */
+static void find_next_section(const struct place *place, unsigned section, size_t *begin, size_t *end)
+{
+    enum { MISSING = 8 };
+    struct recall *recall = place->recall;
+    uint64_t known = recall ? recall->own[1] : 0;
+    unsigned missing;
+    if ((known >> 32 & (MISSING - 1)) != section || !section) {
+        missing = find_section(place->bytes, section, begin, end);
+    } else {
+        *begin = *end = known & UINT32_MAX;
+        missing = known >> 32 & MISSING ? 1 : skip_section(place->bytes, section, end);
+    }
+    if (recall)
+        recall->own[1] = *end | (uint64_t)(section + 1) << 32 | (missing ? (uint64_t)MISSING << 32 : 0);
 }
 
 static bool read_section(const struct place *place, unsigned section, struct value *value)
@@ -227,7 +276,7 @@ static bool read_section(const struct place *place, unsigned section, struct val
     size_t begin, end;
     if (place->bytes.left < HEADER)
         return false;
-    find_section(place->bytes, section, &begin, &end);
+    find_next_section(place, section, &begin, &end);
     *value = (struct value){ .bytes = span_part(place->bytes, begin, end - begin),
                              .bit = (uint32_t)begin * 8,
                              .width = (uint32_t)(end - begin) * 8 };

@@ -34,7 +34,7 @@ static const struct field option_mss[] = {
 };
 static const struct field option_scale[] = {
     { "tcp.options.wscale.shift", N_("Shift count"), FIELD_UINT, BYTE(2, 1) },
-    { "tcp.options.wscale.multiplier", N_("Multiplier"), FIELD_UINT, .read = scale_multiplier },
+    { "tcp.options.wscale.multiplier", N_("Multiplier"), FIELD_UINT, .flags = FIELD_OWN, .read = scale_multiplier },
     { 0 },
 };
 static const struct field option_sack_permitted[] = {

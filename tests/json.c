@@ -515,6 +515,73 @@ Test(json, options_that_depend_on_more_than_their_bytes_are_read_anew)
     close_bench(&b);
 }
 
+/* The same header again and again, but for the values in it. */
+static void check_again(struct bench *b, uint8_t *bytes, size_t from, size_t n, uint16_t link)
+{
+    for (unsigned turn = 0; turn < 3; turn++) {
+        check_bytes(b, bytes, n, link);
+        for (size_t i = from; i < n; i++)
+            bytes[i] = (uint8_t)any(256);
+    }
+}
+
+Test(json, fields_that_go_here_or_there_are_found_by_the_flags_that_say_so)
+{
+    enum { IP = 20, GRE = 4, MOST = 40 };
+    static const uint16_t types[] = { 0x0800, 0x880b, 0x883e };
+    struct bench b = open_bench();
+    uint8_t bytes[IP + MOST] = { 0x45, 0, 0, sizeof bytes, 0, 0, 0, 0, 64, 47 };
+    for (unsigned flags = 0; flags < 256; flags++)
+        for (unsigned more = 0; more < 8; more++)
+            for (unsigned i = 0; i < sizeof types / sizeof *types; i++) {
+                bytes[IP] = (uint8_t)flags;
+                bytes[IP + 1] = (uint8_t)(more % 2 | (more & 2) << 6 | (more & 4) << 2);
+                store_be16(bytes + IP + 2, types[i]);
+                check_again(&b, bytes, IP + GRE, any(4) ? sizeof bytes : IP + any(MOST), 228);
+            }
+    close_bench(&b);
+}
+
+Test(json, addresses_of_any_size_are_found_in_arp)
+{
+    enum { ETHERNET = 14, HEAD = 8 };
+    static const uint8_t hardware[] = { 1, 6, 19, 32 };
+    struct bench b = open_bench();
+    uint8_t bytes[ETHERNET + HEAD + 40] = { [12] = 8, 6, 0, 1, 8, 0, 6, 4, 0, 1 };
+    for (unsigned i = 0; i < sizeof hardware; i++)
+        for (unsigned size = 0; size < 9 * 6; size++) {
+            bytes[15] = hardware[i];
+            bytes[16] = any(8) ? 8 : 0x86;
+            bytes[18] = (uint8_t)(size % 9);
+            bytes[19] = (uint8_t)(size / 9);
+            check_again(&b, bytes, ETHERNET + HEAD, any(4) ? sizeof bytes : ETHERNET + any(48), 1);
+        }
+    close_bench(&b);
+}
+
+/* Names that are nothing but pointers: to the one before, to others, to themselves, forwards. */
+Test(json, names_are_spelled_by_where_each_points)
+{
+    enum { HEAD = 20 + 8 + 12, QUESTION = 6, QUESTIONS = 20 };
+    struct bench b = open_bench();
+    uint8_t bytes[HEAD + QUESTIONS * QUESTION] = { 0x45, 0, 0, sizeof bytes, 0, 0, 0, 0, 64, 17 };
+    store_be16(bytes + 22, 53);
+    store_be16(bytes + 24, sizeof bytes - 20);
+    for (unsigned turn = 0; turn < 2000; turn++) {
+        bytes[HEAD - 7] = (uint8_t)any(QUESTIONS);
+        bytes[HEAD - 5] = (uint8_t)any(QUESTIONS);
+        for (unsigned i = 0; i < QUESTIONS; i++) {
+            uint8_t *q = bytes + HEAD + i * QUESTION;
+            uint32_t target = 12 + QUESTION * any(any(2) ? 4 : QUESTIONS) + (any(4) ? 0 : any(QUESTION));
+            memcpy(q, (uint8_t[]){ 0xc0, (uint8_t)target, 0, 1, 0, 1 }, QUESTION);
+            if (!any(3))
+                memcpy(q, (uint8_t[]){ 1, 'a', (uint8_t)any(2), 0, 1, 0 }, QUESTION);
+        }
+        check_bytes(&b, bytes, sizeof bytes, 228);
+    }
+    close_bench(&b);
+}
+
 static void check_capture(struct bench *b, const char *path)
 {
     struct capture *capture;
@@ -580,128 +647,4 @@ Test(json, a_small_buffer_with_a_file_is_written_as_a_whole)
     free(copy);
     buffer_free(&small);
     close_bench(&b);
-}
-
-/* --- the quick writers say what the plain ones say --- */
-
-static void check_number(const struct digits *d, uint64_t number)
-{
-    char quick[64] = { 0 }, plain[64] = { 0 };
-    put_number(d, quick, number)[0] = 0;
-    write_decimal(plain, number)[0] = 0;
-    cr_assert_str_eq(quick, plain);
-}
-
-static void check_time(struct digits *d, int64_t time)
-{
-    char quick[2 * CHUNK + 32] = { 0 };
-    struct buffer plain;
-    cr_assert_eq(buffer_open(&plain, -1, 64), 0);
-    put_time(d, quick, time)[0] = 0;
-    buffer_char(&plain, '"');
-    time_write(&plain, time, 9);
-    buffer_put(&plain, "\"", 2);
-    cr_assert_str_eq(quick, plain.start);
-    buffer_free(&plain);
-}
-
-Test(json, quick_numbers_and_times_are_the_plain_ones)
-{
-    struct digits d;
-    cr_assert(digits_open(&d));
-    for (unsigned i = 0; i < 3 * FOUR; i++)
-        check_number(&d, i);
-    for (uint64_t power = 1; power < UINT64_MAX / 10; power *= 10)
-        for (unsigned i = 0; i < 3; i++) {
-            check_number(&d, power - 1 + i);
-            check_time(&d, (int64_t)(power - 1 + i));
-            check_time(&d, -(int64_t)(power - 1 + i));
-        }
-    check_number(&d, UINT32_MAX);
-    check_number(&d, UINT64_C(1) << 32);
-    check_number(&d, UINT64_MAX);
-    check_time(&d, INT64_MAX);
-    for (unsigned turn = 0; turn < 100000; turn++) {
-        uint64_t number = (uint64_t)any(UINT32_MAX) << any(32) >> any(32);
-        check_number(&d, number);
-        check_time(&d, any(2) ? (int64_t)number : -(int64_t)number);
-    }
-    digits_close(&d);
-}
-
-Test(json, quick_addresses_are_the_plain_ones)
-{
-    struct digits d;
-    cr_assert(digits_open(&d));
-    for (unsigned turn = 0; turn < 100000; turn++) {
-        char quick[64], plain[64] = "\"";
-        uint8_t bytes[6];
-        for (unsigned i = 0; i < sizeof bytes; i++)
-            bytes[i] = (uint8_t)any(any(2) ? 256 : 12);
-        put_mac(&d, quick, bytes)[0] = 0;
-        memcpy(write_mac(plain + 1, bytes), "\"", 2);
-        cr_assert_str_eq(quick, plain);
-        put_dotted(&d, quick, load_be32(bytes))[0] = 0;
-        memcpy(write_ipv4(plain + 1, load_be32(bytes)), "\"", 2);
-        cr_assert_str_eq(quick, plain);
-    }
-    digits_close(&d);
-}
-
-/* Any byte at any place among those that stand for themselves, which are copied many at once. */
-Test(json, text_in_quotes_is_escaped_wherever_it_stands)
-{
-    struct buffer out, wanted;
-    cr_assert_eq(buffer_open(&out, -1, 64), 0);
-    cr_assert_eq(buffer_open(&wanted, -1, 64), 0);
-    for (unsigned c = 0; c < 256; c++)
-        for (unsigned n = 1; n < 20; n++)
-            for (unsigned at = 0; at < n; at++) {
-                uint8_t text[20], odd = (uint8_t)c;
-                memset(text, 'a', sizeof text);
-                text[at] = odd;
-                out.at = out.start;
-                wanted.at = wanted.start;
-                buffer_json_escaped(&out, text, n);
-                buffer_put(&wanted, text, at);
-                if (c < 0x20 || c == '"' || c == '\\' || c == 0x7f)
-                    buffer_format(&wanted, "\\u%04x", c);
-                else
-                    buffer_put(&wanted, c < 0x80 ? (const char *)&odd : "\xef\xbf\xbd", c < 0x80 ? 1 : 3);
-                buffer_put(&wanted, text + at + 1, n - at - 1);
-                cr_assert_eq(buffer_used(&out), buffer_used(&wanted), "%02x at %u of %u", c, at, n);
-                cr_assert(!memcmp(out.start, wanted.start, buffer_used(&out)), "%02x at %u of %u", c, at, n);
-            }
-    buffer_free(&out);
-    buffer_free(&wanted);
-}
-
-/* --- checksums --- */
-
-Test(checksum, the_fast_sum_is_the_plain_one)
-{
-    uint8_t bytes[2000 + 32];
-    for (size_t i = 0; i < sizeof bytes; i++)
-        bytes[i] = (uint8_t)(any(4) ? any(256) : 255);
-    if (!checksum_has_avx2())
-        cr_skip_test("this processor has no AVX2");
-    for (size_t from = 0; from < 32; from++)
-        for (size_t n = 0; n <= 2000; n++)
-            cr_assert_eq(checksum_words_avx2(bytes + from, n) % 0xffff, checksum_words_plain(bytes + from, n) % 0xffff);
-}
-
-Test(checksum, a_sum_is_the_sum_of_words)
-{
-    uint8_t bytes[2001] = { 0 };
-    for (size_t n = 0; n <= 2000; n++) {
-        uint32_t sum = any(0x10000), wanted = sum;
-        for (size_t i = 0; i < n; i++)
-            bytes[i] = (uint8_t)(any(4) ? any(256) : 255);
-        bytes[n] = 0;
-        for (size_t i = 0; i < n; i += 2)
-            wanted += load_be16(bytes + i);
-        while (wanted >> 16)
-            wanted = (wanted & 0xffff) + (wanted >> 16);
-        cr_assert_eq(checksum_add(sum, bytes, n), wanted, "%zu bytes", n);
-    }
 }

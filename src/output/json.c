@@ -17,6 +17,7 @@ int json_open(struct json **json, struct error *error)
         *json = NULL;
         return error_set(error, ERROR_MEMORY, "%s", _("json: no memory"));
     }
+    j->place.recall = &j->recall;
     j->frame = find_plan(&j->plans, &frame_protocol);
     return 0;
 }
@@ -104,12 +105,15 @@ static inline char *put_object(struct json *j, struct plan *plan, const struct l
     j->place.layer = layer;
     j->place.rows = plan->protocol->fields;
     j->place.bytes = bytes;
+    j->recall.row = NULL;
+    j->recall.own[0] = j->recall.own[1] = 0;
     j->note = layer_note(j->place.packet, layer);
     j->noted = j->note ? j->note->have : 0;
     j->layer++;
     j->open = at;
+    const struct op *ops = layer->flags ? plan->ops : plan->unguarded;
     if (bytes.left >= plan->need)
-        at = plan->ops->code(j, plan->ops, at, bytes.at);
+        at = ops->code(j, ops, at, bytes.at);
     else
         at = json_short_rows(j, at);
     if (plan->protocol->walk || j->touched_count || layer->verdict)

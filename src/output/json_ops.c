@@ -1,5 +1,6 @@
 #include "output/json_ops.h"
 #include "output/json_rows.h"
+#include "output/json_shapes.h"
 #include <stdlib.h>
 
 static inline char *go_on(struct json *j, const struct op *op, char *at, const uint8_t *h)
@@ -57,10 +58,9 @@ static char *options(struct json *j, const struct op *op, char *at, const uint8_
     return go_on(j, op + 1, json_options(j, op, at), h);
 }
 
-/* A segment's rows. */
-static char *put_rows(struct json *j, const struct segment *s, char *at)
+static char *put_rows(struct json *j, const struct field *rows, unsigned count, char *at)
 {
-    for (const struct field *f = s->rows; f < s->rows + s->count; f++)
+    for (const struct field *f = rows; f < rows + count; f++)
         at = put_row(j, f, find_row(&j->plans, j->plan, f)->key, at);
     return at;
 }
@@ -73,7 +73,9 @@ char *json_short_rows(struct json *j, char *at)
         else if (op->kind == OP_OPTIONS)
             at = json_new_options(j, op, at);
         else if (op_has_segment(op))
-            at = put_rows(j, op->segment, at);
+            at = put_rows(j, op->segment->rows, op->segment->count, at);
+        else if (op->kind == OP_SHAPED)
+            at = put_rows(j, op->shaped->rows, op->shaped->count, at);
         else if (op->kind != OP_GUARD && op->kind != OP_IF_NOTED)
             at = put_row(j, op->field, op->key, at);
     }
@@ -105,6 +107,16 @@ static char *be16(struct json *j, const struct op *op, char *at, const uint8_t *
 static char *be32(struct json *j, const struct op *op, char *at, const uint8_t *h)
 {
     at = put_decimal(&j->digits, put_key(at, op), load_be32(h + op->offset));
+    return go_on(j, op + 1, at, h);
+}
+
+static char *twin(struct json *j, const struct op *op, char *at, const uint8_t *h)
+{
+    struct member *key = &j->plan->keys[op->key];
+    if (key->written != j->layer) {
+        key->written = j->layer;
+        at = put_decimal(&j->digits, put_key(at, op), load_be32(h + op->offset));
+    }
     return go_on(j, op + 1, at, h);
 }
 
@@ -258,44 +270,12 @@ static char *kept_wide(struct json *j, const struct op *op, char *at, const uint
     return go_on(j, op + 1, put_wide(j, op->segment, h + op->offset, at), h);
 }
 
-/* A header of up to SEGMENT_BYTES as words, which differ where headers of the same length do. */
-static void load_header(uint64_t w[4], struct span bytes)
+static char *shaped(struct json *j, const struct op *op, char *at, const uint8_t *h)
 {
-    memset(w, 0, SEGMENT_BYTES);
-    if (bytes.left >= 16) {
-        load_wide(w, bytes.at, (uint32_t)bytes.left);
-    } else if (bytes.left >= 8) {
-        w[0] = load_le64(bytes.at);
-        w[1] = load_le64(bytes.at + bytes.left - 8);
-    } else {
-        for (size_t i = 0; i < bytes.left; i++)
-            w[0] = w[0] << 8 | bytes.at[i];
-    }
-}
-
-/* Headers that hardly come again are not kept. */
-static char *put_header(struct json *j, const struct op *op, char *at)
-{
-    enum { ENOUGH = 512 };
-    struct segment *s = op->segment;
-    struct span bytes = j->place.bytes;
-    if (!bytes.left || bytes.left > SEGMENT_BYTES || s->vain > ENOUGH || !has_slots(s))
-        return put_rows(j, s, at);
-    uint64_t w[4];
-    load_header(w, bytes);
-    struct slot *slot = wide_slot(s, w);
-    if (slot->size == bytes.left && holds_words(slot, w)) {
-        s->vain -= s->vain > -ENOUGH;
-        return put_text(at, slot->text, slot->length);
-    }
-    s->vain++;
-    slot->size = (uint32_t)bytes.left;
-    return put_fresh(j, s, slot, w, at);
-}
-
-static char *kept_header(struct json *j, const struct op *op, char *at, const uint8_t *h)
-{
-    return go_on(j, op + 1, put_header(j, op, at), h);
+    char *end = json_shaped(j, op, at);
+    if (!end)
+        end = put_rows(j, op->shaped->rows, op->shaped->count, at);
+    return go_on(j, op + 1, end, h);
 }
 
 /* --- notes --- */
@@ -384,6 +364,14 @@ static char *computed_time(struct json *j, const struct op *op, char *at, const 
     return go_on(j, op + 1, at, h);
 }
 
+static char *computed_other(struct json *j, const struct op *op, char *at, const uint8_t *h)
+{
+    j->value = (struct value){ 0 };
+    if (op->read(&j->place, &j->value))
+        at = json_row(j, &j->plan->keys[op->key], op->field, &j->value, at);
+    return go_on(j, op + 1, at, h);
+}
+
 op_code *const json_op_codes[OP_KINDS] = {
     [OP_END] = end,
     [OP_GUARD] = guard,
@@ -391,6 +379,7 @@ op_code *const json_op_codes[OP_KINDS] = {
     [OP_SHADOWED] = shadowed,
     [OP_BE16] = be16,
     [OP_BE32] = be32,
+    [OP_TWIN] = twin,
     [OP_ADJUSTED] = adjusted,
     [OP_ADDRESS] = address,
     [OP_IPV4] = ipv4,
@@ -401,7 +390,7 @@ op_code *const json_op_codes[OP_KINDS] = {
     [OP_KEPT_8] = kept_8,
     [OP_KEPT] = kept,
     [OP_KEPT_WIDE] = kept_wide,
-    [OP_KEPT_HEADER] = kept_header,
+    [OP_SHAPED] = shaped,
     [OP_NOTE] = note,
     [OP_NOTE_TWIN] = note_twin,
     [OP_NOTE_INT] = note_int,
@@ -410,6 +399,7 @@ op_code *const json_op_codes[OP_KINDS] = {
     [OP_READ] = computed,
     [OP_READ_BOOL] = computed_bool,
     [OP_READ_TIME] = computed_time,
+    [OP_READ_OTHER] = computed_other,
     [OP_REST] = rest,
     [OP_ROW] = row,
     [OP_MANY] = many,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 enum {
+    SHAPE_ROOM = SHAPE_TEXT + SHAPE_HOLES * HOLE_ROOM,
     NARROW_SLOTS = 256, /* texts kept of a segment of up to 8 bytes, */
     WIDE_SLOTS = 2048,  /* of a longer one */
 };
@@ -71,13 +72,19 @@ bool plan_key(struct plan *plan, const char *abbrev, uint32_t *index)
     return true;
 }
 
+static bool is_number(const struct field *f)
+{
+    return plan_is_plain(f) && f->type == FIELD_UINT && !(f->bit % 8) && !(f->width % 8) && f->width <= 64 &&
+           !f->unit && !f->adjust && !f->when && !f->only && !f->never && !f->needs;
+}
+
 static bool note_row(struct plans *known, struct plan *plan, const struct field *f, uint32_t *key)
 {
     if (!plan_key(plan, f->abbrev, key))
         return false;
     struct row_key *row = find_row(known, plan, f);
     if (!row->plan && known->row_count < ROW_SLOTS / 2) {
-        *row = (struct row_key){ plan, f, *key };
+        *row = (struct row_key){ plan, f, *key, is_number(f) };
         known->row_count++;
     }
     return true;
@@ -289,19 +296,51 @@ static bool is_of_header(struct plans *known, const struct plan *plan, const str
            !has_twin(plan, f);
 }
 
-/* The same for rows with conditions and shifts; what they read may be anywhere in the header. */
-static int compile_header(struct plans *known, const struct plan *plan, const struct field *f, struct op *op)
+/* What of the header tells where a row lies and whether it is there. False: more than a shape can depend on. */
+static bool mask_bits(uint8_t mask[SHAPE_BYTES], uint32_t bit, uint32_t width)
 {
-    struct coverage all = { .high = SEGMENT_BYTES * 8 };
+    if (bit + width > SHAPE_BYTES * 8)
+        return false;
+    for (uint32_t i = bit; i < bit + width; i++)
+        mask[i / 8] |= (uint8_t)(0x80 >> i % 8);
+    return true;
+}
+
+static bool mask_conditions(uint8_t mask[SHAPE_BYTES], const struct when *when)
+{
+    for (; when && when->width; when++)
+        if (!mask_bits(mask, when->bit, when->width) || !mask_conditions(mask, when->and))
+            return false;
+    return true;
+}
+
+static bool mask_row(uint8_t mask[SHAPE_BYTES], const struct field *table, const struct field *f)
+{
+    if (f->measure || !mask_conditions(mask, f->when))
+        return false;
+    const struct field *size = f->sized ? &table[f->sized - 1] : NULL;
+    if (size && (size->after || size->sized || size->measure || !mask_bits(mask, size->bit, size->width) ||
+                 !mask_conditions(mask, size->when)))
+        return false;
+    return !f->after || mask_row(mask, table, &table[f->after - 1]);
+}
+
+/* The same for rows with conditions and shifts, whose own bytes hardly come again. */
+static int compile_shaped(struct plans *known, struct plan *plan, const struct field *f, struct op *op)
+{
+    uint8_t mask[SHAPE_BYTES] = { 0 };
     unsigned count = 0;
-    while (is_of_header(known, plan, &f[count]))
+    while (is_of_header(known, plan, &f[count]) && mask_row(mask, plan->protocol->fields, &f[count]))
         count++;
     if (!count)
         return 0;
-    op->segment = make_segment(known, plan, f, count, &all);
-    if (!op->segment)
+    struct shaped *s = op->shaped = malloc(sizeof *s);
+    if (!s)
         return -1;
-    op->kind = OP_KEPT_HEADER;
+    *s = (struct shaped){ .rows = f, .count = count };
+    for (unsigned i = 0; i < SHAPE_BYTES / 4; i++)
+        s->mask[i] = load_le32(mask + 4 * i);
+    op->kind = OP_SHAPED;
     return (int)count;
 }
 
@@ -332,8 +371,10 @@ static enum op_kind read_op(const struct field *f)
     case FIELD_TIME:
     case FIELD_DURATION:
         return OP_READ_TIME;
-    default:
+    case FIELD_TLVS:
         return OP_ROW;
+    default:
+        return OP_READ_OTHER;
     }
 }
 
@@ -380,7 +421,11 @@ static void compile_row(const struct plan *plan, const struct field *f, struct o
     } else if (is_shadowed(plan, f)) {
         op->kind = OP_SHADOWED;
     } else if (op->twin && !is_sure(f)) {
-        return;
+        if (!plan_is_plain(f) || plain_op(f) != OP_BE32)
+            return;
+        op->kind = OP_TWIN;
+        op->offset = f->bit / 8;
+        op->need = (uint16_t)(op->offset + 4);
     } else if (f->read) {
         op->kind = (uint8_t)read_op(f);
         op->read = f->read;
@@ -404,11 +449,12 @@ static int compile(struct plans *known, struct plan *plan, const struct field *f
     op->length = (uint16_t)plan->keys[op->key].length;
     memcpy(op->text, plan->keys[op->key].text, KEY_BYTES);
     int rows = compile_segment(known, plan, f, op);
+    uint32_t room = rows > 0 ? op->segment->room : SHAPE_ROOM;
     if (!rows)
-        rows = compile_header(known, plan, f, op);
+        rows = compile_shaped(known, plan, f, op);
     if (rows) {
         plan->op_count++;
-        plan->room += rows > 0 ? op->segment->room + OP_ROOM : 0;
+        plan->room += room + OP_ROOM;
         return rows;
     }
     op->twin = has_twin(plan, f);
@@ -468,12 +514,26 @@ static void summarize(struct plan *plan)
 {
     plan->shapes = allows_shapes(plan) && !plan->protocol->walk;
     if (plan->shapes)
-        plan->room += SHAPE_TEXT + SHAPE_NUMBERS * NUMBER_ROOM;
+        plan->room += SHAPE_ROOM;
     for (const struct op *op = plan->ops; op->kind != OP_END; op++)
         if (op->kind != OP_REST)
             plan->need = op->need > plan->need ? op->need : plan->need;
     for (const struct field *f = plan->protocol->fields; f && f->abbrev; f++)
         plan->need = f->needs > plan->need ? f->needs : plan->need;
+}
+
+/* Guards know what to say where no flag is set: never let through, only not. */
+static bool drop_guards(struct plan *plan)
+{
+    struct op *to = plan->unguarded = malloc((plan->op_count + 1) * sizeof *to);
+    if (!to)
+        return false;
+    for (const struct op *op = plan->ops; op <= plan->ops + plan->op_count; op++)
+        if (op->kind == OP_GUARD)
+            op += op->only != 0;
+        else
+            *to++ = *op;
+    return true;
 }
 
 static bool make_plan(struct plans *known, struct plan *plan, const struct protocol *protocol)
@@ -503,7 +563,7 @@ static bool make_plan(struct plans *known, struct plan *plan, const struct proto
     for (unsigned i = 0; i <= plan->op_count; i++)
         plan->ops[i].code = json_op_codes[plan->ops[i].kind];
     summarize(plan);
-    return true;
+    return drop_guards(plan);
 }
 
 bool plans_open(struct plans *known)
@@ -525,10 +585,13 @@ static void free_plan(struct plan *plan)
         if (s && s->last)
             free(s->kept);
         free(s);
+        if (plan->ops[i].kind == OP_SHAPED)
+            free(plan->ops[i].shaped);
     }
     free(plan->open);
     free(plan->keys);
     free(plan->ops);
+    free(plan->unguarded);
 }
 
 void plans_close(struct plans *known)

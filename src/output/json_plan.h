@@ -13,8 +13,10 @@ enum {
     PROTOCOL_SLOTS = 256, /* plans by protocol, at most half full */
     ROW_SLOTS = 4096,     /* keys by row, at most half full */
     SEGMENT_BYTES = 32,   /* a segment's key */
-    SHAPE_NUMBERS = 12,   /* a run of options is kept with so many numbers (json_options.h) */
-    SHAPE_TEXT = 448,     /* and with so much text between them */
+    SHAPE_BYTES = 40,     /* headers and runs of options up to so long are kept as shapes (json_shapes.h), */
+    SHAPE_HOLES = 12,     /* with so many holes, */
+    SHAPE_TEXT = 448,     /* so much text between them, */
+    HOLE_ROOM = 2 * SHAPE_BYTES + CHUNK + 2, /* and so much in each */
     ADDRESS_ROOM = 64,
     NUMBER_ROOM = 40,
     OP_ROOM = 384, /* what an op may write beyond its bounded text */
@@ -27,28 +29,30 @@ enum op_kind {
     OP_SHADOWED, /* never there: another row of its name is */
     OP_BE16,     /* numbers of whole bytes, */
     OP_BE32,     /* big-endian; */
+    OP_TWIN,     /* of 32 bits, where another row has the same name; */
     OP_ADJUSTED, /* the row makes another number of what is there, */
     OP_ADDRESS,  /* or another address */
     OP_IPV4,
     OP_MAC,
-    OP_KEPT_1,      /* a segment of a byte, */
-    OP_KEPT_2,      /* two, */
-    OP_KEPT_4,      /* four, */
-    OP_KEPT_8,      /* eight, */
-    OP_KEPT,        /* three or five to seven, */
-    OP_KEPT_WIDE,   /* more */
-    OP_KEPT_HEADER, /* rows that depend on all of the header, if it is short */
-    OP_NOTE,        /* 32 bits, unsigned, of the note; */
-    OP_NOTE_TWIN,   /* another row has the same name */
+    OP_KEPT_1,    /* a segment of a byte, */
+    OP_KEPT_2,    /* two, */
+    OP_KEPT_4,    /* four, */
+    OP_KEPT_8,    /* eight, */
+    OP_KEPT,      /* three or five to seven, */
+    OP_KEPT_WIDE, /* more */
+    OP_SHAPED,    /* rows whose places some bytes of the header tell */
+    OP_NOTE,      /* 32 bits, unsigned, of the note; */
+    OP_NOTE_TWIN, /* another row has the same name */
     OP_NOTE_INT,
     OP_NOTE_TIME,
     OP_NOTE_NONE,
     OP_READ, /* computed: unsigned, */
     OP_READ_BOOL,
     OP_READ_TIME,
-    OP_REST, /* bytes to the header's end */
-    OP_ROW,  /* any row that is no array */
-    OP_MANY, /* any row that is one */
+    OP_READ_OTHER, /* of another type, which needs more room */
+    OP_REST,       /* bytes to the header's end */
+    OP_ROW,        /* any row that is no array */
+    OP_MANY,       /* any row that is one */
     OP_OPTIONS,
     OP_KINDS,
 };
@@ -74,6 +78,7 @@ struct op {
     op_code *code;
     union {
         struct segment *segment;
+        struct shaped *shaped;
         uint64_t noted; /* bits of struct note's `have`: one of them is needed */
         bool (*read)(const struct place *place, struct value *value);
     };
@@ -96,7 +101,6 @@ struct segment {
     uint32_t stride;     /* of slots */
     uint32_t size, room; /* bytes it is read from; bytes its text takes at most */
     uint32_t slots;      /* to be kept */
-    int32_t vain;        /* how many texts more were kept than found again, for headers */
     const struct field *rows;
     unsigned count;
     const struct plan *plan;
@@ -104,8 +108,15 @@ struct segment {
 
 struct slot {
     uint64_t bytes[4];
-    uint32_t length, size; /* 0: unused; of a header */
+    uint32_t length; /* 0: unused */
     char text[];
+};
+
+/* Rows that are there or not, and here or there, as other bytes of the header say. */
+struct shaped {
+    const struct field *rows;
+    unsigned count;
+    uint32_t mask[SHAPE_BYTES / 4]; /* those bytes */
 };
 
 struct plan {
@@ -116,6 +127,7 @@ struct plan {
     bool shapes;   /* arrays come from one run of options alone */
     size_t room;   /* bytes that all rows of a bounded size take */
     struct op *ops;
+    struct op *unguarded; /* those of layers without a flag, which nearly all are */
     struct member *keys;
     unsigned op_count, key_count, key_room;
 };
@@ -125,6 +137,7 @@ struct row_key {
     const struct plan *plan; /* NULL: unused */
     const struct field *field;
     uint32_t key;
+    bool number; /* nothing but whole bytes at a fixed place, there wherever the header is long enough */
 };
 
 /* The plans of all protocols there are. */
@@ -144,7 +157,7 @@ bool plan_key(struct plan *plan, const char *abbrev, uint32_t *index);
 
 static inline bool op_has_segment(const struct op *op)
 {
-    return op->kind >= OP_KEPT_1 && op->kind <= OP_KEPT_HEADER;
+    return op->kind >= OP_KEPT_1 && op->kind <= OP_KEPT_WIDE;
 }
 
 /* Whether a row is nothing but bits at a fixed place. */

@@ -1,31 +1,13 @@
-/* What -T json needs beyond the quick ops of a plan: rows that go through field_read, arrays, and runs of options. A
- * run whose kinds and lengths were met before is written from the text that was kept of its shape. */
+/* What -T json needs beyond the quick ops of a plan: rows that go through field_read, and arrays. */
 #pragma once
 #include "base/buffer.h"
+#include "output/json_shapes.h"
 #include "output/json_text.h"
 
-enum {
-    SHAPES = 64,      /* kept, of runs of options; */
-    SHAPE_BYTES = 40, /* of those up to so long */
-};
-
-/* An occurrence that was gathered: its text in scratch; where its number lies in a run that a shape is made of. */
+/* An occurrence that was gathered: its text in scratch; where its value lies in a run that a shape is made of. */
 struct piece {
     uint32_t next, start, length;
-    uint8_t at, size; /* size 0: the text is all that there is */
-};
-
-/* A run of options by its kinds and lengths: pieces of text, a number behind each but the last. */
-struct shape {
-    const struct field *row; /* of the run; NULL: unused */
-    uint32_t size, count, length;
-    bool broken;
-    uint32_t bytes[SHAPE_BYTES / 4], mask[SHAPE_BYTES / 4]; /* what of the run the texts depend on */
-    struct {
-        uint8_t at, size; /* the number, in the run */
-        uint16_t length;  /* of the text in front of it; of the last one that has no number */
-    } number[SHAPE_NUMBERS + 1];
-    char text[SHAPE_TEXT + CHUNK];
+    uint32_t hole; /* in the shape that is made, its number + 1; 0: the text is all that there is */
 };
 
 struct json {
@@ -34,12 +16,15 @@ struct json {
     struct digits digits;
     struct shape *shapes; /* owned, SHAPES */
     struct shape making;
+    struct hole holes[SHAPE_HOLES]; /* gathered for it, in the order of the run */
+    uint32_t hole_count;
     bool recording; /* into making */
     uint64_t layer; /* counts layers */
     /* what is at work: the packet's text goes to out, the layer is of plan */
     struct buffer *out;
     struct plan *plan;
     struct place place;
+    struct recall recall;    /* of place */
     const struct note *note; /* NULL: none; */
     uint64_t noted;          /* what it has */
     struct value value;      /* that an op reads */
@@ -82,8 +67,3 @@ void json_gather(struct json *j, uint32_t index, const struct field *f, const st
 
 /* The arrays that the layer's rows were gathered in. */
 char *json_gathered(struct json *j, char *at);
-
-/* A run of options, */
-char *json_options(struct json *j, const struct op *op, char *at);
-/* where its shape is not kept: gathered, and the shape kept if it can be. */
-char *json_new_options(struct json *j, const struct op *op, char *at);

@@ -45,13 +45,27 @@ static uint32_t told(uint8_t row, const struct place *place)
     return n < UINT32_MAX / 8 ? (uint32_t)n : UINT32_MAX / 8;
 }
 
+/* Where a row ends. Rows stand behind one another, so the one that was asked for last is kept. */
+static uint32_t find_end(const struct field *f, const struct place *place)
+{
+    struct recall *r = place->recall;
+    uint32_t bit, width;
+    if (r && r->row == f && r->at == place->bytes.at && r->left == place->bytes.left)
+        return r->end;
+    locate(f, place, &bit, &width);
+    if (r) {
+        r->row = f;
+        r->at = place->bytes.at;
+        r->left = place->bytes.left;
+        r->end = bit + width;
+    }
+    return bit + width;
+}
+
 /* Where a field begins and how wide it is; an absent one has no width. */
 static void locate(const struct field *f, const struct place *place, uint32_t *bit, uint32_t *width)
 {
-    uint32_t before = 0, wide = 0;
-    if (f->after)
-        locate(&place->rows[f->after - 1], place, &before, &wide);
-    *bit = f->bit + before + wide;
+    *bit = f->bit + (f->after ? find_end(&place->rows[f->after - 1], place) : 0);
     *width = f->width;
     uint32_t all = (uint32_t)place->bytes.left * 8;
     if (!present(f, place)) {
@@ -127,7 +141,9 @@ bool field_read(const struct field *f, const struct place *place, unsigned turn,
         return present(f, place) && f->read(place, value);
     }
     uint32_t bit = f->bit, width = f->width;
-    if (f->after || f->sized || !width) {
+    if (f->after && width && !f->sized && !f->measure && !(f->when || f->only || f->never || f->needs)) {
+        bit += find_end(&place->rows[f->after - 1], place);
+    } else if (f->after || f->sized || !width) {
         locate(f, place, &bit, &width);
         if (!width)
             return false;

@@ -57,6 +57,7 @@ enum field_flag {
     FIELD_TRACKED = 8, /* its adjust reads the tracker's note */
     FIELD_ASCII = 32,  /* a text in which a byte beyond ASCII is no character: -T fields writes U+FFFD for it */
     FIELD_ROOM = 16,   /* there if the header is long enough for it: crafting makes room for it only if it is set */
+    FIELD_OWN = 32,    /* what its read says depends on nothing but the bytes of its header or option */
 };
 
 struct value {
@@ -68,6 +69,16 @@ struct value {
     uint32_t bit, width; /* where they lie, in bits from the header's start; width 0: not from bytes */
 };
 
+/* What was found out about a layer by whoever reads many of its rows, one after another, so that it need not be found
+ * again. All 0 before the first row. */
+struct recall {
+    const struct field *row; /* where this one ends, of the header that begins at `at` with `left` bytes */
+    const uint8_t *at;
+    size_t left;
+    uint32_t end;    /* in bits */
+    uint64_t own[2]; /* the protocol's, as it likes; 0: nothing */
+};
+
 /* A header to read fields from: a layer's, or an option's within it. */
 struct place {
     const struct packet *packet;
@@ -75,6 +86,7 @@ struct place {
     const struct field *rows; /* the table that the header is read by: what `after` counts in */
     struct span bytes;        /* the header, as far as it was captured */
     uint32_t start;           /* where bytes begin, in bytes from the layer's start: 0 but for options */
+    struct recall *recall;    /* of the layer, whose bytes stay the same meanwhile; NULL: none */
 };
 
 /* Present only where another bit field of the same header has a value from low to high. An array of these ends with

@@ -321,10 +321,12 @@ static void take_states(struct tracker *t, struct packet *p, const struct layer 
  * timestamps, tshark does not count. */
 static uint32_t sacked_bytes(const struct tracker *t, const struct layer *l, struct span header)
 {
-    enum { BLOCK = 8, COUNTED = 2 + 3 * BLOCK };
+    enum { BLOCK = 8, COUNTED = 2 + 3 * BLOCK, TIMESTAMPS_ALONE = 12, TWO_NOPS_TIMESTAMPS = 0x0101080a };
     struct option option;
     uint32_t bytes = 0;
     struct span run = span_part(header, TCP_HEADER, header.left);
+    if (run.left == TIMESTAMPS_ALONE && load_be32(run.at) == TWO_NOPS_TIMESTAMPS) /* nearly always: RFC 7323, A */
+        return 0;
     while (tlv_next(t->tcp_options, &run, &option)) {
         if (option.tlv->kind != OPTION_SACK || (option.broken && l->verdict == VERDICT_WHOLE))
             continue;
