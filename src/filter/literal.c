@@ -196,15 +196,11 @@ static int cut_prefix(char *text, int most)
 static int ipv4(struct node *n, struct error *error)
 {
     uint32_t address = 0;
-    uint64_t plain;
     int bits = cut_prefix(n->text, 32);
     if (bits < 0)
         return syntax_wrong(error, n->column, _("the prefix of '%.64s' is not a number from 0 to 32"), n->text);
-    if (!parse_ipv4(n->text, &address)) {
-        if (!read_number(n->text, &plain) || plain > UINT32_MAX)
-            return syntax_wrong(error, n->column, _("'%.64s' is no IPv4 address"), n->text);
-        address = (uint32_t)plain;
-    }
+    if (!parse_ipv4(n->text, &address))
+        return syntax_wrong(error, n->column, _("'%.64s' is no IPv4 address"), n->text);
     n->value.i = address;
     n->value.mask = bits ? UINT32_MAX << (32 - bits) : 0;
     return 0;
@@ -276,7 +272,7 @@ static int bytes(struct node *n, enum kind kind, struct error *error)
                                 _("'%.64s' are no bytes; bytes are like 47:45:54, text stands in double quotes"),
                                 n->text);
     }
-    if (kind == KIND_MAC && count > 6)
+    if (kind == KIND_MAC && count != 6)
         return syntax_wrong(error, n->column, "%s", _("that is no MAC address: it has 6 bytes"));
     n->value.bytes = (struct span){ (const uint8_t *)n->text, count };
     return 0;
