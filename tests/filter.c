@@ -78,6 +78,7 @@ Test(filter, comparisons_that_hold)
         "tcp.flags & 0x10",
         "ip.proto == TCP",
         "ip.proto == \"tcp\"",
+        "not ipv6.nxt == TCP",
         "frame.time == \"2020-09-13 12:26:40.5Z\"",
         "frame.time_relative == 1.5",
         "frame.time_relative > .5",

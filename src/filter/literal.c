@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 #include <time.h>
 
@@ -28,14 +29,33 @@ static bool read_number(const char *text, uint64_t *number)
 
 /* --- numbers --- */
 
+static bool find_among(const struct value_name *names, const char *text, int64_t *value)
+{
+    for (; names && names->name; names++)
+        if (!strcasecmp(names->name, text)) {
+            *value = names->value;
+            return true;
+        }
+    return false;
+}
+
+/* Headers of IPv6 name what follows by number only; the numbers are those of IPv4's protocols (RFC 8200, 3). */
+static const struct value_name *names_of(const struct field *field)
+{
+    static const char *const next[] = { "ipv6.nxt", "ipv6.hopopts.nxt", "ipv6.dstopts.nxt", "ipv6.routing.nxt",
+                                        "ipv6.fraghdr.nxt" };
+    struct field_ref like = { 0 };
+    for (unsigned i = 0; !field->names && i < sizeof next / sizeof *next; i++)
+        if (!strcmp(field->abbrev, next[i]) && lookup_field("ip.proto", &like, 1))
+            return like.field->names;
+    return field->names;
+}
+
 static bool find_name(const struct node *field, const char *text, int64_t *value)
 {
     for (unsigned i = 0; field && i < field->ref_count; i++)
-        for (const struct value_name *n = field->refs[i].field->names; n && n->name; n++)
-            if (!strcasecmp(n->name, text)) {
-                *value = n->value;
-                return true;
-            }
+        if (find_among(names_of(field->refs[i].field), text, value))
+            return true;
     return false;
 }
 
