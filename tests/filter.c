@@ -262,6 +262,27 @@ Test(filter, what_is_wrong_is_named_with_its_column)
     }
 }
 
+Test(filter, what_is_there_of_a_payload_counts_in_fragments_and_quotes_but_not_in_resets)
+{
+    enum { IP_FLAGS = 20, TCP_FLAGS = 47, QUOTE = 14 + 20 + 8 };
+    static const uint8_t unreachable[QUOTE] = { [12] = 8, [14] = 0x45, [17] = 72, [22] = 64, [23] = 1, [34] = 3 };
+    static uint8_t bytes[QUOTE + sizeof frame - 14];
+    frame[IP_FLAGS] = 0x20; /* more follow */
+    const struct packet *p = request();
+    cr_expect(passes("tcp.payload == \"GET/\" && !tcp.len", p));
+    frame[IP_FLAGS] = 0x40;
+    memcpy(bytes, unreachable, QUOTE);
+    memcpy(bytes + QUOTE, frame + 14, sizeof frame - 14);
+    packet_reset(&packet, (struct span){ bytes, sizeof bytes });
+    packet.wire_length = sizeof bytes;
+    dissect(&packet);
+    cr_expect(passes("icmp && tcp.payload contains \"GET\"", &packet));
+    frame[TCP_FLAGS] |= 4;
+    p = request();
+    cr_expect(passes("tcp.flags.reset == 1 && !tcp.payload", p));
+    frame[TCP_FLAGS] &= (uint8_t)~4;
+}
+
 Test(filter, depth_and_length_are_bounded)
 {
     enum { MANY = 100000 };

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* What a segment or datagram carries; absent where it carries nothing, or only a fragment of it is here. What a reset
- * carries is no data: RFC 9293, 3.5.3 */
+/* What a segment or datagram carries, also what is there of it in a fragment or behind the header that an ICMP error
+ * quotes; absent where it carries nothing. What a reset carries is no data: RFC 9293, 3.5.3 */
 static bool payload(const struct place *place, struct value *value)
 {
     const struct layer *layer = place->layer;
@@ -163,7 +163,7 @@ static const struct {
     { "frame", { "frame.protocols", "Protocols in the frame", FIELD_TEXT, .read = names_of_layers } },
     { "http", { "http.request.full_uri", "Full request URI", FIELD_TEXT, .read = full_uri } },
     { "ssdp", { "http.request.full_uri", "Full request URI", FIELD_TEXT, .read = full_uri } },
-    { "tcp", { "tcp.payload", "TCP payload", FIELD_BYTES, .never = LAYER_QUOTED | LAYER_FRAGMENT, .read = payload } },
+    { "tcp", { "tcp.payload", "TCP payload", FIELD_BYTES, .read = payload } },
     { "tcp", { "tcp.analysis.flags", "TCP analysis flags", FIELD_NONE, .flags = FIELD_TRACKED, .read = remarkable } },
     { "tcp", { "tcp.state.client", "State of the client", FIELD_TEXT, .flags = FIELD_TRACKED, .read = client } },
     { "tcp", { "tcp.state.server", "State of the server", FIELD_TEXT, .flags = FIELD_TRACKED, .read = server } },
