@@ -1,4 +1,5 @@
 #include "filter/extra.h"
+#include "base/address.h"
 #include "base/text.h"
 #include "dissectors/registry.h"
 #include "track/tcp_state.h"
@@ -155,10 +156,174 @@ static bool server(const struct place *place, struct value *value)
     return state(place, value, !is_from_client(place));
 }
 
+/* --- other faces of fields --- */
+
+static bool text_value(struct value *value, const char *text, size_t n)
+{
+    value->bytes = (struct span){ (const uint8_t *)text, n };
+    return true;
+}
+
+/* The twelve flags as letters, a middle dot (U+00B7) for each that is not set. */
+static bool flag_letters(const struct place *place, struct value *value)
+{
+    static const char letters[] = "RRRNCEUAPRSF";
+    static _Thread_local char text[2 * (sizeof letters - 1)];
+    if (place->bytes.left < 14)
+        return false;
+    unsigned flags = load_be16(place->bytes.at + 12);
+    size_t n = 0;
+    for (unsigned i = 0; letters[i]; i++) {
+        if (flags & 0x800u >> i) {
+            text[n++] = letters[i];
+        } else {
+            text[n++] = '\xc2';
+            text[n++] = '\xb7';
+        }
+    }
+    return text_value(value, text, n);
+}
+
+static unsigned flags_of(const struct place *place)
+{
+    return place->bytes.left > 13 ? place->bytes.at[13] : 0;
+}
+
+static bool is_syn(const struct place *place, struct value *value)
+{
+    value->u = 1;
+    return (flags_of(place) & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+static bool is_syn_ack(const struct place *place, struct value *value)
+{
+    value->u = 1;
+    return (flags_of(place) & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+}
+
+static bool is_fin(const struct place *place, struct value *value)
+{
+    value->u = 1;
+    return flags_of(place) & TCP_FIN;
+}
+
+static bool is_rst(const struct place *place, struct value *value)
+{
+    value->u = 1;
+    return flags_of(place) & TCP_RST;
+}
+
+/* An address as text: what Wireshark has there where names are not looked up. */
+static bool address_text(const struct place *place, struct value *value, uint32_t at, unsigned size)
+{
+    static _Thread_local char texts[2][ADDRESS_TEXT];
+    static _Thread_local unsigned turn;
+    char *text = texts[turn++ % 2];
+    if (place->bytes.left < at + size)
+        return false;
+    const uint8_t *address = place->bytes.at + at;
+    char *end = size == 6   ? write_mac(text, address)
+                : size == 4 ? write_ipv4(text, load_be32(address))
+                            : write_ipv6(text, address);
+    return text_value(value, text, (size_t)(end - text));
+}
+
+#define ADDRESS(name, at, size)                                                                                        \
+    static bool name(const struct place *place, struct value *value)                                                   \
+    {                                                                                                                  \
+        return address_text(place, value, at, size);                                                                   \
+    }
+ADDRESS(mac_destination, 0, 6)
+ADDRESS(mac_source, 6, 6)
+ADDRESS(ip_source, 12, 4)
+ADDRESS(ip_destination, 16, 4)
+ADDRESS(ipv6_source, 8, 16)
+ADDRESS(ipv6_destination, 24, 16)
+
+/* Marks of Wireshark's window, which nobody sets here. */
+static bool never_set(const struct place *place, struct value *value)
+{
+    (void)place;
+    value->u = 0;
+    return true;
+}
+
+/* Whether something in the packet contradicts itself. */
+static bool is_malformed(const struct place *place, struct value *value)
+{
+    const struct packet *p = place->packet;
+    value->u = 1;
+    for (unsigned i = 0; i < p->layer_count; i++)
+        if (p->layers[i].verdict == VERDICT_BROKEN)
+            return true;
+    return false;
+}
+
+/* Whether a header goes on behind what was captured. */
+static bool is_short(const struct place *place, struct value *value)
+{
+    const struct packet *p = place->packet;
+    value->u = 1;
+    if (p->buffers[0].left >= p->wire_length)
+        return false;
+    for (unsigned i = 0; i < p->layer_count; i++)
+        if (p->layers[i].verdict == VERDICT_CUT && !(p->layers[i].flags & LAYER_QUOTED))
+            return true;
+    return false;
+}
+
+#define BIT_OF_MAC(name, title, first, bit)                                                                            \
+    {                                                                                                                  \
+        "eth",                                                                                                         \
+        {                                                                                                              \
+            name, title, FIELD_BOOL, BITS(8 * (first) + (bit), 1)                                                      \
+        }                                                                                                              \
+    }
+#define TEXT_OF(protocol, name, title, how)                                                                            \
+    {                                                                                                                  \
+        protocol,                                                                                                      \
+        {                                                                                                              \
+            name, title, FIELD_TEXT, .read = how                                                                       \
+        }                                                                                                              \
+    }
+
 static const struct {
     const char *protocol;
     struct field field;
 } rows[] = {
+    { "frame", { "_ws.malformed", "Malformed packet", FIELD_NONE, .read = is_malformed } },
+    { "frame", { "_ws.short", "Packet size limited during capture", FIELD_NONE, .read = is_short } },
+    { "frame", { "frame.marked", "Frame is marked", FIELD_BOOL, .read = never_set } },
+    { "frame", { "frame.ignored", "Frame is ignored", FIELD_BOOL, .read = never_set } },
+    BIT_OF_MAC("eth.dst.lg", "Locally administered destination", 0, 6),
+    BIT_OF_MAC("eth.dst.ig", "Group destination", 0, 7),
+    BIT_OF_MAC("eth.src.lg", "Locally administered source", 6, 6),
+    BIT_OF_MAC("eth.src.ig", "Group source", 6, 7),
+    BIT_OF_MAC("eth.lg", "Locally administered destination", 0, 6),
+    BIT_OF_MAC("eth.lg", "Locally administered source", 6, 6),
+    BIT_OF_MAC("eth.ig", "Group destination", 0, 7),
+    BIT_OF_MAC("eth.ig", "Group source", 6, 7),
+    { "eth", { "eth.dst.oui", "Destination's OUI", FIELD_UINT, BYTE(0, 3) } },
+    { "eth", { "eth.addr.oui", "Destination's OUI", FIELD_UINT, BYTE(0, 3) } },
+    { "eth", { "eth.src.oui", "Source's OUI", FIELD_UINT, BYTE(6, 3) } },
+    { "eth", { "eth.addr.oui", "Source's OUI", FIELD_UINT, BYTE(6, 3) } },
+    TEXT_OF("eth", "eth.dst_resolved", "Destination as text", mac_destination),
+    TEXT_OF("eth", "eth.addr_resolved", "Destination as text", mac_destination),
+    TEXT_OF("eth", "eth.src_resolved", "Source as text", mac_source),
+    TEXT_OF("eth", "eth.addr_resolved", "Source as text", mac_source),
+    TEXT_OF("ip", "ip.src_host", "Source as text", ip_source),
+    TEXT_OF("ip", "ip.host", "Source as text", ip_source),
+    TEXT_OF("ip", "ip.dst_host", "Destination as text", ip_destination),
+    TEXT_OF("ip", "ip.host", "Destination as text", ip_destination),
+    TEXT_OF("ipv6", "ipv6.src_host", "Source as text", ipv6_source),
+    TEXT_OF("ipv6", "ipv6.host", "Source as text", ipv6_source),
+    TEXT_OF("ipv6", "ipv6.dst_host", "Destination as text", ipv6_destination),
+    TEXT_OF("ipv6", "ipv6.host", "Destination as text", ipv6_destination),
+    TEXT_OF("tcp", "tcp.flags.str", "Flags as letters", flag_letters),
+    { "tcp", { "tcp.connection.syn", "Connection asked for (SYN)", FIELD_NONE, .read = is_syn } },
+    { "tcp", { "tcp.connection.synack", "Connection accepted (SYN ACK)", FIELD_NONE, .read = is_syn_ack } },
+    { "tcp", { "tcp.connection.fin", "Connection ends (FIN)", FIELD_NONE, .read = is_fin } },
+    { "tcp", { "tcp.connection.rst", "Connection reset (RST)", FIELD_NONE, .read = is_rst } },
     { "frame", { "frame.time", "Arrival time", FIELD_TIME, .base = BASE_DATE, .read = absolute_time } },
     { "frame", { "frame.protocols", "Protocols in the frame", FIELD_TEXT, .read = names_of_layers } },
     { "http", { "http.request.full_uri", "Full request URI", FIELD_TEXT, .read = full_uri } },
