@@ -78,11 +78,16 @@ Test(filter, comparisons_that_hold)
         "tcp.flags & 0x10",
         "ip.proto == TCP",
         "ip.proto == \"tcp\"",
+        "not ipv6.nxt == TCP",
         "frame.time == \"2020-09-13 12:26:40.5Z\"",
         "frame.time_relative == 1.5",
         "frame.time_relative > .5",
         "frame.number == 7 && frame.len == 58",
         "ip.src & 255.0.0.0 == 10.0.0.0",
+        "eth.src & ff:ff:00:00:00:00 == 66:77:00:00:00:00",
+        "eth.src & 00:01:00:00:00:00",
+        "not eth.src & 01:00:00:00:00:00",
+        "tcp.payload & 40:00:00:00",
         "tcp.srcport == tcp.dstport * 500",
         "tcp.srcport == {tcp.dstport + 20} * 400",
         "tcp.dstport - 81 == -1",
@@ -144,6 +149,8 @@ Test(filter, searches_slices_sets_and_functions)
         "not tcp matches \"(?-i)get\"",
         "eth.src[0:3] == 66:77:88",
         "eth.src[1-2] == 77:88",
+        "eth.src[-2--1] == aa:bb",
+        "eth.src contains 77:88",
         "eth.src[-1] == bb",
         "eth.src[:2,4] == 66:77:aa",
         "eth.src[4:] == aa:bb",
@@ -232,6 +239,19 @@ Test(filter, what_is_wrong_is_named_with_its_column)
         { "eth.src[a] == 1", "column 9: " },
         { "frame.time > \"soon\"", "column 14: " },
         { "tcp.flags.syn == maybe", "column 18: " },
+        { "ip.src == 10", "column 11: '10' is no IPv4 address" },
+        { "ip.src & 0xff == 1", "column 10: '0xff' is no IPv4 address" },
+        { "eth.src == 66:77:88", "column 12: that is no MAC address" },
+        { "eth.src > 0", "column 11: that is no MAC address" },
+        { "eth.src in {66:77 .. 66:78}", "column 13: that is no MAC address" },
+        { "eth.src & 01:00", "column 11: that is no MAC address" },
+        { "eth.src == 66:77:88:99:aa:bb:cc", "column 12: that is no MAC address" },
+        { "eth.src[2-1] == 77", "column 12: a bracket holds" },
+        { "eth.src[2-2] == 77", "column 12: a bracket holds" },
+        { "eth.src[1--1]", "column 13: a bracket holds" },
+        { "tcp & ip", "column 1: bytes cannot be calculated with" },
+        { "ip.src == ${ip.dst}", "column 11: '${...}' stands for" },
+        { "_ws.col.info contains \"SYN\"", "column 1: '_ws.col.info' is a column" },
     };
     registry_open();
     for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
@@ -240,6 +260,27 @@ Test(filter, what_is_wrong_is_named_with_its_column)
         cr_expect_eq(filter_open(&filter, all[i].expression, &error), ERROR_USAGE, "%s", all[i].expression);
         cr_expect(strstr(error.text, all[i].said), "%s: '%s', not '%s'", all[i].expression, error.text, all[i].said);
     }
+}
+
+Test(filter, what_is_there_of_a_payload_counts_in_fragments_and_quotes_but_not_in_resets)
+{
+    enum { IP_FLAGS = 20, TCP_FLAGS = 47, QUOTE = 14 + 20 + 8 };
+    static const uint8_t unreachable[QUOTE] = { [12] = 8, [14] = 0x45, [17] = 72, [22] = 64, [23] = 1, [34] = 3 };
+    static uint8_t bytes[QUOTE + sizeof frame - 14];
+    frame[IP_FLAGS] = 0x20; /* more follow */
+    const struct packet *p = request();
+    cr_expect(passes("tcp.payload == \"GET/\" && !tcp.len", p));
+    frame[IP_FLAGS] = 0x40;
+    memcpy(bytes, unreachable, QUOTE);
+    memcpy(bytes + QUOTE, frame + 14, sizeof frame - 14);
+    packet_reset(&packet, (struct span){ bytes, sizeof bytes });
+    packet.wire_length = sizeof bytes;
+    dissect(&packet);
+    cr_expect(passes("icmp && tcp.payload contains \"GET\"", &packet));
+    frame[TCP_FLAGS] |= 4;
+    p = request();
+    cr_expect(passes("tcp.flags.reset == 1 && !tcp.payload", p));
+    frame[TCP_FLAGS] &= (uint8_t)~4;
 }
 
 Test(filter, depth_and_length_are_bounded)

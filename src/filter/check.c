@@ -69,6 +69,10 @@ static int unknown(const struct node *n, struct error *error)
     const char *name = n->text + (n->forced && *n->text == '.');
     if (n->quoted || n->character || isdigit((unsigned char)*name) || strlen(name) > 60)
         return syntax_wrong(error, n->column, _("'%.64s' is neither a field nor a protocol"), n->text);
+    if (!strncmp(name, "_ws.col.", 8))
+        return syntax_wrong(
+            error, n->column,
+            _("'%.64s' is a column of Wireshark's list, no field: ask for the fields that it is made of"), name);
     nearest_begin(&nearest, name);
     for (const struct protocol *const *p = protocols; *p; p++)
         nearest_consider(&nearest, (*p)->name);
@@ -235,6 +239,12 @@ static int check_slice(struct node *n, struct error *error)
     return 0;
 }
 
+/* Of all of a packet's bytes one compares or searches parts; calculating with them tells nothing. */
+static bool is_protocol(const struct node *n)
+{
+    return n->type == NODE_FIELD && n->protocol;
+}
+
 static int check_math(struct node *n, struct error *error)
 {
     bool scales = n->op == MATH_TIMES || n->op == MATH_OVER || n->op == MATH_MODULO;
@@ -253,7 +263,7 @@ static int check_math(struct node *n, struct error *error)
     if (kind == KIND_BOOL)
         n->kind = kind = KIND_NUMBER;
     bool good = kind == KIND_NUMBER || (kind == KIND_IPV4 && n->op == MATH_AND) ||
-                (kind == KIND_BYTES && n->op == MATH_AND) ||
+                (is_bytes(kind) && n->op == MATH_AND && !is_protocol(n->a) && !is_protocol(n->b)) ||
                 ((kind == KIND_DURATION || kind == KIND_TIME) && !scales && n->op != MATH_AND);
     if (!good)
         return syntax_wrong(error, n->column, _("%s cannot be calculated with like this"), kind_name(kind));

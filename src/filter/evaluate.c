@@ -281,6 +281,11 @@ static int64_t calculate(enum math op, int64_t a, int64_t b, bool *defined)
     return r;
 }
 
+static bool is_bytes(enum kind kind)
+{
+    return kind == KIND_BYTES || kind == KIND_MAC || kind == KIND_IPV6;
+}
+
 /* Bytes that both have, one by one; lengths must be the same. */
 static bool and_bytes(struct evaluation *e, struct span a, struct span b, struct span *result)
 {
@@ -300,7 +305,7 @@ static void calculate_all(struct evaluation *e, struct node *n)
             const struct datum *x = &a->at[i], *y = b ? &b->at[k] : &zero;
             struct datum result = { .mask = UINT32_MAX };
             bool defined = true;
-            if (n->kind == KIND_BYTES)
+            if (is_bytes(n->kind))
                 defined = and_bytes(e, x->bytes, y->bytes, &result.bytes);
             else
                 result.i = calculate(n->op, x->i, y->i, &defined);
@@ -550,9 +555,9 @@ static bool is_present(struct evaluation *e, struct node *n)
         return list->count;
     for (unsigned i = 0; i < list->count; i++) {
         const struct datum *d = &list->at[i];
-        if (n->a->type == NODE_SLICE ? d->bytes.left > 0 : n->a->kind != KIND_BYTES && d->i != 0)
+        if (n->a->type == NODE_SLICE ? d->bytes.left > 0 : !is_bytes(n->a->kind) && d->i != 0)
             return true;
-        for (size_t k = 0; n->a->type == NODE_MATH && n->a->kind == KIND_BYTES && k < d->bytes.left; k++)
+        for (size_t k = 0; n->a->type == NODE_MATH && is_bytes(n->a->kind) && k < d->bytes.left; k++)
             if (d->bytes.at[k])
                 return true;
     }

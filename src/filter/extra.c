@@ -7,8 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* What a segment or datagram carries; absent where it carries nothing, or only a fragment of it is here. What a reset
- * carries is no data: RFC 9293, 3.5.3 */
+/* What a segment or datagram carries, also what is there of it in a fragment or behind the header that an ICMP error
+ * quotes; absent where it carries nothing. What a reset carries is no data: RFC 9293, 3.5.3 */
 static bool payload(const struct place *place, struct value *value)
 {
     const struct layer *layer = place->layer;
@@ -79,6 +79,34 @@ static bool full_uri(const struct place *place, struct value *value)
     value->bytes = (struct span){ text, 7 + host.left + uri.left };
     return true;
 }
+
+/* An option of TCP: its kind, its length and what it holds; the first of a kind. RFC 9293, 3.1 */
+static bool tcp_option(const struct place *place, struct value *value, unsigned wanted)
+{
+    enum { HEADER = 20, END = 0, NOTHING = 1 };
+    struct span rest = span_part(place->bytes, HEADER, place->bytes.left);
+    while (rest.left && rest.at[0] != END) {
+        const uint8_t *option = span_peek(&rest, 2);
+        size_t length = rest.at[0] == NOTHING ? 1 : option ? option[1] : 0;
+        if (!length || length > rest.left || (rest.at[0] != NOTHING && length < 2))
+            return false;
+        value->bytes = span_part(rest, 0, length);
+        if (rest.at[0] == wanted)
+            return true;
+        span_pull(&rest, length);
+    }
+    return false;
+}
+
+#define TCP_OPTION(name, kind)                                                                                         \
+    static bool name(const struct place *place, struct value *value)                                                   \
+    {                                                                                                                  \
+        return tcp_option(place, value, kind);                                                                         \
+    }
+TCP_OPTION(option_mss, 2)
+TCP_OPTION(option_wscale, 3)
+TCP_OPTION(option_sack, 5)
+TCP_OPTION(option_timestamp, 8)
 
 /* Anything that the analysis of TCP found remarkable. */
 #define REMARKABLE ((UINT64_C(1) << (NOTE_REUSED_PORTS + 1)) - (UINT64_C(1) << NOTE_RETRANSMISSION))
@@ -300,13 +328,17 @@ static const struct {
     { "frame", { "frame.protocols", "Protocols in the frame", FIELD_TEXT, .read = names_of_layers } },
     { "http", { "http.request.full_uri", "Full request URI", FIELD_TEXT, .read = full_uri } },
     { "ssdp", { "http.request.full_uri", "Full request URI", FIELD_TEXT, .read = full_uri } },
-    { "tcp", { "tcp.payload", "TCP payload", FIELD_BYTES, .never = LAYER_QUOTED | LAYER_FRAGMENT, .read = payload } },
+    { "tcp", { "tcp.payload", "TCP payload", FIELD_BYTES, .read = payload } },
     { "tcp", { "tcp.analysis.flags", "TCP analysis flags", FIELD_NONE, .flags = FIELD_TRACKED, .read = remarkable } },
     { "tcp", { "tcp.state.client", "State of the client", FIELD_TEXT, .flags = FIELD_TRACKED, .read = client } },
     { "tcp", { "tcp.state.server", "State of the server", FIELD_TEXT, .flags = FIELD_TRACKED, .read = server } },
     { "tcp", { "tcp.state.sender", "State of the sender", FIELD_TEXT, .flags = FIELD_TRACKED, .read = sender } },
     { "tcp", { "tcp.state.receiver", "State of the receiver", FIELD_TEXT, .flags = FIELD_TRACKED, .read = receiver } },
     { "udp", { "udp.payload", "UDP payload", FIELD_BYTES, .never = LAYER_FRAGMENT, .read = payload } },
+    { "tcp", { "tcp.options.mss", "Maximum segment size option", FIELD_BYTES, .read = option_mss } },
+    { "tcp", { "tcp.options.wscale", "Window scale option", FIELD_BYTES, .read = option_wscale } },
+    { "tcp", { "tcp.options.sack", "Selective acknowledgement option", FIELD_BYTES, .read = option_sack } },
+    { "tcp", { "tcp.options.timestamp", "Timestamps option", FIELD_BYTES, .read = option_timestamp } },
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 

@@ -257,7 +257,11 @@ int lexer_next(struct lexer *l, struct error *error)
         return syntax_wrong(error, l->at, "%s", _("'=' is no comparison; equal is '=='"));
     if (*at == '|' || *at == '^')
         return syntax_wrong(error, l->at, _("'%c' is no operator here; or is '||'"), *at);
-    if (*at == '$' || *at == '@')
+    if (*at == '$')
+        return syntax_wrong(error, l->at, "%s",
+                            _("'${...}' stands for a value of the packet selected in Wireshark's window, or for one of "
+                              "its macros; here is neither"));
+    if (*at == '@')
         return syntax_wrong(error, l->at, _("'%c' is not known here"), *at);
     return syntax_wrong(error, l->at, "%s", _("nothing begins like this"));
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 #include <time.h>
 
@@ -28,14 +29,33 @@ static bool read_number(const char *text, uint64_t *number)
 
 /* --- numbers --- */
 
+static bool find_among(const struct value_name *names, const char *text, int64_t *value)
+{
+    for (; names && names->name; names++)
+        if (!strcasecmp(names->name, text)) {
+            *value = names->value;
+            return true;
+        }
+    return false;
+}
+
+/* Headers of IPv6 name what follows by number only; the numbers are those of IPv4's protocols (RFC 8200, 3). */
+static const struct value_name *names_of(const struct field *field)
+{
+    static const char *const next[] = { "ipv6.nxt", "ipv6.hopopts.nxt", "ipv6.dstopts.nxt", "ipv6.routing.nxt",
+                                        "ipv6.fraghdr.nxt" };
+    struct field_ref like = { 0 };
+    for (unsigned i = 0; !field->names && i < sizeof next / sizeof *next; i++)
+        if (!strcmp(field->abbrev, next[i]) && lookup_field("ip.proto", &like, 1))
+            return like.field->names;
+    return field->names;
+}
+
 static bool find_name(const struct node *field, const char *text, int64_t *value)
 {
     for (unsigned i = 0; field && i < field->ref_count; i++)
-        for (const struct value_name *n = field->refs[i].field->names; n && n->name; n++)
-            if (!strcasecmp(n->name, text)) {
-                *value = n->value;
-                return true;
-            }
+        if (find_among(names_of(field->refs[i].field), text, value))
+            return true;
     return false;
 }
 
@@ -196,15 +216,11 @@ static int cut_prefix(char *text, int most)
 static int ipv4(struct node *n, struct error *error)
 {
     uint32_t address = 0;
-    uint64_t plain;
     int bits = cut_prefix(n->text, 32);
     if (bits < 0)
         return syntax_wrong(error, n->column, _("the prefix of '%.64s' is not a number from 0 to 32"), n->text);
-    if (!parse_ipv4(n->text, &address)) {
-        if (!read_number(n->text, &plain) || plain > UINT32_MAX)
-            return syntax_wrong(error, n->column, _("'%.64s' is no IPv4 address"), n->text);
-        address = (uint32_t)plain;
-    }
+    if (!parse_ipv4(n->text, &address))
+        return syntax_wrong(error, n->column, _("'%.64s' is no IPv4 address"), n->text);
     n->value.i = address;
     n->value.mask = bits ? UINT32_MAX << (32 - bits) : 0;
     return 0;
@@ -276,7 +292,7 @@ static int bytes(struct node *n, enum kind kind, struct error *error)
                                 _("'%.64s' are no bytes; bytes are like 47:45:54, text stands in double quotes"),
                                 n->text);
     }
-    if (kind == KIND_MAC && count > 6)
+    if (kind == KIND_MAC && count != 6)
         return syntax_wrong(error, n->column, "%s", _("that is no MAC address: it has 6 bytes"));
     n->value.bytes = (struct span){ (const uint8_t *)n->text, count };
     return 0;

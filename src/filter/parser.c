@@ -170,6 +170,7 @@ static bool read_part(const char **at, struct part *part)
         if (!read_number(at, &part->to))
             return false;
         skip_spaces(at);
+        return part->from < part->to && (part->from < 0) == (part->to < 0); /* Wireshark's rule */
     }
     return true;
 }

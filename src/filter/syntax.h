@@ -75,7 +75,8 @@ struct list {
     unsigned count, room;
 };
 
-/* Bytes or layers from..to, both included; negative: counted from the end (-1 is the last). */
+/* Bytes or layers from..to, both included; negative: counted from the end (-1 is the last). Written i-j, i comes before
+ * j, and both are counted from the same end. */
 struct part {
     int32_t from, to;
     bool open;    /* no end: `to` is not used */
