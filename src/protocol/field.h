@@ -55,9 +55,9 @@ enum field_flag {
     FIELD_HIDDEN = 2,  /* answers to its name in -e, -Y and JSON, but is not drawn in trees and diagrams */
     FIELD_SET = 4,     /* a bitmap (FIELD_UINT, with a stride): occurs once for each bit that is set, as its number */
     FIELD_TRACKED = 8, /* its adjust reads the tracker's note */
-    FIELD_ASCII = 32,  /* a text in which a byte beyond ASCII is no character: -T fields writes U+FFFD for it */
     FIELD_ROOM = 16,   /* there if the header is long enough for it: crafting makes room for it only if it is set */
-    FIELD_OWN = 32,    /* what its read says depends on nothing but the bytes of its header or option */
+    FIELD_ASCII = 32,  /* a text in which a byte beyond ASCII is no character: -T fields writes U+FFFD for it */
+    FIELD_OWN = 64,    /* what its read says depends on nothing but the bytes of its header or option */
 };
 
 struct value {
