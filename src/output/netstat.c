@@ -25,25 +25,28 @@ char *netstat_end(char *at, const uint8_t *address, unsigned size, uint16_t port
     return write_decimal(at, port);
 }
 
-static void put_spaces(struct buffer *out, size_t n)
-{
-    memset(buffer_room(out, n), ' ', n);
-    out->at += n;
-}
+/* No column is wider than PAD: so many spaces at once are quicker than counting them. */
+enum { PAD = 32 };
 
 static void put_padded(struct buffer *out, const char *text, size_t n, size_t width)
 {
-    buffer_put(out, text, n);
-    if (n < width)
-        put_spaces(out, width - n);
+    char *at = buffer_room(out, n + PAD);
+    memcpy(at, text, n);
+    memset(at + n, ' ', PAD);
+    out->at += n < width ? width : n;
+}
+
+static void put_right_of(struct buffer *out, const char *text, size_t n, size_t width)
+{
+    char *at = buffer_room(out, n + PAD);
+    memset(at, ' ', PAD);
+    memcpy(n < width ? at + width - n : at, text, n);
+    out->at += n < width ? width : n;
 }
 
 static void put_right(struct buffer *out, const char *text, size_t width)
 {
-    size_t n = strlen(text);
-    if (n < width)
-        put_spaces(out, width - n);
-    buffer_put(out, text, n);
+    put_right_of(out, text, strlen(text), width);
 }
 
 /* The same for a word in ASCII. */
@@ -359,7 +362,8 @@ static void look(struct both *b, const struct connection_view *view)
     }
 }
 
-static void human_bytes(char text[24], uint64_t bytes)
+/* Returns the end, where a zero byte stands. */
+static char *human_bytes(char text[24], uint64_t bytes)
 {
     static const char units[][4] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
     unsigned unit = 0;
@@ -373,6 +377,7 @@ static void human_bytes(char text[24], uint64_t bytes)
     }
     *at++ = ' ';
     memcpy(at, units[unit], sizeof units[unit]);
+    return at + (unit ? 2 : 1);
 }
 
 /* Nanoseconds as milliseconds: two decimals below one, one below a hundred. */
@@ -468,11 +473,11 @@ void netstat_connection(struct buffer *out, const struct connection_view *view, 
     }
     for (unsigned i = 0; i < 2; i++)
         put_word(out, tcp ? tcp_state_name(b.state[i]) : "", 15);
-    *write_decimal(text, (uint64_t)f->packets[0] + f->packets[1]) = 0;
-    put_right(out, text, 8);
+    char *end = write_decimal(text, (uint64_t)f->packets[0] + f->packets[1]);
+    put_right_of(out, text, (size_t)(end - text), 8);
     for (unsigned i = 0; i < 2; i++) {
-        human_bytes(text, f->bytes[i ^ b.client]);
-        put_right(out, text, 11);
+        end = human_bytes(text, f->bytes[i ^ b.client]);
+        put_right_of(out, text, (size_t)(end - text), 11);
     }
     human_time(text, b.handshake, "-");
     put_right(out, text, 10);

@@ -15,7 +15,7 @@
 
 enum {
     MESSAGE_KEPT = 1 << 17,
-    MESSAGES_BYTES = 64 << 20,
+    MESSAGES_BYTES = 32 << 20,
     ASSEMBLIES = 4,
     HOLES = 32,
     MESSAGE_GAPS = 4,
