@@ -16,6 +16,8 @@ enum {
     NLPID_IPV4 = 0xcc,
     NLPID_IPV6 = 0x8e,
     NLPID_PPP = 0xcf,
+    NLPID_CLNP = 0x81,
+    NLPID_ISIS = 0x83,
     LINK_ETHERNET = 1,
     LINK_PPP = 9,
 };
@@ -25,8 +27,8 @@ static bool control(const struct place *place, struct value *value);
 static bool identifier(const struct place *place, struct value *value);
 
 static const struct value_name identifiers[] = {
-    { 0x08, "Q.933" },      { NLPID_SNAP, "SNAP" }, { 0x81, "CLNP" },     { 0x82, "ES-IS" }, { 0x83, "IS-IS" },
-    { NLPID_IPV6, "IPv6" }, { NLPID_IPV4, "IPv4" }, { NLPID_PPP, "PPP" }, { 0, NULL },
+    { 0x08, "Q.933" },      { NLPID_SNAP, "SNAP" }, { NLPID_CLNP, "CLNP" }, { 0x82, "ES-IS" }, { NLPID_ISIS, "IS-IS" },
+    { NLPID_IPV6, "IPv6" }, { NLPID_IPV4, "IPv4" }, { NLPID_PPP, "PPP" },   { 0, NULL },
 };
 
 static const struct field fields[] = {
@@ -145,7 +147,9 @@ static struct key bare_key(struct span rest, size_t *head)
     if (type == 0x0800 || type == 0x86dd || type == 0x8847 || type == 0x8848 || type == 0x6558)
         return (struct key){ KEY_ETHERTYPE, type, 0 };
     *head = 0;
-    bool other = type == 0x2000 || type == 0x8035 || type == 0xfefe || type == 0x0806 || type == 0x8100;
+    /* A numbered frame's control is of two bytes (Q.922); behind it OSI's own protocols tell their names. */
+    bool numbered = rest.left > TYPE && !(rest.at[0] & 1) && rest.at[TYPE] >= NLPID_CLNP && rest.at[TYPE] <= NLPID_ISIS;
+    bool other = numbered || type == 0x2000 || type == 0x8035 || type == 0xfefe || type == 0x0806 || type == 0x8100;
     if (other || rest.left < ETHERNET)
         return (struct key){ 0 };
     uint16_t inner = load_be16(rest.at + ETHERNET - 2);

@@ -579,6 +579,16 @@ Test(tunnels, cisco_writes_a_type_behind_the_address)
     SAYS("fr.nlpid", "");
 }
 
+Test(tunnels, a_numbered_frame_of_osi_protocols_is_not_taken_for_ethernet)
+{
+    TAKE(FRAME_RELAY, 0x18, 0x41, 0x22, 0, 0x82, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, DATAGRAM);
+    cr_assert_eq(p->layer_count, 2);
+    SAYS("eth.type", "");
+    take(FRAME_RELAY, (uint8_t[]){ 0x18, 0x41, 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, DATAGRAM },
+         16 + sizeof(uint8_t[]){ DATAGRAM });
+    carries_datagram();
+}
+
 Test(tunnels, addresses_of_frame_relay_have_up_to_four_bytes)
 {
     TAKE(FRAME_RELAY, 0x04, 0x10, 0x02, 0x05, 3, 0xcc, DATAGRAM);
