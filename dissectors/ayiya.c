@@ -1,5 +1,6 @@
 /* Anything In Anything (draft-massar-v6ops-ayiya): signed tunnels of IPv6 over UDP, as SixXS had them. */
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 
 enum { HEADER = 8, FORWARD = 1 };
@@ -82,17 +83,15 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    if (h.left < HEADER) {
-        buffer_text(out, "cut short");
+    const uint8_t *h = header_shown(packet, layer, HEADER, out);
+    if (!h)
         return;
-    }
-    const char *name = field_value_name(&fields[ROW_OPCODE], h.at[2] & 15);
+    const char *name = field_value_name(&fields[ROW_OPCODE], h[2] & 15);
     buffer_text(out, name ? name : "opcode ");
     if (!name)
-        buffer_decimal(out, h.at[2] & 15);
+        buffer_decimal(out, h[2] & 15);
     buffer_text(out, ", next header ");
-    buffer_decimal(out, h.at[3]);
+    buffer_decimal(out, h[3]);
 }
 
 static const struct key keys[] = {

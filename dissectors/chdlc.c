@@ -1,6 +1,7 @@
 /* Cisco's HDLC, on serial lines in place of PPP (LINKTYPE_C_HDLC; RFC 1547, 4.3.1): an address that says whether all
  * are meant, and an ethertype. */
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 
 enum { HEADER = 4, UNICAST = 0x0f, MULTICAST = 0x8f, SLARP = 0x8035 };
@@ -18,39 +19,27 @@ static const struct field fields[] = {
     { 0 },
 };
 
-/* Not all that Ethernet carries: SLARP's number is another protocol's there, and ARP's and tags' are nobody's here. */
-static bool is_carried(uint16_t type)
-{
-    return type == 0x0800 || type == 0x86dd || type == 0x8847 || type == 0x8848 || type == 0x6558;
-}
-
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     (void)packet;
-    size_t captured = in->left;
-    const uint8_t *h = span_pull(in, HEADER);
-    if (!h) {
-        self->length = (uint32_t)captured;
+    const uint8_t *h = header_take(self, in, HEADER);
+    if (!h)
         return VERDICT_CUT;
-    }
-    self->length = HEADER;
     uint16_t type = load_be16(h + 2);
-    if (is_carried(type))
+    if (header_is_serial_type(type))
         *next = (struct key){ KEY_ETHERTYPE, type, 0 };
     return VERDICT_WHOLE;
 }
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    if (h.left < HEADER) {
-        buffer_text(out, "cut short");
+    const uint8_t *h = header_shown(packet, layer, HEADER, out);
+    if (!h)
         return;
-    }
-    const char *name = field_value_name(&fields[2], load_be16(h.at + 2));
+    const char *name = field_value_name(&fields[2], load_be16(h + 2));
     buffer_text(out, name ? name : "type 0x");
     if (!name)
-        buffer_hex(out, load_be16(h.at + 2), 4);
+        buffer_hex(out, load_be16(h + 2), 4);
 }
 
 static const struct key keys[] = {

@@ -2,6 +2,7 @@
  * www.tcpdump.org/linktypes): an address family in the byte order of the machine that captured, a security association,
  * flags. */
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 
 enum { HEADER = 12, AF_IPV4 = 2, AF_IPV6 = 24 /* as OpenBSD has them */ };
@@ -36,16 +37,12 @@ static bool family(const struct place *place, struct value *value)
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     (void)packet;
-    size_t captured = in->left;
-    const uint8_t *h = span_pull(in, HEADER);
-    if (!h) {
-        self->length = (uint32_t)captured;
+    const uint8_t *h = header_take(self, in, HEADER);
+    if (!h)
         return VERDICT_CUT;
-    }
-    self->length = HEADER;
     uint32_t number = family_of(h);
-    if (number == AF_IPV4) /* some say so of both versions */
-        *next = (struct key){ KEY_ETHERTYPE, in->left && in->at[0] >> 4 == 6 ? 0x86dd : 0x0800, 0 };
+    if (number == AF_IPV4)
+        *next = header_ip_key(in);
     else if (number == AF_IPV6)
         *next = (struct key){ KEY_ETHERTYPE, 0x86dd, 0 };
     return VERDICT_WHOLE;
@@ -53,15 +50,13 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    if (h.left < HEADER) {
-        buffer_text(out, "cut short");
+    const uint8_t *h = header_shown(packet, layer, HEADER, out);
+    if (!h)
         return;
-    }
     buffer_text(out, "family ");
-    buffer_decimal(out, family_of(h.at));
+    buffer_decimal(out, family_of(h));
     buffer_text(out, ", SPI 0x");
-    buffer_hex(out, load_be32(h.at + 4), 8);
+    buffer_hex(out, load_be32(h + 4), 8);
 }
 
 static const struct key keys[] = {

@@ -1,6 +1,7 @@
 /* Encapsulated Remote SPAN: frames mirrored by a switch, in GRE (draft-foschiano-erspan). Type I has no header of its
  * own; this is of type II, whose version is 1, and type III, whose version is 2. */
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 
 enum { LEAST = 8, HEADER3 = 12, PLATFORM = 8, TYPE2 = 1, TYPE3 = 2, FRAME_ETHERNET = 0, LINK_ETHERNET = 1 };
@@ -82,17 +83,15 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    if (h.left < LEAST) {
-        buffer_text(out, "cut short");
+    const uint8_t *h = header_shown(packet, layer, LEAST, out);
+    if (!h)
         return;
-    }
-    const char *name = field_value_name(&fields[0], h.at[0] >> 4);
+    const char *name = field_value_name(&fields[0], h[0] >> 4);
     buffer_text(out, name ? name : "bad version");
     buffer_text(out, ", session ");
-    buffer_decimal(out, load_be16(h.at + 2) & 0x3ff);
+    buffer_decimal(out, load_be16(h + 2) & 0x3ff);
     buffer_text(out, ", VLAN ");
-    buffer_decimal(out, load_be16(h.at) & 0xfff);
+    buffer_decimal(out, load_be16(h) & 0xfff);
 }
 
 static const struct key keys[] = {

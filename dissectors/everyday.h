@@ -22,7 +22,7 @@ enum everyday_at {
     AT_IP_PROTOCOL = AT_IP + 9,
     AT_IP_SOURCE = AT_IP + 12,
     AT_IP_DESTINATION = AT_IP + 16,
-    AT_TCP = AT_IP + 20, /* or AT_UDP */
+    AT_TCP = AT_IP + 20, /* or UDP: their ports stand in the same places */
     AT_TCP_SOURCE = AT_TCP,
     AT_TCP_DESTINATION = AT_TCP + 2,
     AT_TCP_SEQ = AT_TCP + 4,

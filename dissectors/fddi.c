@@ -1,5 +1,6 @@
 /* Fiber Distributed Data Interface (ANSI X3.139, ISO 9314-2): a ring's frames, which carry LLC (RFC 1390). */
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 
 enum {
@@ -42,13 +43,9 @@ static bool kind(const struct place *place, struct value *value)
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     (void)packet;
-    size_t captured = in->left;
-    const uint8_t *h = span_pull(in, HEADER);
-    if (!h) {
-        self->length = (uint32_t)captured;
+    const uint8_t *h = header_take(self, in, HEADER);
+    if (!h)
         return VERDICT_CUT;
-    }
-    self->length = HEADER;
     if ((h[0] & 0xf0) == LLC_FRAME)
         *next = (struct key){ KEY_ETHERTYPE, TYPE_LLC, 0 };
     return VERDICT_WHOLE;
@@ -56,15 +53,13 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    if (h.left < HEADER) {
-        buffer_text(out, "cut short");
+    const uint8_t *h = header_shown(packet, layer, HEADER, out);
+    if (!h)
         return;
-    }
-    const char *name = field_value_name(&fields[1], h.at[0] & 0xf0);
+    const char *name = field_value_name(&fields[1], h[0] & 0xf0);
     buffer_text(out, name ? name : "frame control 0x");
     if (!name)
-        buffer_hex(out, h.at[0], 2);
+        buffer_hex(out, h[0], 2);
 }
 
 static const struct key keys[] = {

@@ -1,6 +1,7 @@
 /* Frame Relay: an address of two to four bytes (ITU-T Q.922, 3.3), unnumbered information, and what it is by a network
  * layer protocol identifier (RFC 2427, 3). Cisco's routers write a type as in their HDLC instead, some Ethernet. */
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 
 enum {
@@ -144,7 +145,7 @@ static struct key bare_key(struct span rest, size_t *head)
 {
     uint16_t type = rest.left >= TYPE ? load_be16(rest.at) : 0;
     *head = TYPE;
-    if (type == 0x0800 || type == 0x86dd || type == 0x8847 || type == 0x8848 || type == 0x6558)
+    if (header_is_serial_type(type))
         return (struct key){ KEY_ETHERTYPE, type, 0 };
     *head = 0;
     /* A numbered frame's control is of two bytes (Q.922); behind it OSI's own protocols tell their names. */

@@ -1,5 +1,6 @@
 /* Generic Network Virtualization Encapsulation (RFC 8926): frames and datagrams over UDP, with options. */
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 #include "protocol/tlv.h"
 
@@ -76,16 +77,14 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    if (h.left < HEADER) {
-        buffer_text(out, "cut short");
+    const uint8_t *h = header_shown(packet, layer, HEADER, out);
+    if (!h)
         return;
-    }
     buffer_text(out, "VNI ");
-    buffer_decimal(out, load_be32(h.at + 4) >> 8);
+    buffer_decimal(out, load_be32(h + 4) >> 8);
     buffer_text(out, ", type 0x");
-    buffer_hex(out, load_be16(h.at + 2), 4);
-    if (h.at[1] & 0x80)
+    buffer_hex(out, load_be16(h + 2), 4);
+    if (h[1] & 0x80)
         buffer_text(out, ", control");
 }
 

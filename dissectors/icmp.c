@@ -3,6 +3,7 @@
 #include "base/address.h"
 #include "base/text.h"
 #include "protocol/checksum.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 
 enum {
@@ -209,27 +210,25 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    if (h.left < HEADER) {
-        buffer_text(out, "cut short");
+    const uint8_t *h = header_shown(packet, layer, HEADER, out);
+    if (!h)
         return;
-    }
-    const char *name = field_value_name(&fields[0], h.at[0]);
+    const char *name = field_value_name(&fields[0], h[0]);
     buffer_text(out, name ? name : "type ");
     if (!name)
-        buffer_decimal(out, h.at[0]);
-    if (h.at[0] == ECHO || h.at[0] == ECHO_REPLY) {
+        buffer_decimal(out, h[0]);
+    if (h[0] == ECHO || h[0] == ECHO_REPLY) {
         buffer_text(out, " id ");
-        buffer_decimal(out, load_be16(h.at + 4));
+        buffer_decimal(out, load_be16(h + 4));
         buffer_text(out, " seq ");
-        buffer_decimal(out, load_be16(h.at + 6));
-    } else if (h.at[0] == REDIRECT) {
+        buffer_decimal(out, load_be16(h + 6));
+    } else if (h[0] == REDIRECT) {
         buffer_text(out, " to ");
         char *at = buffer_room(out, ADDRESS_TEXT);
-        out->at = write_ipv4(at, load_be32(h.at + 4));
-    } else if (h.at[1]) {
+        out->at = write_ipv4(at, load_be32(h + 4));
+    } else if (h[1]) {
         buffer_text(out, ", code ");
-        buffer_decimal(out, h.at[1]);
+        buffer_decimal(out, h[1]);
     }
 }
 

@@ -1,6 +1,7 @@
 /* Internet Protocol, version 6 (RFC 8200). Its extension headers are layers of their own. */
 #include "base/address.h"
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 #include <stddef.h>
 
@@ -90,13 +91,11 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    if (h.left < HEADER) {
-        buffer_text(out, "cut short");
+    const uint8_t *h = header_shown(packet, layer, HEADER, out);
+    if (!h)
         return;
-    }
     buffer_text(out, "next header ");
-    buffer_decimal(out, h.at[6]);
+    buffer_decimal(out, h[6]);
     buffer_text(out, " len ");
     buffer_decimal(out, layer_payload_length(layer));
 }

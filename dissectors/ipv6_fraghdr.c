@@ -1,5 +1,6 @@
 /* IPv6 fragment header (RFC 8200, 4.5; atomic fragments RFC 6946). The tracker puts fragments together. */
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 
 enum { HEADER = 8, NO_NEXT = 59 };
@@ -53,16 +54,14 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    if (h.left < HEADER) {
-        buffer_text(out, "cut short");
+    const uint8_t *h = header_shown(packet, layer, HEADER, out);
+    if (!h)
         return;
-    }
     buffer_text(out, "fragment at ");
-    buffer_decimal(out, load_be16(h.at + 2) & 0xfff8u);
+    buffer_decimal(out, load_be16(h + 2) & 0xfff8u);
     buffer_text(out, " of id 0x");
-    buffer_hex(out, load_be32(h.at + 4), 8);
-    if (h.at[3] & 1)
+    buffer_hex(out, load_be32(h + 4), 8);
+    if (h[3] & 1)
         buffer_text(out, ", more follow");
 }
 

@@ -1,6 +1,7 @@
 /* Cisco Inter-Switch Link: what VLAN trunks had before IEEE 802.1Q. A header and a check sequence around the whole
  * frame, known by its destination. */
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 
 enum { HEADER = 26, LENGTH_END = 14, CHECK_SEQUENCE = 4, ETHERNET = 0, LINK_ETHERNET = 1 };
@@ -28,13 +29,9 @@ static const struct field fields[] = {
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     (void)packet;
-    size_t captured = in->left;
-    const uint8_t *h = span_pull(in, HEADER);
-    if (!h) {
-        self->length = (uint32_t)captured;
+    const uint8_t *h = header_take(self, in, HEADER);
+    if (!h)
         return VERDICT_CUT;
-    }
-    self->length = HEADER;
     uint32_t length = LENGTH_END + load_be16(h + 12);
     if (length >= HEADER + CHECK_SEQUENCE && self->offset + length <= self->end)
         self->end = self->offset + length - CHECK_SEQUENCE;
@@ -45,13 +42,11 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    if (h.left < HEADER) {
-        buffer_text(out, "cut short");
+    const uint8_t *h = header_shown(packet, layer, HEADER, out);
+    if (!h)
         return;
-    }
     buffer_text(out, "VLAN ");
-    buffer_decimal(out, load_be16(h.at + 20) >> 1);
+    buffer_decimal(out, load_be16(h + 20) >> 1);
 }
 
 static const struct key keys[] = {

@@ -1,5 +1,6 @@
 /* Logical Link Control (IEEE 802.2), and SNAP (IEEE 802, 9.2; RFC 1042) where both access points are 0xaa. */
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 
 enum {
@@ -98,16 +99,13 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 {
     (void)packet;
     const uint8_t *h = in->at;
-    size_t captured = in->left, header = HEADER;
-    if (captured >= HEADER && (h[2] & 3) != 3)
+    size_t header = HEADER;
+    if (in->left >= HEADER && (h[2] & 3) != 3)
         header = HEADER + 1;
-    else if (captured >= HEADER && h[0] == SNAP && h[1] == SNAP && h[2] == UNNUMBERED_INFORMATION)
+    else if (in->left >= HEADER && h[0] == SNAP && h[1] == SNAP && h[2] == UNNUMBERED_INFORMATION)
         header = HEADER + 5;
-    if (!span_pull(in, header)) {
-        self->length = (uint32_t)captured;
+    if (!header_take(self, in, header))
         return VERDICT_CUT;
-    }
-    self->length = (uint32_t)header;
     if (header == HEADER + 5) {
         uint32_t oui = load_be32(h + 2) & 0xffffff;
         uint16_t id = load_be16(h + 6);

@@ -1,6 +1,7 @@
 /* Multiprotocol Label Switching (RFC 3032): a stack of labels, which does not say what is below it. Routers look at the
  * first four bits there: an IP version, or 0 for the control word of a pseudowire (RFC 4385, RFC 4448). */
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 #include "protocol/tlv.h"
 
@@ -111,25 +112,19 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
 static enum verdict dissect_word(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     (void)packet;
-    size_t captured = in->left;
-    if (!span_pull(in, CONTROL_WORD)) {
-        self->length = (uint32_t)captured;
+    if (!header_take(self, in, CONTROL_WORD))
         return VERDICT_CUT;
-    }
-    self->length = CONTROL_WORD;
     *next = (struct key){ KEY_LINK, LINK_ETHERNET, 0 };
     return VERDICT_WHOLE;
 }
 
 static void summary_word(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    if (h.left < CONTROL_WORD) {
-        buffer_text(out, "cut short");
+    const uint8_t *h = header_shown(packet, layer, CONTROL_WORD, out);
+    if (!h)
         return;
-    }
     buffer_text(out, "seq ");
-    buffer_decimal(out, load_be16(h.at + 2));
+    buffer_decimal(out, load_be16(h + 2));
 }
 
 static const struct key keys[] = {

@@ -1,6 +1,7 @@
 /* What Linux' packet filter logs (LINKTYPE_NFLOG, www.tcpdump.org/linktypes): a family, and attributes in the byte
  * order of the machine that captured, of which one is the packet. */
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 
 enum {
@@ -73,8 +74,8 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
         self->end = self->offset + (uint32_t)end;
     if (type)
         *next = (struct key){ KEY_ETHERTYPE, type, 0 };
-    else if (h[0] == AF_IPV4) /* some say so of both versions */
-        *next = (struct key){ KEY_ETHERTYPE, in->left && in->at[0] >> 4 == 6 ? 0x86dd : 0x0800, 0 };
+    else if (h[0] == AF_IPV4)
+        *next = header_ip_key(in);
     else if (h[0] == AF_IPV6)
         *next = (struct key){ KEY_ETHERTYPE, 0x86dd, 0 };
     return VERDICT_WHOLE;
@@ -82,15 +83,13 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    if (h.left < HEADER) {
-        buffer_text(out, "cut short");
+    const uint8_t *h = header_shown(packet, layer, HEADER, out);
+    if (!h)
         return;
-    }
     buffer_text(out, "family ");
-    buffer_decimal(out, h.at[0]);
+    buffer_decimal(out, h[0]);
     buffer_text(out, ", group ");
-    buffer_decimal(out, load_be16(h.at + 2));
+    buffer_decimal(out, load_be16(h + 2));
 }
 
 static const struct key keys[] = {

@@ -1,6 +1,7 @@
 /* Network Time Protocol (RFC 5905): hosts tell each other the time. Control messages (mode 6, RFC 9327) and private
  * ones (mode 7) have a header of their own. */
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 #include "protocol/tlv.h"
 
@@ -215,26 +216,24 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    if (h.left < 2) {
-        buffer_text(out, "cut short");
+    const uint8_t *h = header_shown(packet, layer, 2, out);
+    if (!h)
         return;
-    }
-    unsigned mode = h.at[0] & 7;
+    unsigned mode = h[0] & 7;
     buffer_text(out, "NTPv");
-    buffer_decimal(out, h.at[0] >> 3 & 7);
+    buffer_decimal(out, h[0] >> 3 & 7);
     buffer_char(out, ' ');
     buffer_text(out, field_value_name(&fields[ROW_MODE], mode));
     if (mode == CONTROL) {
         const char *name = NULL;
         for (const struct value_name *n = control_opcodes; n->name && !name; n++)
-            name = n->value == (h.at[1] & 31u) ? n->name : NULL;
+            name = n->value == (h[1] & 31u) ? n->name : NULL;
         buffer_text(out, name ? ", " : "");
         buffer_text(out, name ? name : "");
-        buffer_text(out, h.at[1] & 0x80 ? ", response" : "");
-    } else if (mode != PRIVATE && (mode != CLIENT || h.at[1])) {
+        buffer_text(out, h[1] & 0x80 ? ", response" : "");
+    } else if (mode != PRIVATE && (mode != CLIENT || h[1])) {
         buffer_text(out, ", stratum ");
-        buffer_decimal(out, h.at[1]);
+        buffer_decimal(out, h[1]);
     }
 }
 

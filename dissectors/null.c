@@ -1,6 +1,7 @@
 /* BSD loopback (LINKTYPE_NULL, LINKTYPE_LOOP): four bytes that name an address family. In NULL they are in the byte
  * order of the machine that captured, in LOOP in network order; a family is a small number, so the order shows. */
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 
 enum { HEADER = 4, LENGTH_MAX = 1500, TYPE_MIN = 1536, AF_MOST = 5, LOOP = 108, LINK_PPP = 9, PPP_HEAD = 0xff03 };
@@ -57,14 +58,11 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
         *next = (struct key){ KEY_LINK, LINK_PPP, 0 };
         return VERDICT_WHOLE;
     }
-    if (!span_pull(in, HEADER)) {
-        self->length = (uint32_t)in->left;
+    if (!header_take(self, in, HEADER))
         return VERDICT_CUT;
-    }
-    self->length = HEADER;
     uint32_t number = family_of(all, packet->link_type == LOOP);
-    if (number == 2) /* some say so of both versions */
-        *next = (struct key){ KEY_ETHERTYPE, in->left && in->at[0] >> 4 == 6 ? 0x86dd : 0x0800, 0 };
+    if (number == 2)
+        *next = header_ip_key(in);
     else if (number == 24 || number == 28 || number == 30)
         *next = (struct key){ KEY_ETHERTYPE, 0x86dd, 0 };
     else if (number > LENGTH_MAX && packet->link_type != LOOP)

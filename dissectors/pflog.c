@@ -1,6 +1,7 @@
 /* What the BSDs' packet filter logs (LINKTYPE_PFLOG, www.tcpdump.org/linktypes): a header that begins with its length,
  * which leaves out the padding behind it, and says which rule did what. */
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 
 enum { LEAST = 44, ALIGNMENT = 4, AF_IPV4 = 2 };
@@ -41,8 +42,8 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
         return VERDICT_CUT;
     }
     self->length = (uint32_t)length;
-    if (h[1] == AF_IPV4) /* some say so of both versions */
-        *next = (struct key){ KEY_ETHERTYPE, in->left && in->at[0] >> 4 == 6 ? 0x86dd : 0x0800, 0 };
+    if (h[1] == AF_IPV4)
+        *next = header_ip_key(in);
     else if (h[1] == 24 || h[1] == 28 || h[1] == 30)
         *next = (struct key){ KEY_ETHERTYPE, 0x86dd, 0 };
     return VERDICT_WHOLE;

@@ -1,6 +1,7 @@
 /* PPP over Ethernet (RFC 2516): discovery, which tells in tags who offers what, and sessions, which carry PPP. Two
  * protocols of one header. */
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 #include "protocol/tlv.h"
 
@@ -108,9 +109,7 @@ static const struct field session_fields[] = {
 /* Takes the header off; NULL where it is cut short. */
 static const uint8_t *take_header(struct layer *self, struct span *in)
 {
-    size_t captured = in->left;
-    const uint8_t *h = span_pull(in, HEADER);
-    self->length = h ? HEADER : (uint32_t)captured;
+    const uint8_t *h = header_take(self, in, HEADER);
     if (h && self->offset + HEADER + load_be16(h + 4) < self->end)
         self->end = self->offset + HEADER + load_be16(h + 4); /* the rest pads the frame */
     return h;

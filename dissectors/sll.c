@@ -3,6 +3,7 @@
  */
 #include "base/address.h"
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 
 enum {
@@ -120,8 +121,7 @@ static struct key next_key(uint16_t hardware, uint16_t type)
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     (void)packet;
-    const uint8_t *h = span_pull(in, HEADER);
-    self->length = h ? HEADER : (uint32_t)in->left;
+    const uint8_t *h = header_take(self, in, HEADER);
     if (!h)
         return VERDICT_CUT;
     *next = next_key(load_be16(h + 2), load_be16(h + 14));
@@ -131,8 +131,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 static enum verdict dissect2(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     (void)packet;
-    const uint8_t *h = span_pull(in, HEADER2);
-    self->length = h ? HEADER2 : (uint32_t)in->left;
+    const uint8_t *h = header_take(self, in, HEADER2);
     if (!h)
         return VERDICT_CUT;
     *next = next_key(load_be16(h + 8), load_be16(h));
@@ -149,20 +148,16 @@ static void write_summary(uint32_t packet_type, uint16_t type, struct buffer *ou
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    if (h.left < HEADER)
-        buffer_text(out, "cut short");
-    else
-        write_summary(load_be16(h.at), load_be16(h.at + 14), out);
+    const uint8_t *h = header_shown(packet, layer, HEADER, out);
+    if (h)
+        write_summary(load_be16(h), load_be16(h + 14), out);
 }
 
 static void summary2(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    if (h.left < HEADER2)
-        buffer_text(out, "cut short");
-    else
-        write_summary(h.at[10], load_be16(h.at), out);
+    const uint8_t *h = header_shown(packet, layer, HEADER2, out);
+    if (h)
+        write_summary(h[10], load_be16(h), out);
 }
 
 static const struct key keys[] = {

@@ -1,6 +1,7 @@
 /* User Datagram Protocol (RFC 768; over IPv6 RFC 8200, 8.1). */
 #include "base/text.h"
 #include "protocol/checksum.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 #include <stddef.h>
 
@@ -94,13 +95,11 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    if (h.left < HEADER) {
-        buffer_text(out, "cut short");
+    const uint8_t *h = header_shown(packet, layer, HEADER, out);
+    if (!h)
         return;
-    }
     buffer_text(out, layer->verdict == VERDICT_BROKEN ? "bad length " : "len ");
-    buffer_decimal(out, layer->verdict == VERDICT_BROKEN ? load_be16(h.at + 4) : layer_payload_length(layer));
+    buffer_decimal(out, layer->verdict == VERDICT_BROKEN ? load_be16(h + 4) : layer_payload_length(layer));
 }
 
 static const struct key keys[] = { { KEY_IP, 17, 0 }, { 0 } };

@@ -1,6 +1,7 @@
 /* Virtual LAN tags: IEEE 802.1Q customer tags and IEEE 802.1ad service tags, which are two protocols of the same shape.
  * They nest. */
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 
 enum { TAG = 4, LENGTH_MAX = 1500, TYPE_LLC = 4 }; /* as in Ethernet; 4: what the registry calls 802.2 */
@@ -75,17 +76,15 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    if (h.left < TAG) {
-        buffer_text(out, "cut short");
+    const uint8_t *h = header_shown(packet, layer, TAG, out);
+    if (!h)
         return;
-    }
     buffer_text(out, "id ");
-    buffer_decimal(out, load_be16(h.at) & 0xfff);
+    buffer_decimal(out, load_be16(h) & 0xfff);
     buffer_text(out, " priority ");
-    buffer_decimal(out, h.at[0] >> 5);
+    buffer_decimal(out, h[0] >> 5);
     buffer_text(out, ", type 0x");
-    buffer_hex(out, load_be16(h.at + 2), 4);
+    buffer_hex(out, load_be16(h + 2), 4);
 }
 
 static const struct key customer_keys[] = {

@@ -1,6 +1,7 @@
 /* Virtual eXtensible LAN (RFC 7348): Ethernet over UDP; with the group policy of draft-smith-vxlan-group-policy. Its
  * generic extension (draft-ietf-nvo3-vxlan-gpe) says what it carries, and has a port of its own. */
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 
 enum { HEADER = 8, LINK_ETHERNET = 1 };
@@ -45,13 +46,9 @@ static struct key generic_key(uint8_t number)
 static enum verdict dissect_generic(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     (void)packet;
-    size_t captured = in->left;
-    const uint8_t *h = span_pull(in, HEADER);
-    if (!h) {
-        self->length = (uint32_t)captured;
+    const uint8_t *h = header_take(self, in, HEADER);
+    if (!h)
         return VERDICT_CUT;
-    }
-    self->length = HEADER;
     *next = generic_key(h[3]);
     return VERDICT_WHOLE;
 }
@@ -59,25 +56,19 @@ static enum verdict dissect_generic(struct packet *packet, struct layer *self, s
 static enum verdict dissect(struct packet *packet, struct layer *self, struct span *in, struct key *next)
 {
     (void)packet;
-    size_t captured = in->left;
-    if (!span_pull(in, HEADER)) {
-        self->length = (uint32_t)captured;
+    if (!header_take(self, in, HEADER))
         return VERDICT_CUT;
-    }
-    self->length = HEADER;
     *next = (struct key){ KEY_LINK, LINK_ETHERNET, 0 };
     return VERDICT_WHOLE;
 }
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    if (h.left < HEADER) {
-        buffer_text(out, "cut short");
+    const uint8_t *h = header_shown(packet, layer, HEADER, out);
+    if (!h)
         return;
-    }
     buffer_text(out, "VNI ");
-    buffer_decimal(out, load_be32(h.at + 4) >> 8);
+    buffer_decimal(out, load_be32(h + 4) >> 8);
 }
 
 static const struct key keys[] = {

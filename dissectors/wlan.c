@@ -1,6 +1,7 @@
 /* Wireless LAN (IEEE 802.11, 9.2 and 9.3): the header of all frames as far as it says where its parts lie, and LLC in
  * data frames that are neither encrypted nor in pieces. */
 #include "base/text.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 
 enum {
@@ -123,15 +124,13 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
 
 static void summary(const struct packet *packet, const struct layer *layer, struct buffer *out)
 {
-    struct span h = layer_header(packet, layer);
-    if (h.left < CONTROL) {
-        buffer_text(out, "cut short");
+    const uint8_t *h = header_shown(packet, layer, CONTROL, out);
+    if (!h)
         return;
-    }
-    buffer_text(out, field_value_name(&fields[1], h.at[0] >> 2 & 3));
+    buffer_text(out, field_value_name(&fields[1], h[0] >> 2 & 3));
     buffer_text(out, ", subtype ");
-    buffer_decimal(out, h.at[0] >> 4);
-    if (h.at[1] & PROTECTED)
+    buffer_decimal(out, h[0] >> 4);
+    if (h[1] & PROTECTED)
         buffer_text(out, ", protected");
 }
 
