@@ -89,6 +89,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(!tracker_open(&t, TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_MESSAGES, NULL));
     uint32_t next[2] = { 0xfffff000, 1000 };
     uint16_t port = ports[data[0] & 3];
+    if (data[0] & 4)
+        messages_limit(t.messages, 6000);
     for (data++, size--; size >= STEP;) {
         uint8_t how = data[0], where = data[1], length = data[2];
         unsigned from = how & FROM;

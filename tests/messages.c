@@ -233,6 +233,42 @@ Test(messages, what_is_kept_in_all_has_an_end)
     LAYERS(say(A, "GET / HTTP/1.1\r\n\r\n"), "http");
 }
 
+Test(messages, who_waited_the_longest_makes_room)
+{
+    static uint8_t part[1400];
+    enum { TALKS = 64, PARTS = MESSAGE_KEPT / sizeof part + 2, WAITED = 1, GOES_ON = 2 };
+    messages_limit(s->tracker.messages, TALKS / 4 * (MESSAGE_KEPT + 4096));
+    uint32_t after[TALKS];
+    for (unsigned i = 0; i < TALKS; i++) {
+        s->port[A] = (uint16_t)(1000 + i);
+        next_number[B] = ITS;
+        say(B, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
+        for (unsigned k = 0; k < PARTS; k++)
+            send(B, part, sizeof part);
+        after[i] = next_number[B];
+        s->port[A] = 1000 + GOES_ON; /* a byte now and then keeps it */
+        next_number[B] = after[i < GOES_ON ? i : GOES_ON];
+        if (i >= GOES_ON)
+            send(B, part, 1);
+        after[i < GOES_ON ? i : GOES_ON] = next_number[B];
+    }
+    cr_assert_leq(messages_lost(s->tracker.messages), TALKS * 3 / 4 + 2);
+    cr_assert_geq(messages_lost(s->tracker.messages), TALKS * 3 / 4 - 2);
+    static const struct {
+        uint16_t talk;
+        bool kept;
+    } expected[] = { { WAITED, false }, { GOES_ON, true }, { TALKS - 1, true } };
+    for (unsigned i = 0; i < sizeof expected / sizeof *expected; i++) {
+        s->port[A] = (uint16_t)(1000 + expected[i].talk);
+        next_number[B] = after[expected[i].talk];
+        uint32_t left = 1000000 + 44 - (next_number[B] - ITS);
+        struct packet *p = NULL;
+        for (; left; left -= left < sizeof part ? left : sizeof part)
+            p = send(B, part, left < sizeof part ? left : sizeof part);
+        cr_assert_eq(first(p, "http") != NULL, expected[i].kept, "%u", expected[i].talk);
+    }
+}
+
 /* --- bodies --- */
 
 static void body(const char *head, uint64_t n)

@@ -14,7 +14,9 @@ struct range {
 
 /* A message that is not whole yet. Positions count from its first byte. */
 struct assembly {
-    struct assembly *next;
+    struct assembly *next;          /* of the direction's, or of those that are done */
+    struct assembly *older, *newer; /* of all that wait, by when a byte of them came last; NULL where they are done */
+    uint32_t place;                 /* of its conversation */
     struct message message;
     uint32_t seq;    /* of the first byte */
     uint32_t size;   /* of bytes */
@@ -54,8 +56,9 @@ struct messages {
     uint32_t count, room, free;
     size_t held;
     uint64_t lost;
-    size_t most;           /* that may be held */
-    struct assembly *done; /* owned: whose bytes the packet at hand shows */
+    size_t most;                      /* that may be held */
+    struct assembly *oldest, *newest; /* of those that wait; their directions own them */
+    struct assembly *done;            /* owned: whose bytes the packet at hand shows */
     uint8_t window[CARRY + SEGMENT_MOST];
 };
 
@@ -100,8 +103,34 @@ uint64_t messages_lost(const struct messages *m)
 
 /* --- assemblies --- */
 
+static void stop_waiting(struct messages *m, struct assembly *a)
+{
+    if (a->older)
+        a->older->newer = a->newer;
+    else if (m->oldest == a)
+        m->oldest = a->newer;
+    if (a->newer)
+        a->newer->older = a->older;
+    else if (m->newest == a)
+        m->newest = a->older;
+    a->older = a->newer = NULL;
+}
+
+/* As the one that waits the shortest. */
+static void keep_waiting(struct messages *m, struct assembly *a)
+{
+    stop_waiting(m, a);
+    a->older = m->newest;
+    if (m->newest)
+        m->newest->newer = a;
+    else
+        m->oldest = a;
+    m->newest = a;
+}
+
 static void free_assembly(struct messages *m, struct assembly *a)
 {
+    stop_waiting(m, a);
     m->held -= sizeof *a + a->size;
     free(a->bytes);
     free(a);
@@ -116,12 +145,28 @@ static void free_list(struct messages *m, struct assembly **list)
     }
 }
 
-static void take_out(struct direction *d, struct assembly *a)
+static void take_out(struct messages *m, struct assembly *a)
 {
-    struct assembly **at = &d->open;
+    struct assembly **at = &m->conversations[a->place].direction[a->message.end].open;
     while (*at != a)
         at = &(*at)->next;
     *at = a->next;
+    stop_waiting(m, a);
+}
+
+static void give_up(struct messages *m, struct assembly *a)
+{
+    m->lost++;
+    take_out(m, a);
+    free_assembly(m, a);
+}
+
+/* Whether n bytes more may be held for `a`: whoever waits the longest makes room, unless it is `a`. */
+static bool may_hold(struct messages *m, size_t n, const struct assembly *a)
+{
+    while (m->held + n > m->most && m->oldest && m->oldest != a)
+        give_up(m, m->oldest);
+    return m->held + n <= m->most;
 }
 
 /* Room for the message's first n bytes. */
@@ -134,7 +179,7 @@ static bool make_room(struct messages *m, struct assembly *a, uint64_t n)
         size *= 2;
     if (size > a->wanted && a->wanted >= n)
         size = (uint32_t)a->wanted;
-    uint8_t *bytes = m->held + size - a->size <= m->most ? realloc(a->bytes, size) : NULL;
+    uint8_t *bytes = may_hold(m, size - a->size, a) ? realloc(a->bytes, size) : NULL;
     if (!bytes)
         return false;
     m->held += size - a->size;
@@ -190,13 +235,14 @@ static void open_assembly(struct taking *t, const struct message *message, enum 
         else
             at = &(*at)->next;
     }
-    struct assembly *a = m->held + sizeof *a <= m->most ? calloc(1, sizeof *a) : NULL;
+    struct assembly *a = may_hold(m, sizeof *a, NULL) ? calloc(1, sizeof *a) : NULL;
     if (!a) {
         m->lost++;
         return;
     }
     m->held += sizeof *a;
     a->message = *message;
+    a->place = (uint32_t)(t->talk - m->conversations);
     a->seq = seq;
     a->to_end = frame == FRAME_TO_END;
     a->any = !a->to_end && message->length <= bytes.left;
@@ -208,6 +254,7 @@ static void open_assembly(struct taking *t, const struct message *message, enum 
     }
     a->next = t->from->open;
     t->from->open = a;
+    keep_waiting(m, a);
 }
 
 /* --- layers --- */
@@ -236,7 +283,7 @@ static void show_in_place(struct taking *t, const struct protocol *protocol, con
 /* A message that an assembly holds `length` bytes of; it lives on as long as the packet. */
 static void show_assembly(struct taking *t, struct assembly *a, uint64_t length)
 {
-    take_out(t->from, a);
+    take_out(t->all, a);
     a->next = t->all->done;
     t->all->done = a;
     uint64_t kept = length < MESSAGE_KEPT ? length : MESSAGE_KEPT;
@@ -315,10 +362,9 @@ static size_t go_on(struct taking *t, struct assembly *a, uint32_t seq, struct s
     if (!a->any && a->wanted - at < n)
         n = (size_t)(a->wanted - at);
     bytes.left = n;
+    keep_waiting(t->all, a);
     if (!store(t->all, a, at, bytes)) {
-        t->all->lost++;
-        take_out(t->from, a);
-        free_assembly(t->all, a);
+        give_up(t->all, a);
         return n;
     }
     if (a->have == before || a->have < a->wanted)

@@ -8,7 +8,7 @@
  *
  * Bytes are taken in the order captured: what is missing in a message is waited for (up to ASSEMBLIES of them in a
  * direction, each with up to HOLES pieces out of order), what was there before is left as data. Bounded by
- * MESSAGES_BYTES in all; beyond that messages over several segments are not shown. */
+ * MESSAGES_BYTES in all; beyond that the message that has waited the longest for its next byte is given up. */
 #pragma once
 #include "protocol/packet.h"
 #include "protocol/protocol.h"
