@@ -1,5 +1,6 @@
 /* The loop behind the screens: it waits for keys, for packets and for time, and works in slices between them. */
 #include "ui/app.h"
+#include "base/digits.h"
 #include "base/text.h"
 #include "host/stop.h"
 #include "ui/command.h"
@@ -225,10 +226,10 @@ static void write_state(const struct app *app, char *text, size_t size)
 {
     char count[32], bytes[32];
     enum store_state state = store_state(app->store);
-    int n = snprintf(text, size, _("%s packets · %s"), draw_number(count, store_count(app->store)),
+    int n = snprintf(text, size, _("%s packets · %s"), grouped(count, store_count(app->store)),
                      draw_bytes(bytes, store_bytes(app->store)));
     if (app->live)
-        n += snprintf(text + n, size - (size_t)n, _(" · %s dropped"), draw_number(count, live_drops(app->live)));
+        n += snprintf(text + n, size - (size_t)n, _(" · %s dropped"), grouped(count, live_drops(app->live)));
     size_t left = size - (size_t)n;
     char *to = text + n;
     int percent = (int)(store_progress(app->store) * 100);
@@ -305,8 +306,8 @@ static bool has_filter_line(const struct app *app)
 static void draw_filter_line(const struct app *app, int y)
 {
     char text[128], count[32], all[32];
-    snprintf(text, sizeof text, _("%s of %s shown"), draw_number(count, view_count(app->view)),
-             draw_number(all, view_looked(app->view)));
+    snprintf(text, sizeof text, _("%s of %s shown"), grouped(count, view_count(app->view)),
+             grouped(all, view_looked(app->view)));
     int width = (int)text_columns(text, strlen(text));
     draw_text(y, 1, 2, "/ ", PAINT_KEY);
     draw_text(y, 3, COLS - width - 5, app->filter, PAINT_GOOD);

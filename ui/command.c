@@ -1,4 +1,5 @@
 #include "ui/command.h"
+#include "base/digits.h"
 #include "base/text.h"
 #include "ui/find.h"
 #include "ui/help.h"
@@ -129,8 +130,7 @@ static bool step_find(struct app *app, int64_t deadline)
         return false;
     if (find_step(at_work.find, app->view, deadline)) {
         char number[32];
-        app_say(app, PAINT_DIM, _("finding %s: at %s; ^C stops"), at_work.what,
-                draw_number(number, find_at(at_work.find)));
+        app_say(app, PAINT_DIM, _("finding %s: at %s; ^C stops"), at_work.what, grouped(number, find_at(at_work.find)));
         return true;
     }
     at_work.finding = false;
@@ -163,7 +163,7 @@ static void end_save(struct app *app, bool stopped)
 {
     struct error error;
     char number[32];
-    draw_number(number, save_count(at_work.save));
+    grouped(number, save_count(at_work.save));
     int code = save_close(at_work.save, &error);
     at_work.save = NULL;
     if (code)
@@ -180,7 +180,7 @@ static bool step_save(struct app *app, int64_t deadline)
     if (save_step(at_work.save, app->view, deadline)) {
         char number[32];
         app_say(app, PAINT_DIM, _("writing %s: %s packets; ^C stops"), at_work.path,
-                draw_number(number, save_count(at_work.save)));
+                grouped(number, save_count(at_work.save)));
         return true;
     }
     end_save(app, false);
@@ -199,8 +199,8 @@ static void go_to_packet(struct app *app, uint64_t number)
 {
     char text[32], all[32];
     if (!number || number > store_count(app->store)) {
-        app_say(app, PAINT_WARN, _("there is no packet %s; there are %s"), draw_number(text, number),
-                draw_number(all, store_count(app->store)));
+        app_say(app, PAINT_WARN, _("there is no packet %s; there are %s"), grouped(text, number),
+                grouped(all, store_count(app->store)));
         return;
     }
     uint64_t shown = view_shows(app->view, number) ? number : view_nth(app->view, view_place(app->view, number));
@@ -209,7 +209,7 @@ static void go_to_packet(struct app *app, uint64_t number)
     app_show(app, SCREEN_PACKETS);
     app_select(app, shown, true);
     if (shown != number)
-        app_say(app, PAINT_WARN, _("packet %s is not shown; this is the next one that is"), draw_number(text, number));
+        app_say(app, PAINT_WARN, _("packet %s is not shown; this is the next one that is"), grouped(text, number));
 }
 
 static void set_time(struct app *app, const char *word)

@@ -1,6 +1,7 @@
 /* The screen Conversation: one conversation as a ladder, as the bytes that both ends read, and as a plot of its
  * sequence numbers over time. */
 #include "base/array.h"
+#include "base/digits.h"
 #include "base/text.h"
 #include "output/follow.h"
 #include "output/ladder.h"
@@ -326,8 +327,8 @@ static void draw_axes(const struct talk *t, struct area area, int64_t last, uint
         draw_text(area.y + i, area.x + left, 1, draw_sign("│", "|"), PAINT_DIM);
     draw_rule(bottom, area.x + left, area.width - left, NULL, PAINT_DIM);
     draw_text(bottom, area.x + left, 1, draw_sign("└", "+"), PAINT_DIM);
-    draw_right(area.y, area.x, left - 1, draw_number(number, high), PAINT_DIM);
-    draw_right(bottom - 1, area.x, left - 1, draw_number(number, low), PAINT_DIM);
+    draw_right(area.y, area.x, left - 1, grouped(number, high), PAINT_DIM);
+    draw_right(bottom - 1, area.x, left - 1, grouped(number, low), PAINT_DIM);
     draw_text(bottom + 1, area.x + left, 4, "0 s", PAINT_DIM);
     snprintf(text, sizeof text, "%.6g s", (double)last / 1e9);
     draw_right(bottom + 1, area.x + left, area.width - left, text, PAINT_DIM);
@@ -403,7 +404,7 @@ static void draw_title(struct app *app, struct talk *t, struct area area)
                 x += draw_text(area.y, x, end - x, draw_sign(" ⇄ ", " <> "), PAINT_DIM);
         }
         snprintf(text, sizeof text, _("%s%s packets%s%s"), dot_sign,
-                 draw_number(number, (uint64_t)f->packets[0] + f->packets[1]), dot_sign,
+                 grouped(number, (uint64_t)f->packets[0] + f->packets[1]), dot_sign,
                  draw_bytes(bytes, f->bytes[0] + f->bytes[1]));
         x += draw_text(area.y, x, end - x, text, PAINT_PLAIN);
         if (t->protocol == IP_TCP && end - x > 14) {

@@ -287,20 +287,6 @@ void draw_forget(struct drawn **kept)
     *kept = NULL;
 }
 
-const char *draw_number(char text[32], uint64_t number)
-{
-    char digits[24];
-    size_t n = (size_t)(write_decimal(digits, number) - digits);
-    char *to = text;
-    for (size_t i = 0; i < n; i++) {
-        if (i && (n - i) % 3 == 0)
-            *to++ = ',';
-        *to++ = digits[i];
-    }
-    *to = 0;
-    return text;
-}
-
 const char *draw_bytes(char text[32], uint64_t bytes)
 {
     static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };

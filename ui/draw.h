@@ -52,8 +52,7 @@ void draw_fill(int y, int x, int width, enum paint paint);
 /* A horizontal line with a title in it. */
 void draw_rule(int y, int x, int width, const char *title, enum paint paint);
 void draw_rule_down(int y, int x, int height);
-/* 1,234,567 and 1.3 GB; room for 32 bytes. Return text. */
-const char *draw_number(char text[32], uint64_t number);
+/* 1.3 GB; room for 32 bytes. Returns text. */
 const char *draw_bytes(char text[32], uint64_t bytes);
 /* Of a bar of `width` columns the part that stands for share (0 to 1). */
 void draw_share(int y, int x, int width, double share, enum paint paint);

@@ -1,4 +1,5 @@
 /* How the screen Sockets looks: the slider, words about what is shown, the table. */
+#include "base/digits.h"
 #include "base/text.h"
 #include "output/netstat.h"
 #include "ui/sockets_parts.h"
@@ -30,10 +31,9 @@ static void draw_slider(struct app *app, struct socket_screen *s, struct area ar
         time_write_absolute(out, time, FORMAT_ABSOLUTE_DATE, 3);
     int x = area.x + 1, end = area.x + area.width, tail = 14;
     int most = area.width - tail - 2;
-    snprintf(words, sizeof words, _("as of %.*s, packet %s"), (int)buffer_used(out), out->start,
-             draw_number(number, at));
+    snprintf(words, sizeof words, _("as of %.*s, packet %s"), (int)buffer_used(out), out->start, grouped(number, at));
     if ((int)text_columns(words, strlen(words)) + SLIDER_LEAST + 2 > most)
-        snprintf(words, sizeof words, _("as of packet %s"), draw_number(number, at));
+        snprintf(words, sizeof words, _("as of packet %s"), grouped(number, at));
     x += draw_text(area.y, x, most, words, s->in_past ? PAINT_WARN : PAINT_PLAIN) + 2;
     const char *mode = s->in_past ? busy ? _("going there") : _("the past") : _("now");
     s->slider_x = x + 1;
@@ -58,8 +58,8 @@ static void draw_words(struct app *app, struct socket_screen *s, struct area are
     if (s->before)
         snprintf(words, sizeof words, "%s: %s", show, draw_sign("…", "..."));
     else
-        snprintf(words, sizeof words, _("%s: %s of %s"), show, draw_number(count, socket_screen_rows(s)),
-                 draw_number(all, socket_screen_tracker(app, s)->flows.live));
+        snprintf(words, sizeof words, _("%s: %s of %s"), show, grouped(count, socket_screen_rows(s)),
+                 grouped(all, socket_screen_tracker(app, s)->flows.live));
     int x = area.x + 1;
     x += draw_text(area.y, x, area.width - 2, words, PAINT_PLAIN) + 3;
     if (s->host_view) {
@@ -399,7 +399,7 @@ static void draw_rest(struct app *app, struct socket_screen *s, struct columns c
     const char *up = draw_sign("↑", "out"), *down = draw_sign("↓", "in"), *gap = draw_sign(" · ", ", ");
     char there[32], back[32], number[32], text[160];
     int x = area.x + 1, end = area.x + area.width - 1;
-    x += draw_text(y, x, end - x, draw_number(number, f->packets[0] + (uint64_t)f->packets[1]), PAINT_PLAIN);
+    x += draw_text(y, x, end - x, grouped(number, f->packets[0] + (uint64_t)f->packets[1]), PAINT_PLAIN);
     x += draw_text(y, x, end - x, ngettext(" packet", " packets", f->packets[0] + f->packets[1]), PAINT_DIM);
     if (!c.bytes) {
         snprintf(text, sizeof text, "%s%s %s  %s %s", gap, draw_bytes(there, f->bytes[w.a]), up,
@@ -418,7 +418,7 @@ static void draw_rest(struct app *app, struct socket_screen *s, struct columns c
         x += draw_text(y, x, end - x, text, PAINT_PLAIN);
     }
     if (!c.again && again_of(f)) {
-        snprintf(text, sizeof text, _("%s%s sent again"), gap, draw_number(there, again_of(f)));
+        snprintf(text, sizeof text, _("%s%s sent again"), gap, grouped(there, again_of(f)));
         x += draw_text(y, x, end - x, text, PAINT_WARN);
     }
     if (!c.program && (w.kernel[0] || w.kernel[1])) {

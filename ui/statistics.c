@@ -1,5 +1,6 @@
 /* The screen Statistics: throughput over time, the tree of protocols, who talks most, which conversations do worst.
  * Rows open the packets behind them. */
+#include "base/digits.h"
 #include "base/text.h"
 #include "output/endpoints.h"
 #include "output/netstat.h"
@@ -320,7 +321,7 @@ static void draw_tree(struct counting *c, struct area area)
         draw_sign_of(c, SIDE_TREE, row, y, area.x, area.width, paint);
         indent = indent < name - 8 ? indent : name - 8;
         draw_text(y, area.x + indent, name - indent, b->malformed ? _("malformed") : b->protocol->label, paint);
-        draw_right(y, area.x + name, 10, draw_number(text, b->packets), paint);
+        draw_right(y, area.x + name, 10, grouped(text, b->packets), paint);
         draw_right(y, area.x + name + 10, 9, draw_bytes(text, b->bytes), paint);
         if (bar && bytes)
             draw_share(y, area.x + name + 20, bar, (double)b->bytes / (double)bytes, PAINT_CLIENT);
@@ -342,7 +343,7 @@ static void draw_talkers(struct counting *c, struct area area)
         enum paint paint = row_paint(c, SIDE_RIGHT, row);
         draw_sign_of(c, SIDE_RIGHT, row, y, area.x, area.width, paint);
         draw_middle(y, area.x + 1, name - 1, t->address, strlen(t->address), paint);
-        draw_right(y, area.x + name, 11, draw_number(text, t->packets), paint);
+        draw_right(y, area.x + name, 11, grouped(text, t->packets), paint);
         draw_right(y, area.x + name + 11, 10, draw_bytes(text, t->bytes[0]), paint);
         draw_right(y, area.x + name + 21, 10, draw_bytes(text, t->bytes[1]), paint);
     }
@@ -366,9 +367,9 @@ static void draw_worst(struct counting *c, struct area area)
         draw_sign_of(c, SIDE_RIGHT, row, y, area.x, area.width, paint);
         draw_middle(y, area.x + 1, ends - 1, w->ends[0], strlen(w->ends[0]), paint);
         draw_middle(y, area.x + 1 + ends, ends - 1, w->ends[1], strlen(w->ends[1]), paint);
-        draw_right(y, x, 7, draw_number(text, w->again), paint);
-        draw_right(y, x + 7, 7, draw_number(text, w->lost), paint);
-        draw_right(y, x + 14, 9, draw_number(text, w->zero), paint);
+        draw_right(y, x, 7, grouped(text, w->again), paint);
+        draw_right(y, x + 7, 7, grouped(text, w->lost), paint);
+        draw_right(y, x + 14, 9, grouped(text, w->zero), paint);
     }
     if (!c->worst_count)
         draw_text(c->right.y + 1, area.x + 2, area.width - 2, _("no conversation had trouble"), PAINT_DIM);

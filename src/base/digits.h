@@ -72,3 +72,17 @@ static inline char *write_hex(char *at, uint64_t value, unsigned digits)
         at[i] = "0123456789abcdef"[value & 15];
     return at + wanted;
 }
+
+/* 1,234,567: thousands apart, as sentences show a number; up to 26 characters and a zero. Returns the text. */
+static inline const char *grouped(char text[32], uint64_t value)
+{
+    char digits[24], *to = text;
+    size_t left = (size_t)(write_decimal(digits, value) - digits);
+    for (const char *at = digits; left; at++) {
+        *to++ = *at;
+        if (--left && left % 3 == 0)
+            *to++ = ',';
+    }
+    *to = 0;
+    return text;
+}

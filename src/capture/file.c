@@ -2,6 +2,7 @@
  * pcapng.c, libpcap.c); the bytes come through block_reader.c and decompress.c. */
 #include "capture/file.h"
 #include "base/buffer.h"
+#include "base/digits.h"
 #include "base/text.h"
 #include "capture/decompress.h"
 #include <errno.h>
@@ -15,21 +16,6 @@
 #include <unistd.h>
 
 static const struct capture_format *const formats[] = { &capture_pcap, &capture_pcapng, &capture_libpcap };
-
-/* 1,234,567: as sentences show packets and bytes. */
-static const char *grouped(char text[32], uint64_t value)
-{
-    char digits[20];
-    size_t n = (size_t)(write_decimal(digits, value) - digits);
-    char *to = text;
-    for (size_t i = 0; i < n; i++) {
-        if (i && (n - i) % 3 == 0)
-            *to++ = ',';
-        *to++ = digits[i];
-    }
-    *to = 0;
-    return text;
-}
 
 static int next_over(struct capture *c, struct record *record, struct error *error)
 {

@@ -1,4 +1,5 @@
 /* peel capture: packets from an interface into files, as many as come and as cheaply as can be. */
+#include "base/digits.h"
 #include "base/text.h"
 #include "capture/live.h"
 #include "capture/series.h"
@@ -216,21 +217,6 @@ static int change_file(struct taking *t, struct error *error)
 }
 
 /* --- at work --- */
-
-/* 12,345: thousands apart. */
-static const char *grouped(char text[32], uint64_t value)
-{
-    char digits[24];
-    int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
-    char *to = text;
-    for (int i = 0; i < n; i++) {
-        if (i && (n - i) % 3 == 0)
-            *to++ = ',';
-        *to++ = digits[i];
-    }
-    *to = 0;
-    return text;
-}
 
 static void show_progress(struct taking *t, int64_t now)
 {

@@ -436,7 +436,7 @@ void source_close(struct source *s)
 {
     progress_end();
     tell_forgotten(s);
-    if (s->interface && s->capture)
+    if (s->interface && s->capture && s->confined) /* else nothing was asked of it yet */
         source_live_report(s);
     if (s->confined)
         helper_stop(&s->helper);

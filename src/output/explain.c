@@ -1,4 +1,5 @@
 #include "output/explain.h"
+#include "base/digits.h"
 #include "base/text.h"
 #include "output/heading.h"
 #include "track/tcp_state.h"
@@ -37,20 +38,6 @@ static const char *subject(unsigned end)
 static const char *object(unsigned end)
 {
     return end ? _("the server") : _("the client");
-}
-
-/* 1,448 */
-static const char *number(char text[NUMBER_TEXT], uint64_t value)
-{
-    char digits[24], *at = text;
-    size_t n = (size_t)(write_decimal(digits, value) - digits);
-    for (size_t i = 0; i < n; i++) {
-        if (i && (n - i) % 3 == 0)
-            *at++ = ',';
-        *at++ = digits[i];
-    }
-    *at = 0;
-    return text;
 }
 
 static const char *wait_text(struct explain *e, char text[AMOUNT_TEXT], int64_t nanoseconds)
@@ -252,16 +239,16 @@ static void say_abilities(struct explain *e, const struct ladder_step *step)
 {
     char text[2][NUMBER_TEXT];
     const struct ladder_facts *f = &step->facts;
-    say(e, _("It has room for %s bytes at first (its window)."), number(text[0], f->window));
+    say(e, _("It has room for %s bytes at first (its window)."), grouped(text[0], f->window));
     if (f->mss)
-        say(e, _("A segment to it may carry up to %s bytes (MSS)."), number(text[0], f->mss));
+        say(e, _("A segment to it may carry up to %s bytes (MSS)."), grouped(text[0], f->mss));
     if (f->scale != LADDER_NO_SCALE && f->scale && first_time(e, TOLD_SCALE))
         say(e,
             _("Later windows count in units of %s bytes (window scale %u), because the field in the header ends at "
               "%s."),
-            number(text[0], UINT64_C(1) << f->scale), f->scale, number(text[1], UINT16_MAX));
+            grouped(text[0], UINT64_C(1) << f->scale), f->scale, grouped(text[1], UINT16_MAX));
     else if (f->scale != LADDER_NO_SCALE && f->scale)
-        say(e, _("Its later windows count in units of %s bytes."), number(text[0], UINT64_C(1) << f->scale));
+        say(e, _("Its later windows count in units of %s bytes."), grouped(text[0], UINT64_C(1) << f->scale));
     if (f->sack_permitted)
         say(e, _("It understands selective acknowledgements (SACK)."));
 }
@@ -278,7 +265,7 @@ static void tell_syn(struct explain *e, const struct ladder_step *step)
     say(e,
         _("It will number its bytes from %s on, a number that nobody should guess; here we count from 0, so that "
           "the SYN itself is number 0 and the first byte number 1."),
-        number(text, f->raw_seq));
+        grouped(text, f->raw_seq));
     say_abilities(e, step);
 }
 
@@ -291,8 +278,8 @@ static void tell_syn_ack(struct explain *e, const struct ladder_step *step)
         return;
     }
     say(e, _("%s agrees: SYN ACK, the second step."), subject(step->from));
-    say(e, _("Its own bytes begin at %s, counted here from 0, too."), number(text, f->raw_seq));
-    say(e, _("With ack %s it says: I have everything before number %s, go on there."), number(text, f->ack), text);
+    say(e, _("Its own bytes begin at %s, counted here from 0, too."), grouped(text, f->raw_seq));
+    say(e, _("With ack %s it says: I have everything before number %s, go on there."), grouped(text, f->ack), text);
     e->told |= TOLD_ACK;
     say_abilities(e, step);
 }
@@ -316,11 +303,11 @@ static void say_numbers(struct explain *e, const struct ladder_facts *f, bool me
     char text[2][NUMBER_TEXT];
     uint32_t last = f->next - (f->flags & TCP_FIN ? 2 : 1);
     if (f->seq == last)
-        say(e, _("It is byte number %s."), number(text[0], f->seq));
+        say(e, _("It is byte number %s."), grouped(text[0], f->seq));
     else
-        say(e, _("They are the bytes number %s to %s."), number(text[0], f->seq), number(text[1], last));
+        say(e, _("They are the bytes number %s to %s."), grouped(text[0], f->seq), grouped(text[1], last));
     if (meaning && first_time(e, TOLD_NUMBERS))
-        say(e, _("The segment's header says \"seq %s\", the number of the first one."), number(text[0], f->seq));
+        say(e, _("The segment's header says \"seq %s\", the number of the first one."), grouped(text[0], f->seq));
 }
 
 /* What the payload is or begins with. */
@@ -341,7 +328,7 @@ static void tell_data(struct explain *e, const struct ladder_step *step)
     char text[NUMBER_TEXT];
     const struct ladder_facts *f = &step->facts;
     say(e, ngettext("%s sends %s byte.", "%s sends %s bytes.", step->data), subject(step->from),
-        number(text, step->data));
+        grouped(text, step->data));
     say_numbers(e, f, true);
     say_beginning(e, step);
     if (f->flags & TCP_PSH && first_time(e, TOLD_PUSH))
@@ -355,14 +342,14 @@ static void tell_transfer(struct explain *e, const struct ladder_step *step)
     say(e,
         e->ladder.ends.tcp ? _("%s sends %s bytes in %s segments, within %s.")
                            : _("%s sends %s bytes in %s datagrams, within %s."),
-        subject(step->from), number(text[0], f->bytes), number(text[1], f->segments), wait_text(e, wait, f->lasted));
+        subject(step->from), grouped(text[0], f->bytes), grouped(text[1], f->segments), wait_text(e, wait, f->lasted));
     if (e->ladder.ends.tcp)
         say_numbers(e, f, false);
     say_beginning(e, step);
     if (f->acks)
         say(e,
             ngettext("Meanwhile %s acknowledges once.", "Meanwhile %s acknowledges %s times.", (unsigned long)f->acks),
-            object(!step->from), number(text[0], f->acks));
+            object(!step->from), grouped(text[0], f->acks));
     if (e->ladder.ends.tcp && first_time(e, TOLD_FLIGHT))
         say(e,
             _("It need not wait for each acknowledgement: as much as the other end has room for may be on its way."));
@@ -377,7 +364,7 @@ static void tell_again(struct explain *e, const struct ladder_step *step)
         say(e,
             ngettext("%s sends %s byte again: a retransmission.", "%s sends %s bytes again: a retransmission.",
                      step->data),
-            subject(step->from), number(text, step->data));
+            subject(step->from), grouped(text, step->data));
     else
         say(e, _("%s sends its FIN again: a retransmission."), subject(step->from));
     if (step->data)
@@ -401,7 +388,7 @@ static void tell_ack(struct explain *e, const struct ladder_step *step)
     const struct ladder_facts *f = &step->facts;
     if (f->notes & BIT(NOTE_DUPLICATE_ACK)) {
         say(e, _("%s says ack %s once more: duplicate acknowledgement number %s."), subject(step->from),
-            number(text[0], f->ack), number(text[1], f->duplicates));
+            grouped(text[0], f->ack), grouped(text[1], f->duplicates));
         if (first_time(e, TOLD_DUPLICATE))
             say(e,
                 _("Something arrived, but not byte %s, which should come next. Three of them are a sign that it is "
@@ -411,12 +398,12 @@ static void tell_ack(struct explain *e, const struct ladder_step *step)
         say(e, _("%s acknowledges the FIN: nothing is missing."), subject(step->from));
     } else if (first_time(e, TOLD_ACK)) {
         say(e, _("%s acknowledges: ack %s says that it has everything before number %s."), subject(step->from),
-            number(text[0], f->ack), text[0]);
+            grouped(text[0], f->ack), text[0]);
     } else {
-        say(e, _("%s acknowledges everything before number %s."), subject(step->from), number(text[0], f->ack));
+        say(e, _("%s acknowledges everything before number %s."), subject(step->from), grouped(text[0], f->ack));
     }
     if (!(f->notes & BIT(NOTE_ZERO_WINDOW)) && !(f->flags & TCP_FIN) && first_time(e, TOLD_WINDOW))
-        say(e, _("Its window says how many more bytes it has room for: %s."), number(text[0], f->window));
+        say(e, _("Its window says how many more bytes it has room for: %s."), grouped(text[0], f->window));
 }
 
 static void say_sack(struct explain *e, const struct ladder_facts *f)
@@ -424,8 +411,8 @@ static void say_sack(struct explain *e, const struct ladder_facts *f)
     char text[2][NUMBER_TEXT];
     if (f->sack[0] == f->sack[1])
         return;
-    say(e, _("Its SACK adds: I have bytes %s to %s as well."), number(text[0], f->sack[0]),
-        number(text[1], f->sack[1] - 1));
+    say(e, _("Its SACK adds: I have bytes %s to %s as well."), grouped(text[0], f->sack[0]),
+        grouped(text[1], f->sack[1] - 1));
     if (first_time(e, TOLD_SACK))
         say(e, _("So only what lies before has to be sent again."));
 }
@@ -448,7 +435,7 @@ static void say_remarks(struct explain *e, const struct ladder_step *step)
                     "other end has to wait.")
                 : _("Its window is still 0."));
     if (f->notes & BIT(NOTE_WINDOW_UPDATE))
-        say(e, _("It has room again: %s bytes."), number(text, f->window));
+        say(e, _("It has room again: %s bytes."), grouped(text, f->window));
     if (f->notes & BIT(NOTE_ACK_LOST_SEGMENT))
         say(e, _("It acknowledges bytes that are not in the capture: whoever captured missed them, the receiver did "
                  "not."));
@@ -465,7 +452,7 @@ static void tell_fin(struct explain *e, const struct ladder_step *step)
         say(e,
             ngettext("%s sends its last byte, %s of it, and closes its direction: FIN.",
                      "%s sends its last %s bytes and closes its direction: FIN.", step->data),
-            subject(step->from), number(text, step->data));
+            subject(step->from), grouped(text, step->data));
     else
         say(e, _("%s has nothing more to say and closes its direction: FIN."), subject(step->from));
     e->fin[step->from] = step->facts.next;
@@ -493,8 +480,8 @@ static void tell_missing(struct explain *e, struct buffer *out, const struct lad
 {
     char text[3][NUMBER_TEXT];
     const struct ladder_facts *f = &step->facts;
-    say(e, _("Bytes number %s to %s of %s (%s) are missing in the capture here."), number(text[0], f->seq),
-        number(text[1], f->next - 1), object(step->from), number(text[2], f->bytes));
+    say(e, _("Bytes number %s to %s of %s (%s) are missing in the capture here."), grouped(text[0], f->seq),
+        grouped(text[1], f->next - 1), object(step->from), grouped(text[2], f->bytes));
     if (first_time(e, TOLD_MISSING))
         say(e,
             _("Either they were lost on their way to where the capture was made, or the capture itself missed them, or "
@@ -559,7 +546,7 @@ static void tell_datagram(struct explain *e, const struct ladder_step *step)
     char text[NUMBER_TEXT], wait[AMOUNT_TEXT];
     bool answers = e->asker >= 0 && e->asker != (int)step->from;
     say(e, ngettext("%s sends a datagram of %s byte.", "%s sends a datagram of %s bytes.", step->data),
-        subject(step->from), number(text, step->data));
+        subject(step->from), grouped(text, step->data));
     if (step->summary[0])
         say(e, _("It says: %.*s %.*s."), (int)strcspn(step->label + 1, "\n"), step->label + 1,
             (int)(strlen(step->summary) - 1), step->summary);
@@ -659,12 +646,12 @@ static void say_amount(struct explain *e, unsigned end)
 {
     char text[NUMBER_TEXT];
     say(e, ngettext("%s sent %s byte of data.", "%s sent %s bytes of data.", (unsigned long)e->bytes[end]),
-        subject(end), number(text, e->bytes[end]));
+        subject(end), grouped(text, e->bytes[end]));
     if (e->missing[end])
-        say(e, _("%s of them were not in the capture where they belong."), number(text, e->missing[end]));
+        say(e, _("%s of them were not in the capture where they belong."), grouped(text, e->missing[end]));
     if (e->again[end])
         say(e, ngettext("%s segment was sent again.", "%s segments were sent again.", (unsigned long)e->again[end]),
-            number(text, e->again[end]));
+            grouped(text, e->again[end]));
 }
 
 void explain_finish(struct explain *e, struct buffer *out)
@@ -674,7 +661,7 @@ void explain_finish(struct explain *e, struct buffer *out)
     if (!e->begun)
         return;
     begin_chapter(e, out, CHAPTER_END);
-    say(e, ngettext("%s packet in %s.", "%s packets in %s.", (unsigned long)e->packets), number(text, e->packets),
+    say(e, ngettext("%s packet in %s.", "%s packets in %s.", (unsigned long)e->packets), grouped(text, e->packets),
         wait_text(e, wait, e->last));
     for (unsigned end = 0; end < 2; end++)
         say_amount(e, end);

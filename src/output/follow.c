@@ -1,5 +1,6 @@
 #include "output/follow.h"
 #include "base/clock.h"
+#include "base/digits.h"
 #include "base/text.h"
 #include "output/heading.h"
 #include "track/tcp_state.h"
@@ -49,19 +50,6 @@ static void put_note(struct follow *f, unsigned from, const char *sentence)
     buffer_char(f->out, ']');
     sgr_end(f->out, &f->style);
     buffer_char(f->out, '\n');
-}
-
-/* 1,448 */
-static void write_grouped(char text[32], uint64_t number)
-{
-    char digits[24], *end = write_decimal(digits, number);
-    size_t n = (size_t)(end - digits);
-    for (size_t i = 0; i < n; i++) {
-        if (i && (n - i) % 3 == 0)
-            *text++ = ',';
-        *text++ = digits[i];
-    }
-    *text = 0;
 }
 
 /* --- text --- */
@@ -310,7 +298,7 @@ static void on_gap(void *context, uint64_t at, uint64_t length)
         buffer_decimal(f->out, length);
         buffer_text(f->out, "}\n");
     } else if (!f->hidden[s->from] && f->format != FOLLOW_RAW) {
-        write_grouped(number, length);
+        grouped(number, length);
         snprintf(sentence, sizeof sentence, ngettext("%s byte missing", "%s bytes missing", (unsigned long)length),
                  number);
         flush_carry(s);
@@ -420,12 +408,12 @@ static void put_end(struct follow *f, const struct follow_side *s)
 {
     static const char *const how[] = { N_("closed"), N_("reset"), N_("the capture ends here") };
     char number[32];
-    write_grouped(number, s->bytes);
+    grouped(number, s->bytes);
     sgr_begin(f->out, &f->style, SGR_DIM);
     buffer_text(f->out, sign(f, s->from));
     buffer_format(f->out, ngettext("%s byte", "%s bytes", (unsigned long)s->bytes), number);
     if (s->missing) {
-        write_grouped(number, s->missing);
+        grouped(number, s->missing);
         buffer_format(f->out, _(", %s missing"), number);
     }
     if (s->ended) {

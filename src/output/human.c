@@ -1,16 +1,12 @@
 #include "output/human.h"
+#include "base/digits.h"
 
 enum { MINUTE = 60, HOUR = 3600, DAY = 86400 };
 
 void human_count(struct buffer *out, uint64_t n)
 {
-    char digits[24], *end = write_decimal(digits, n);
-    size_t left = (size_t)(end - digits);
-    for (const char *at = digits; at < end; at++) {
-        buffer_char(out, *at);
-        if (--left && left % 3 == 0)
-            buffer_char(out, ',');
-    }
+    char text[32];
+    buffer_text(out, grouped(text, n));
 }
 
 /* Three digits at least, where there are so many: a decimal below a hundred. tenths: what is written, times ten. */

@@ -1,6 +1,7 @@
 /* What stands above the tables of rows: the sum of it all, the tree of protocols, lengths, bytes over time. */
 #include "output/stats.h"
 #include "base/clock.h"
+#include "base/digits.h"
 #include "base/text.h"
 #include "output/human.h"
 #include "output/plot.h"
@@ -349,8 +350,10 @@ void stats_sizes(struct buffer *out, const struct stats_view *view)
         table_row(&table);
     }
     table_close(&table);
-    buffer_format(out, _("shortest %u, half of them up to %u, 95 %% up to %u, longest %u\n"), shortest(s),
-                  percentile(s, packets, 50), percentile(s, packets, 95), s->longest);
+    char text[4][32];
+    buffer_format(out, _("shortest %s, half of them up to %s, 95 %% up to %s, longest %s\n"),
+                  grouped(text[0], shortest(s)), grouped(text[1], percentile(s, packets, 50)),
+                  grouped(text[2], percentile(s, packets, 95)), grouped(text[3], s->longest));
 }
 
 void stats_sizes_json(struct buffer *out, const struct stats_view *view)

@@ -1,6 +1,7 @@
 /* TCP streams: how long answers took, and what is remarkable. */
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/digits.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "output/human.h"
@@ -195,8 +196,12 @@ static void put_handshakes(struct buffer *out, const struct streams *s)
         human_duration(&text, times[i], s->view->style->ascii);
         *text.at = 0;
     }
-    buffer_format(out, _("%u handshakes: fastest %s, half of them within %s, 95 %% within %s, slowest %s\n"), count,
-                  bytes[0], bytes[1], bytes[2], bytes[3]);
+    char number[32];
+    if (count == 1)
+        buffer_format(out, _("1 handshake: %s\n"), bytes[0]);
+    else
+        buffer_format(out, _("%s handshakes: fastest %s, half of them within %s, 95 %% within %s, slowest %s\n"),
+                      grouped(number, count), bytes[0], bytes[1], bytes[2], bytes[3]);
 }
 
 static void put_duration(struct buffer *cell, int64_t ns, bool known, const struct style *style)
