@@ -7,7 +7,7 @@
 #include "output/table.h"
 #include "segments.h"
 #include "track/address_book.h"
-#include "track/statistics.h"
+#include "track/tally_table.h"
 #include <stdlib.h>
 
 #define ALL (STATISTICS_TREE | STATISTICS_FLOWS | STATISTICS_PAIRS | STATISTICS_LINKS | STATISTICS_SERIES)

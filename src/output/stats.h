@@ -4,7 +4,7 @@
 #pragma once
 #include "base/buffer.h"
 #include "output/style.h"
-#include "track/statistics.h"
+#include "track/tally_table.h"
 
 struct names;
 
