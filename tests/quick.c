@@ -1,6 +1,7 @@
 /* Quick writers and sums beside the plain ones: of JSON's small texts, of what stands in its quotes, of checksums. */
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/digits.h"
 #include "output/json_text.h"
 #include "protocol/checksum.h"
 #include <criterion/criterion.h>
@@ -58,6 +59,23 @@ Test(quick, quick_numbers_and_times_are_the_plain_ones)
         check_time(&d, any(2) ? (int64_t)number : -(int64_t)number);
     }
     digits_close(&d);
+}
+
+Test(quick, numbers_in_sentences_have_their_thousands_apart)
+{
+    static const struct {
+        uint64_t number;
+        const char *text;
+    } cases[] = {
+        { 0, "0" },
+        { 999, "999" },
+        { 1000, "1,000" },
+        { 100000000, "100,000,000" },
+        { UINT64_MAX, "18,446,744,073,709,551,615" },
+    };
+    char text[32];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        cr_assert_str_eq(grouped(text, cases[i].number), cases[i].text);
 }
 
 Test(quick, quick_addresses_are_the_plain_ones)
