@@ -75,6 +75,55 @@ Test(analysis, the_initial_round_trip_lasts_from_the_syn_to_the_ack_of_its_answe
     cr_assert_eq(n->initial_rtt, 20000000);
 }
 
+/* The header of s->bytes says that it has so many words. Returns the note on it, or NULL. */
+static const struct note *take_with_words(struct scene *s, unsigned words)
+{
+    s->bytes[20 + 12] = (uint8_t)(words << 4);
+    struct packet *p = take(s);
+    return layer_note(p, &p->layers[p->layer_count - 1]);
+}
+
+static void put_segment(struct scene *s, enum who from, unsigned flags, uint32_t seq, uint32_t ack)
+{
+    uint8_t room[64];
+    size_t n = put_tcp(s, room, from, flags, seq, ack, 0);
+    memcpy(put_ipv4(s, from, 6, n, 77, 0), room, n);
+}
+
+Test(analysis, a_header_longer_than_all_there_is_still_takes_part_in_the_handshake)
+{
+    struct scene *s = scene_open(LEVELS);
+    put_segment(s, A, SYN, 1000, 0);
+    take_with_words(s, 15);
+    send_segment(s, B, SYN | ACK, 5000, 1001, 0);
+    put_segment(s, A, ACK, 1001, 5001);
+    cr_assert_not(has(take_with_words(s, 15), NOTE_INITIAL_RTT), "nothing is said of it itself");
+    wait_ms(s, 50);
+    cr_assert_eq(from_a(s, 1, 1, 10)->initial_rtt, 2000000);
+}
+
+Test(analysis, a_header_shorter_than_one_can_be_times_no_handshake_but_takes_room)
+{
+    struct scene *s = scene_open(LEVELS);
+    send_segment(s, A, SYN, 1000, 0, 0);
+    send_segment(s, B, SYN | ACK, 5000, 1001, 0);
+    put_segment(s, A, ACK, 1001, 5001);
+    cr_assert_eq(take_with_words(s, 3)->have & NOTES_ANALYSIS, 0, "nothing is said of it itself");
+    wait_ms(s, 50);
+    const struct note *n = from_a(s, 1, 1, 5);
+    cr_assert(has(n, NOTE_RETRANSMISSION), "8 bytes seem to be behind a header of 12");
+    cr_assert_eq(n->initial_rtt, 53000000);
+}
+
+Test(analysis, a_syn_with_a_header_longer_than_all_there_is_says_nothing_of_the_ports)
+{
+    struct scene *s = handshake();
+    put_segment(s, A, SYN, 9000, 0);
+    const struct note *n = take_with_words(s, 15);
+    cr_assert_not(has(n, NOTE_REUSED_PORTS));
+    cr_assert_eq(n->stream, 1, "though it begins a connection");
+}
+
 Test(analysis, bytes_in_flight_grow_until_they_are_acknowledged)
 {
     struct scene *s = handshake();
@@ -184,6 +233,35 @@ Test(analysis, two_duplicate_acks_make_a_retransmission_fast)
         from_b(s, 1, 1, 0);
     const struct note *n = from_a(s, 1, 1, 100);
     cr_assert_eq(judged(n), UINT64_C(1) << NOTE_RETRANSMISSION | UINT64_C(1) << NOTE_FAST_RETRANSMISSION);
+}
+
+Test(analysis, one_duplicate_ack_makes_no_retransmission_fast)
+{
+    struct scene *s = handshake();
+    from_a(s, 1, 1, 100);
+    from_a(s, 101, 1, 100);
+    wait_ms(s, 30);
+    is_only(from_b(s, 1, 1, 0), NOTE_DUPLICATE_ACK);
+    is_only(from_a(s, 1, 1, 100), NOTE_RETRANSMISSION);
+}
+
+Test(analysis, an_end_that_was_answered_more_than_it_sent_asks_for_a_fast_retransmission)
+{
+    struct scene *s = handshake();
+    from_a(s, 1, 1, 100);
+    from_a(s, 101, 1, 100);
+    wait_ms(s, 30);
+    from_b(s, 1, 101, 10);
+    is_only(from_a(s, 201, 900, 0), NOTE_ACK_LOST_SEGMENT);
+    const struct note *n = from_a(s, 101, 11, 100);
+    cr_assert(has(n, NOTE_FAST_RETRANSMISSION) && has(n, NOTE_RETRANSMISSION));
+}
+
+Test(analysis, half_of_all_numbers_ahead_is_ahead)
+{
+    struct scene *s = handshake();
+    is_only(from_a(s, 1 + (UINT32_C(1) << 31), 1, 0), NOTE_LOST_SEGMENT);
+    cr_assert_not(has(from_a(s, 1 + (UINT32_C(1) << 31), 1, 10), NOTE_LOST_SEGMENT));
 }
 
 Test(analysis, twenty_milliseconds_after_the_duplicate_acks_it_is_not_fast)

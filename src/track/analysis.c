@@ -9,9 +9,8 @@ enum { PSH = 8 };
 
 enum {
     OUT_OF_ORDER_MS = 3, /* as long as the round-trip time is not known */
-    WINDOW_MOST = 1 << 30,
+    FLIGHT_MOST = 2000000000,
     FAST_MS = 20,
-    DUPLICATES_FAST = 2,
 };
 
 enum conversation_flag {
@@ -35,7 +34,6 @@ struct look {
     const struct segment *s;
     uint32_t end;    /* one beyond its last number: SYN and FIN take one each, RFC 9293, 3.4 */
     bool control;    /* SYN, FIN or RST */
-    bool unseen;     /* it acknowledges what was not captured, and that was told before */
     bool remarkable; /* tshark has something to say of it, even if it is not shown */
     struct note *note;
 };
@@ -172,11 +170,11 @@ static void look_at_acknowledgement(struct look *l)
 {
     const struct segment *s = l->s;
     struct analysis_end *to = l->to;
-    if (!(s->flags & TCP_ACK) || !(to->flags & SIDE_EXPECTED) || seq_diff(s->ack, to->expected) <= 0)
+    if (!(s->flags & TCP_ACK) || !(to->flags & SIDE_EXPECTED) || seq_diff(to->expected, s->ack) >= 0)
         return;
     if (to->expected == to->next && to->flags & SIDE_TOLD) {
         to->duplicates = 0;
-        l->remarkable = l->unseen = true;
+        l->remarkable = true;
         return;
     }
     found(l, NOTE_ACK_LOST_SEGMENT);
@@ -220,6 +218,13 @@ static void note_again(struct look *l)
     l->note->again_frame = u[i].frame;
 }
 
+/* Two duplicate ACKs at least, RFC 5681, 3.2; as tshark has it, also where it was said of the end, since its last ACK
+ * that was new, that it has not sent what is acknowledged to it. */
+static bool asked_again(const struct analysis_end *e)
+{
+    return e->flags & SIDE_TOLD && e->duplicates != 1;
+}
+
 static void look_at_order(struct look *l)
 {
     const struct segment *s = l->s;
@@ -234,7 +239,7 @@ static void look_at_order(struct look *l)
         found(l, NOTE_SPURIOUS_RETRANSMISSION);
     } else if (!old) {
         return;
-    } else if ((to->duplicates >= DUPLICATES_FAST || l->unseen) && to->ack == s->seq && since < FAST_MS * MILLISECOND) {
+    } else if (asked_again(to) && to->ack == s->seq && since < FAST_MS * MILLISECOND) {
         found(l, NOTE_FAST_RETRANSMISSION);
     } else if (still < (uint64_t)out_of_order_limit(l) && l->end != from->next) {
         found(l, NOTE_OUT_OF_ORDER);
@@ -300,8 +305,8 @@ static void settle(struct look *l)
         e->flags &= ~(unsigned)SIDE_DISORDER;
 }
 
-/* From the lowest to the highest number that waits, without what the other end's last SACK option has. What would not
- * fit into any window (RFC 7323, 2.3: 2^30 bytes) is none: the numbers changed their base. */
+/* From the lowest to the highest number that waits, without what the other end's last SACK option has. What is near
+ * half of all numbers is none, as tshark has it: they changed their base. */
 static int64_t flight(const struct look *l)
 {
     const struct unacked *segments = l->analysis->segments;
@@ -315,7 +320,7 @@ static int64_t flight(const struct look *l)
     }
     uint32_t span = high - low;
     int64_t bytes = (int64_t)span - l->to->sacked - (l->s->flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
-    return span <= WINDOW_MOST ? bytes : 0;
+    return span < FLIGHT_MOST ? bytes : 0;
 }
 
 static void count_flight(struct look *l)
@@ -342,6 +347,8 @@ static void time_handshake(struct look *l)
 {
     const struct segment *s = l->s;
     struct analysis_flow *t = l->talk;
+    if (!s->sound)
+        return;
     if ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
         t->syn_time = s->time;
         t->flags |= TALK_SYN;
@@ -360,7 +367,7 @@ static void remember(struct look *l)
     const struct segment *s = l->s;
     struct analysis_end *e = l->from;
     bool first = !(e->flags & SIDE_NEXT);
-    if ((first || seq_diff(l->end, e->next) > 0) && !is(l, NOTE_ZERO_WINDOW_PROBE)) {
+    if ((first || seq_diff(e->next, l->end) < 0) && !is(l, NOTE_ZERO_WINDOW_PROBE)) {
         e->next = l->end;
         e->next_time = s->time;
         e->next_frame = s->frame;
@@ -396,6 +403,8 @@ void analysis_take(struct analysis *a, struct flow *flow, unsigned end, const st
         .control = s->flags & (TCP_SYN | TCP_FIN | TCP_RST),
         .note = note,
     };
+    if (!s->measured) /* a header that says it is longer than all there is */
+        return time_handshake(&l);
     l.end += s->flags & (TCP_SYN | TCP_FIN) ? 1 : 0;
     look_at_windows(&l);
     bool probe = is(&l, NOTE_ZERO_WINDOW_PROBE);

@@ -344,7 +344,7 @@ static void take_analysis(struct tracker *t, const struct layer *l, uint32_t ind
     if (older != FLOW_NONE) /* no segment will belong to it any more */
         analysis_drop(&t->analysis, flow_at(&t->flows, older));
     analysis_take(&t->analysis, f, end, s, note);
-    if (l->verdict == VERDICT_CUT) /* nothing behind options that are cut short: tshark's way */
+    if (l->verdict == VERDICT_CUT || !s->sound) /* nothing behind a header that is cut short: tshark's way */
         note->have &= ~NOTES_ANALYSIS;
 }
 
@@ -375,7 +375,7 @@ static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
     struct note *note = add_note(t, p, l);
     note->stream = f->stream;
     if (t->levels & TRACK_STREAMS) {
-        note->have |= bit(NOTE_STREAM) | (s.anew ? bit(NOTE_REUSED_PORTS) : 0);
+        note->have |= bit(NOTE_STREAM) | (s.anew && s.measured ? bit(NOTE_REUSED_PORTS) : 0);
         note_numbers(&s, from, to, note);
         if (timed)
             note_times(f, p, note);
@@ -387,11 +387,11 @@ static void take_tcp(struct tracker *t, struct packet *p, struct layer *l)
         if (scale != SCALE_UNKNOWN || l->verdict == VERDICT_WHOLE) /* else it may have been cut off */
             take_scale(&s, scale, from, to);
     }
-    if (t->levels & TRACK_ANALYSIS && s.measured && s.sound) {
+    if (t->levels & TRACK_ANALYSIS && !(l->flags & (LAYER_QUOTED | LAYER_FRAGMENT))) {
         s.frame = (uint32_t)p->number;
         s.sacked = header.left > TCP_HEADER ? sacked_bytes(t, l, header) : 0;
         take_analysis(t, l, index, end, &s, note);
-        s.analysed = true;
+        s.analysed = s.measured && s.sound;
         s.again = note->have & bit(NOTE_RETRANSMISSION);
     }
     if (t->levels & TRACK_STATES && !(l->flags & LAYER_QUOTED))
