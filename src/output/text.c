@@ -7,6 +7,8 @@
 #include "output/remarks.h"
 #include "protocol/protocol.h"
 
+enum { ENDS_WIDE = 110 }; /* from so many columns on, addresses begin with room for the longest of IPv4 and a port */
+
 void text_open(struct text *text, const struct style *style, enum time_format format, unsigned digits)
 {
     *text = (struct text){ .style = *style, .time_format = format, .digits = digits };
@@ -14,7 +16,7 @@ void text_open(struct text *text, const struct style *style, enum time_format fo
     text->time_width = format == FORMAT_ABSOLUTE || format == FORMAT_UTC             ? digits + 9
                        : format == FORMAT_ABSOLUTE_DATE || format == FORMAT_UTC_DATE ? digits + 20
                                                                                      : digits + 5;
-    text->source_width = text->destination_width = 22;
+    text->source_width = text->destination_width = style->columns && style->columns < ENDS_WIDE ? 16 : 22;
     text->protocol_width = 6;
     text->length_width = 5;
     text->last_second = UINT64_MAX;
@@ -291,12 +293,14 @@ void text_summary(const struct text *text, struct buffer *out, const struct pack
         write_summary(text, out, packet, subject);
 }
 
-/* Cuts the line that began at mark to the terminal's columns, with a sign that it was cut. */
-static void cut_line(const struct text *text, struct buffer *out, size_t mark)
+enum { SUMMARY_LEAST = 32 }; /* with fewer columns left for it on its line, a summary that needs more gets its own */
+
+/* Cuts what began at mark to so many columns, with a sign that it was cut. */
+static void cut_line(const struct text *text, struct buffer *out, size_t mark, size_t most)
 {
     const char *line = out->start + mark;
     size_t n = buffer_used(out) - mark;
-    if (n <= text->style.columns || text_columns(line, n) <= text->style.columns)
+    if (n <= most || text_columns(line, n) <= most)
         return;
     size_t keep = 0, columns = 0;
     while (keep < n) {
@@ -304,12 +308,40 @@ static void cut_line(const struct text *text, struct buffer *out, size_t mark)
         unsigned length = utf8_length((const uint8_t *)line + keep, n - keep, &code);
         length = length ? length : 1;
         columns += text_columns(line + keep, length);
-        if (columns >= text->style.columns)
+        if (columns >= most)
             break;
         keep += length;
     }
     out->at = out->start + mark + keep;
     buffer_text(out, text->style.ascii ? ">" : "…");
+}
+
+/* Moves what began at mark, behind two spaces, to a line of its own that begins below the sources. Returns where it
+ * begins there. */
+static size_t put_below(const struct text *text, struct buffer *out, size_t mark)
+{
+    unsigned indent = text->number_width + text->time_width + 3, further = indent - 1;
+    buffer_room(out, further);
+    char *at = out->start + mark;
+    memmove(at + further, at, buffer_used(out) - mark);
+    memset(at - 1, ' ', indent);
+    at[-2] = '\n';
+    out->at += further;
+    return mark + further;
+}
+
+/* A line that begins at `line` and its summary at `summary` in the terminal's columns: a narrow one has the summary in a
+ * line below where it does not fit. */
+static void fit_line(const struct text *text, struct buffer *out, size_t line, size_t summary)
+{
+    size_t columns = text->style.columns, used = buffer_used(out) - line;
+    if (used <= columns || text_columns(out->start + line, used) <= columns)
+        return;
+    size_t before = text_columns(out->start + line, summary - line);
+    if (before + SUMMARY_LEAST <= columns)
+        return cut_line(text, out, line, columns);
+    size_t begin = put_below(text, out, summary), indent = begin - summary + 1;
+    cut_line(text, out, begin, columns > indent ? columns - indent : 1);
 }
 
 static const char *line_color(const struct packet *packet, const struct layer *subject)
@@ -325,6 +357,7 @@ static const char *line_color(const struct packet *packet, const struct layer *s
 
 void text_header(struct text *text, struct buffer *out)
 {
+    size_t line = text->style.columns ? buffer_hold(out) : 0;
     char *at = buffer_room(out, COLUMNS_ROOM);
     at = put_right(at, "No", 2, &text->number_width);
     at = put_right(at, "Time", 4, &text->time_width);
@@ -333,7 +366,14 @@ void text_header(struct text *text, struct buffer *out)
     at = pad_column(at, (char *)memcpy(at, "Destination", 11) + 11, &text->destination_width);
     at = pad_column(at, (char *)memcpy(at, "Proto", 5) + 5, &text->protocol_width);
     out->at = put_right(at, "Len", 3, &text->length_width);
-    buffer_text(out, " Summary\n");
+    size_t summary = buffer_used(out) + 1;
+    buffer_text(out, " Summary");
+    if (text->style.columns) {
+        if (summary - line + SUMMARY_LEAST > text->style.columns)
+            put_below(text, out, summary);
+        buffer_release(out);
+    }
+    buffer_char(out, '\n');
 }
 
 void text_write(struct text *text, struct buffer *out, const struct packet *packet)
@@ -352,10 +392,11 @@ void text_write(struct text *text, struct buffer *out, const struct packet *pack
     at = put_number(at, packet->wire_length, &text->length_width);
     *at++ = ' ';
     out->at = at;
+    size_t summary = text->style.columns ? buffer_used(out) : 0;
     if (subject)
         write_summary(text, out, packet, subject);
     if (text->style.columns) {
-        cut_line(text, out, line);
+        fit_line(text, out, line, summary);
         buffer_release(out);
     }
     if (color)
