@@ -774,8 +774,10 @@ enum { ROW_OPCODE = 5, ROW_CODE = 13 };
         { "dns.questions", N_("Questions"), FIELD_TLVS, .read = questions, .tlvs = &question_set },                    \
         { "dns.answers", N_("Answers"), FIELD_TLVS, .read = answers, .tlvs = &record_set },                            \
         { "dns.authorities", N_("Authorities"), FIELD_TLVS, .read = authorities, .tlvs = &record_set },                \
+        { "dns.additionals", N_("Additional records"), FIELD_TLVS, .read = additionals, .tlvs = &record_set },         \
+        { "dns.response_to", N_("Answers the question in packet"), FIELD_UINT, NOTE(question_frame, NOTE_ANSWERS) },   \
     {                                                                                                                  \
-        "dns.additionals", N_("Additional records"), FIELD_TLVS, .read = additionals, .tlvs = &record_set              \
+        "dns.time", N_("Answered after"), FIELD_DURATION, NOTE(answer_time, NOTE_ANSWERS)                              \
     }
 
 /* clang-format off */
@@ -814,6 +816,15 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     self->length = (uint32_t)(whole ? end : message.left);
     span_pull(in, self->length);
     return whole ? VERDICT_WHOLE : message.left < wire ? VERDICT_CUT : VERDICT_BROKEN;
+}
+
+static enum turn turn(const struct packet *packet, const struct layer *layer, int32_t *number)
+{
+    struct span header = layer_header(packet, layer);
+    if (header.left < HEADER)
+        return TURN_NONE;
+    *number = load_be16(header.at);
+    return header.at[2] & 0x80 ? TURN_ANSWER : TURN_QUESTION;
 }
 
 /* --- summary --- */
@@ -1035,6 +1046,7 @@ const struct protocol dns_protocol = {
     .head = PREFIX,
     .probe = probe,
     .known = 1 << PROBE_DATAGRAM,
+    .turn = turn,
     .summary = summary,
     .leaf = true,
 };
@@ -1061,6 +1073,7 @@ const struct protocol llmnr_protocol = {
     .keys = llmnr_keys,
     .least = HEADER,
     .dissect = dissect,
+    .turn = turn,
     .summary = summary,
     .leaf = true,
 };

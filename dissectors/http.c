@@ -408,8 +408,25 @@ static const struct field fields[] = {
     { "http.response.code", N_("Status code"), FIELD_UINT, .read = code },
     { "http.response.phrase", N_("Reason"), FIELD_TEXT, .read = phrase },
     { "http.headers", N_("Headers"), FIELD_TLVS, .read = header_lines, .tlvs = &header_set },
+    { "http.request_in", N_("Answers the request in packet"), FIELD_UINT, NOTE(question_frame, NOTE_ANSWERS) },
+    { "http.time", N_("Answered after"), FIELD_DURATION, NOTE(answer_time, NOTE_ANSWERS) },
     { 0 },
 };
+
+/* An interim answer (1xx but 101, RFC 9110, 15.2) is none: the one that counts comes behind it. */
+static enum turn turn(const struct packet *packet, const struct layer *layer, int32_t *number)
+{
+    struct span line = layer_header(packet, layer);
+    span_pull(&line, empty_line(line));
+    line.left = line_length(line);
+    *number = TURN_IN_ORDER;
+    if (!is_response(line))
+        return method_length(line) ? TURN_QUESTION : TURN_NONE;
+    const uint8_t *space = memchr(line.at, ' ', line.left);
+    size_t left = space ? (size_t)(line.at + line.left - space) : 0;
+    bool interim = left > 3 && space[1] == '1' && memcmp(space + 1, "101", 3) != 0;
+    return interim ? TURN_NONE : TURN_ANSWER;
+}
 
 /* --- over TCP --- */
 
@@ -656,6 +673,7 @@ const struct protocol http_protocol = {
     .frame = frame,
     .probe = probe,
     .known = 1 << PROBE_STREAM,
+    .turn = turn,
     .first = "GPHDOCTMLUSRBVNI",
     .summary = summary,
     .leaf = true,

@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(!buffer_open(&out, -1, 1 << 16));
         registry_open();
     }
-    must(!tracker_open(&t, TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_MESSAGES, NULL));
+    must(!tracker_open(&t, TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_MESSAGES | TRACK_ANSWERS, NULL));
     uint32_t next[2] = { 0xfffff000, 1000 };
     uint16_t port = ports[data[0] & 3];
     if (data[0] & 4)

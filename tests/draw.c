@@ -423,22 +423,25 @@ static const char *line_in(unsigned columns, bool seven_bits)
 
 Test(draw, a_line_is_cut_where_the_terminal_ends)
 {
-    cr_assert_str_eq(line_in(113, false),
-                     "  No        Time  Source                 Destination            Proto    Len  Summary\n"
-                     "   1              10.99.0.1:45678        10.99.0.2:8080         TCP       74  [SYN] seq 2849564431 win "
-                     "64240 mss…\n");
-    cr_assert_str_eq(line_in(0, false),
-                     "  No        Time  Source                 Destination            Proto    Len  Summary\n"
-                     "   1              10.99.0.1:45678        10.99.0.2:8080         TCP       74  [SYN] seq 2849564431 win "
-                     "64240 mss 1460 sack ts wscale 7\n");
+    cr_assert_str_eq(
+        line_in(113, false),
+        "  No        Time  Source                 Destination            Proto    Len  Summary\n"
+        "   1              10.99.0.1:45678        10.99.0.2:8080         TCP       74  [SYN] seq 2849564431 win "
+        "64240 mss…\n");
+    cr_assert_str_eq(
+        line_in(0, false),
+        "  No        Time  Source                 Destination            Proto    Len  Summary\n"
+        "   1              10.99.0.1:45678        10.99.0.2:8080         TCP       74  [SYN] seq 2849564431 win "
+        "64240 mss 1460 sack ts wscale 7\n");
 }
 
 Test(draw, in_a_narrow_terminal_the_summary_has_a_line_of_its_own)
 {
-    cr_assert_str_eq(line_in(80, false), "  No        Time  Source           Destination      Proto    Len\n"
-                                         "                  Summary\n"
-                                         "   1              10.99.0.1:45678  10.99.0.2:8080   TCP       74\n"
-                                         "                  [SYN] seq 2849564431 win 64240 mss 1460 sack ts wscale 7\n");
+    cr_assert_str_eq(line_in(80, false),
+                     "  No        Time  Source           Destination      Proto    Len\n"
+                     "                  Summary\n"
+                     "   1              10.99.0.1:45678  10.99.0.2:8080   TCP       74\n"
+                     "                  [SYN] seq 2849564431 win 64240 mss 1460 sack ts wscale 7\n");
     cr_assert_str_eq(part(line_in(50, true), "TCP"), "TCP       74\n"
                                                      "                  [SYN] seq 2849564431 win 64240 >\n");
 }

@@ -103,14 +103,9 @@ static void write_time(const struct app *app, const struct packets *s, struct ro
     take_text(out, row->time, sizeof row->time);
 }
 
-static const struct note *last_note(const struct packet *p)
-{
-    return p->note_count ? &p->notes[p->note_count - 1] : NULL;
-}
-
 static void look_of(const struct app *app, struct row *row, const struct packet *p, const struct layer *subject)
 {
-    const struct note *note = last_note(p);
+    const struct note *note = packet_note(p);
     bool remark = note && note->have & NOTES_ANALYSIS &
                               ((UINT64_C(1) << (NOTE_WINDOW_FULL + 1)) - (UINT64_C(1) << NOTE_RETRANSMISSION));
     bool broken = subject && subject->verdict == VERDICT_BROKEN;
@@ -625,7 +620,7 @@ static void copy(struct app *app, struct packets *s)
 static void follow(struct app *app)
 {
     const struct packet *p = app->selected ? app_packet(app, app->selected) : NULL;
-    const struct note *note = p ? last_note(p) : NULL;
+    const struct note *note = p ? packet_note(p) : NULL;
     if (note && note->have >> NOTE_STREAM & 1)
         app_follow(app, p->have & HOT_TCP ? 6 : 17, note->stream);
     else

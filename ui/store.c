@@ -13,7 +13,10 @@
 /* All of it is to stay small, whatever the capture holds. */
 enum { SLICE = 256, TRACK_FIRST = 1024, PASS_BLOCK = 1 << 20, MESSAGES_MOST = 24 << 20 };
 
-enum { LEVELS = TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_ANALYSIS | TRACK_STATES | TRACK_DETAILS | TRACK_MESSAGES };
+enum {
+    LEVELS =
+        TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_ANALYSIS | TRACK_STATES | TRACK_DETAILS | TRACK_MESSAGES | TRACK_ANSWERS
+};
 
 struct store {
     char *name;

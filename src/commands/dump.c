@@ -294,7 +294,8 @@ static unsigned wanted_levels(const struct dump *d)
 {
     bool lines = d->format == FORMAT_TEXT && !d->tree;
     bool analysis = !strcmp(d->analysis, "always") || (!strcmp(d->analysis, "auto") && (!lines || d->terminal));
-    return TRACK_STREAMS | (analysis ? TRACK_ANALYSIS : 0) | (lines ? 0 : TRACK_MESSAGES);
+    return TRACK_STREAMS | (analysis ? TRACK_ANALYSIS | TRACK_ANSWERS : 0) |
+           (lines ? 0 : TRACK_MESSAGES | TRACK_ANSWERS);
 }
 
 static int run(const struct command *command, int argc, char **argv)

@@ -1,5 +1,5 @@
-/* What the analysis of a TCP segment noticed, as the end of a line tells it: " · retransmission of 15, 204 ms later".
- */
+/* What earlier packets tell of a TCP segment or an answer, as the end of a line says it: " · retransmission of 15,
+ * 204 ms later", " · answers 12, 23 ms later". */
 #pragma once
 #include "base/buffer.h"
 #include "protocol/packet.h"

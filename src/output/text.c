@@ -282,8 +282,13 @@ static void write_summary(const struct text *text, struct buffer *out, const str
         buffer_text(out, subject->protocol->title);
     if (subject->verdict | packet->layers[packet->layer_count - 1].flags)
         write_verdicts(text, out, packet, subject);
-    if (packet->note_count && packet->notes[packet->note_count - 1].have & remarks_notes)
-        remarks_write(out, &packet->notes[packet->note_count - 1], text->style.ascii); /* of tunnels the innermost */
+    if (!packet->note_count)
+        return;
+    const struct note *answer = layer_note(packet, subject), *segment = packet_note(packet);
+    if (answer && answer->have & remarks_notes && answer != segment)
+        remarks_write(out, answer, text->style.ascii);
+    if (segment && segment->have & remarks_notes)
+        remarks_write(out, segment, text->style.ascii);
 }
 
 void text_summary(const struct text *text, struct buffer *out, const struct packet *packet)
@@ -330,8 +335,8 @@ static size_t put_below(const struct text *text, struct buffer *out, size_t mark
     return mark + further;
 }
 
-/* A line that begins at `line` and its summary at `summary` in the terminal's columns: a narrow one has the summary in a
- * line below where it does not fit. */
+/* A line that begins at `line` and its summary at `summary` in the terminal's columns: a narrow one has the summary in
+ * a line below where it does not fit. */
 static void fit_line(const struct text *text, struct buffer *out, size_t line, size_t summary)
 {
     size_t columns = text->style.columns, used = buffer_used(out) - line;

@@ -70,8 +70,8 @@ struct fragment {
     struct span bytes;
 };
 
-/* What the tracker knows about a TCP or UDP layer: memory of earlier packets. A bit in `have` for each member that
- * is there. Times are nanoseconds. */
+/* What the tracker knows about a TCP or UDP layer, or a message that answers one: memory of earlier packets. A bit in
+ * `have` for each member that is there. Times are nanoseconds. */
 enum note_bit {
     NOTE_STREAM,
     NOTE_SEQ, /* seq and next_seq */
@@ -106,6 +106,7 @@ enum note_bit {
     /* peel's own */
     NOTE_AGAIN, /* again and again_frame: which segment was sent again, if it is still remembered, how long ago */
     NOTE_STATES,
+    NOTE_ANSWERS, /* on a message that answers one: question_frame and answer_time, since then */
     /* In no note: asked for where a field is in messages over TCP, so that the tracker puts them together. */
     NOTE_MESSAGES,
 };
@@ -120,8 +121,8 @@ struct note {
     uint32_t window;             /* scaled */
     int32_t scale;               /* the factor; -1 unknown: no SYN seen; -2: windows are not scaled */
     uint32_t duplicate_ack_num, duplicate_ack_frame, acks_frame, rto_frame, again_frame;
-    uint32_t bytes_in_flight, push_bytes_sent;
-    int64_t ack_rtt, initial_rtt, rto, again, time_relative, time_delta;
+    uint32_t bytes_in_flight, push_bytes_sent, question_frame;
+    int64_t ack_rtt, initial_rtt, rto, again, time_relative, time_delta, answer_time;
     uint8_t state[2]; /* of the sender and the receiver after this segment, enum tcp_state */
     bool from_client; /* the sender is the connection's client, as far as known; there with the states */
 };
@@ -194,4 +195,13 @@ static inline const struct network *layer_network(const struct packet *p, const 
 static inline const struct note *layer_note(const struct packet *p, const struct layer *l)
 {
     return l->note ? &p->notes[l->note - 1] : NULL;
+}
+
+/* What is known of the segment or datagram, of tunnels the innermost, or NULL. */
+static inline const struct note *packet_note(const struct packet *p)
+{
+    unsigned n = p->note_count;
+    while (n && p->notes[n - 1].have == UINT64_C(1) << NOTE_ANSWERS)
+        n--;
+    return n ? &p->notes[n - 1] : NULL;
 }

@@ -57,6 +57,11 @@ enum probe {
     PROBES,
 };
 
+/* Which part of an exchange a message is. */
+enum turn { TURN_NONE, TURN_QUESTION, TURN_ANSWER };
+
+enum { TURN_IN_ORDER = -1 }; /* questions have no numbers: they are answered in their order */
+
 struct protocol {
     const char *name;           /* Wireshark's: tcp */
     const char *label;          /* for the protocol column: TCP */
@@ -86,6 +91,9 @@ struct protocol {
     bool (*probe)(struct span payload, enum probe how);
     uint8_t known;     /* 1 << enum probe: where it is recognised off its ports */
     const char *first; /* the bytes that those recognised by probe begin with; NULL: any */
+    /* Which part of an exchange with the other end a message is; a question and what answers it have the same number,
+     * below 2^30, or TURN_IN_ORDER. NULL: no exchanges. */
+    enum turn (*turn)(const struct packet *packet, const struct layer *layer, int32_t *number);
     /* The line's summary. Must escape what it takes from the packet. NULL: the title. */
     void (*summary)(const struct packet *packet, const struct layer *layer, struct buffer *out);
 };

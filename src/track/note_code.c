@@ -35,6 +35,8 @@ static const struct member {
     { NOTE_AGAIN, PACKET, offsetof(struct note, again_frame) },
     { NOTE_AGAIN, DURATION, offsetof(struct note, again) },
     { NOTE_STATES, STATES, offsetof(struct note, state) },
+    { NOTE_ANSWERS, PACKET, offsetof(struct note, question_frame) },
+    { NOTE_ANSWERS, DURATION, offsetof(struct note, answer_time) },
 };
 
 enum { MEMBERS = sizeof members / sizeof *members };

@@ -3,6 +3,7 @@
 #include "dissectors/dissect.h"
 #include "dissectors/registry.h"
 #include "protocol/tlv.h"
+#include "track/answers.h"
 #include "track/fragments.h"
 #include "track/messages.h"
 #include "track/tcp_state.h"
@@ -444,12 +445,8 @@ static void take_fragments(struct tracker *t, struct packet *p)
     }
 }
 
-void tracker_take(struct tracker *t, struct packet *p)
+static void take_segments(struct tracker *t, struct packet *p)
 {
-    if (p->fragment.present && t->fragments)
-        take_fragments(t, p);
-    if (t->messages)
-        messages_begin(t->messages);
     if (!(t->levels & (TRACK_STREAMS | TRACK_STATES | TRACK_MESSAGES)))
         return;
     if (!((p->have | p->again) & (HOT_TCP | HOT_UDP)) &&
@@ -475,6 +472,17 @@ void tracker_take(struct tracker *t, struct packet *p)
     }
 }
 
+void tracker_take(struct tracker *t, struct packet *p)
+{
+    if (p->fragment.present && t->fragments)
+        take_fragments(t, p);
+    if (t->messages)
+        messages_begin(t->messages);
+    take_segments(t, p);
+    if (t->answers)
+        answers_take(t->answers, p);
+}
+
 unsigned tracker_levels(uint64_t notes)
 {
     unsigned levels = notes ? TRACK_STREAMS : 0;
@@ -484,6 +492,8 @@ unsigned tracker_levels(uint64_t notes)
         levels |= TRACK_STATES;
     if (notes & bit(NOTE_MESSAGES))
         levels |= TRACK_MESSAGES;
+    if (notes & bit(NOTE_ANSWERS))
+        levels |= TRACK_ANSWERS;
     return levels;
 }
 
@@ -506,6 +516,8 @@ int tracker_open(struct tracker *t, unsigned levels, struct error *error)
         code = ERROR_MEMORY;
     if (!code && levels & TRACK_MESSAGES && !(t->messages = messages_open()))
         code = ERROR_MEMORY;
+    if (!code && levels & TRACK_ANSWERS && !(t->answers = answers_open()))
+        code = ERROR_MEMORY;
     if (!code)
         return 0;
     tracker_close(t);
@@ -518,7 +530,9 @@ void tracker_close(struct tracker *t)
     analysis_close(&t->analysis);
     tally_close(&t->tally);
     fragments_close(t->fragments);
+    answers_close(t->answers);
     messages_close(t->messages);
     t->fragments = NULL;
+    t->answers = NULL;
     t->messages = NULL;
 }

@@ -17,8 +17,10 @@ enum track_level {
     TRACK_ANALYSIS = 8,  /* what is remarkable: retransmissions, round-trip times ... */
     TRACK_MESSAGES = 16, /* application messages over TCP are put together; set packet.streams, too */
     TRACK_DETAILS = 32,  /* with states: what long tables of connections show (struct flow_detail) */
+    TRACK_ANSWERS = 64,  /* which question a message answers; with streams */
 };
 
+struct answers;
 struct fragments;
 struct messages;
 struct tcp_watch;
@@ -31,6 +33,7 @@ struct tracker {
     struct tally tally;
     struct fragments *fragments; /* owned; NULL: not asked for */
     struct messages *messages;   /* owned; NULL: not asked for */
+    struct answers *answers;     /* owned; NULL: not asked for */
     const struct protocol *tcp, *udp, *ip, *ipv6;
     const struct tlv_set *tcp_options; /* how to read them */
     uint32_t tcp_streams, udp_streams; /* how many there were */
