@@ -818,7 +818,7 @@ static enum verdict dissect(struct packet *packet, struct layer *self, struct sp
     return whole ? VERDICT_WHOLE : message.left < wire ? VERDICT_CUT : VERDICT_BROKEN;
 }
 
-static enum turn turn(const struct packet *packet, const struct layer *layer, int32_t *number)
+static enum turn turn(const struct packet *packet, const struct layer *layer, int64_t *number)
 {
     struct span header = layer_header(packet, layer);
     if (header.left < HEADER)

@@ -414,7 +414,7 @@ static const struct field fields[] = {
 };
 
 /* An interim answer (1xx but 101, RFC 9110, 15.2) is none: the one that counts comes behind it. */
-static enum turn turn(const struct packet *packet, const struct layer *layer, int32_t *number)
+static enum turn turn(const struct packet *packet, const struct layer *layer, int64_t *number)
 {
     struct span line = layer_header(packet, layer);
     span_pull(&line, empty_line(line));

@@ -145,6 +145,7 @@ static const struct field fields[] = {
       .flags = FIELD_MANY, .when = is_advertisement },
     { "icmp.pref_level", N_("Preference level"), FIELD_UINT, BYTE(12, 4), .stride = 8, .times = ROW_ADDRESS_COUNT,
       .flags = FIELD_MANY, .when = is_advertisement },
+    { "icmp.resp_to", N_("Answers the request in packet"), FIELD_UINT, NOTE(question_frame, NOTE_ANSWERS) },
     { "icmp.redir_gw", N_("Gateway Address"), FIELD_IPV4, BYTE(4, 4), .when = is_redirect },
     { "icmp.originate_timestamp", N_("Originate Timestamp"), FIELD_UINT, BYTE(8, 4), .when = is_timestamp },
     { "icmp.receive_timestamp", N_("Receive Timestamp"), FIELD_UINT, BYTE(12, 4), .when = is_timestamp },
@@ -237,6 +238,16 @@ static const struct key keys[] = {
     { 0 },
 };
 
+/* A ping and what comes back. */
+static enum turn turn(const struct packet *packet, const struct layer *layer, int64_t *number)
+{
+    struct span header = layer_header(packet, layer);
+    if (header.left < HEADER || (header.at[0] != ECHO && header.at[0] != ECHO_REPLY))
+        return TURN_NONE;
+    *number = load_be32(header.at + 4);
+    return header.at[0] == ECHO ? TURN_QUESTION : TURN_ANSWER;
+}
+
 const struct protocol icmp_protocol = {
     .name = "icmp",
     .label = "ICMP",
@@ -246,5 +257,6 @@ const struct protocol icmp_protocol = {
     .keys = keys,
     .least = HEADER,
     .dissect = dissect,
+    .turn = turn,
     .summary = summary,
 };

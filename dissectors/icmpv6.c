@@ -254,6 +254,7 @@ static const struct field fields[] = {
     { "icmpv6.pointer", N_("Pointer"), FIELD_UINT, BYTE(4, 4), .when = is_parameter_problem },
     { "icmpv6.echo.identifier", N_("Identifier"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX, .when = is_echo },
     { "icmpv6.echo.sequence_number", N_("Sequence"), FIELD_UINT, BYTE(6, 2), .when = is_echo },
+    { "icmpv6.resp_to", N_("Answers the request in packet"), FIELD_UINT, NOTE(question_frame, NOTE_ANSWERS) },
     { "icmpv6.echo.identifier", N_("Identifier"), FIELD_UINT, BYTE(4, 2), .base = BASE_HEX, .when = is_extended_echo },
     { "icmpv6.ext.echo.seq", N_("Sequence number"), FIELD_UINT, BYTE(6, 1), .when = is_extended_echo },
     { "icmpv6.ext.echo.req.local", N_("Local"), FIELD_BOOL, BITS(63, 1), .when = is_extended_request },
@@ -454,6 +455,16 @@ static const struct key keys[] = {
     { 0 },
 };
 
+/* A ping and what comes back. */
+static enum turn turn(const struct packet *packet, const struct layer *layer, int64_t *number)
+{
+    struct span header = layer_header(packet, layer);
+    if (header.left < HEADER || (header.at[0] != ECHO && header.at[0] != ECHO_REPLY))
+        return TURN_NONE;
+    *number = load_be32(header.at + 4);
+    return header.at[0] == ECHO ? TURN_QUESTION : TURN_ANSWER;
+}
+
 const struct protocol icmpv6_protocol = {
     .name = "icmpv6",
     .label = "ICMPv6",
@@ -463,5 +474,6 @@ const struct protocol icmpv6_protocol = {
     .keys = keys,
     .least = LEAST,
     .dissect = dissect,
+    .turn = turn,
     .summary = summary,
 };

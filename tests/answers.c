@@ -139,6 +139,39 @@ Test(answers, more_questions_than_there_is_room_for_forget_the_oldest)
     cr_assert_leq(known, ANSWERS_ROOM);
 }
 
+static const struct note *ping(struct scene *s, enum who from, bool reply, uint16_t ident, uint16_t sequence)
+{
+    uint8_t *icmp = put_ipv4(s, from, 1, 8, (uint16_t)(s->number + 1), 0);
+    memset(icmp, 0, 8);
+    icmp[0] = reply ? 0 : 8;
+    store_be16(icmp + 4, ident);
+    store_be16(icmp + 6, sequence);
+    return note_of(take(s), "icmp");
+}
+
+Test(answers, a_ping_is_answered_by_address_identifier_and_sequence_number)
+{
+    struct scene *s = scene_open(LEVELS);
+    ping(s, A, false, 40000, 1);
+    ping(s, A, false, 40000, 2);
+    ping(s, B, false, 50000, 1);
+    answers_after(ping(s, B, true, 40000, 2), 2, 2);
+    answers_after(ping(s, B, true, 40000, 1), 1, 4);
+    answers_after(ping(s, A, true, 50000, 1), 3, 3);
+    cr_assert_null(ping(s, B, true, 40001, 1));
+    cr_assert_null(ping(s, B, true, 40000, 3));
+}
+
+Test(answers, a_ping_between_other_addresses_is_another_one)
+{
+    struct scene *s = scene_open(LEVELS);
+    ping(s, A, false, 1, 1);
+    uint8_t *reply = put_ipv4(s, B, 1, 8, 1, 0);
+    memcpy(reply, (uint8_t[]){ 0, 0, 0, 0, 0, 1, 0, 1 }, 8);
+    s->bytes[15] = 9;
+    cr_assert_null(note_of(take(s), "icmp"));
+}
+
 /* --- questions that are answered in their order --- */
 
 /* A segment of HTTP. The note on the message, or NULL. */

@@ -92,8 +92,8 @@ struct protocol {
     uint8_t known;     /* 1 << enum probe: where it is recognised off its ports */
     const char *first; /* the bytes that those recognised by probe begin with; NULL: any */
     /* Which part of an exchange with the other end a message is; a question and what answers it have the same number,
-     * below 2^30, or TURN_IN_ORDER. NULL: no exchanges. */
-    enum turn (*turn)(const struct packet *packet, const struct layer *layer, int32_t *number);
+     * of 32 bits, or over TCP TURN_IN_ORDER. NULL: no exchanges. */
+    enum turn (*turn)(const struct packet *packet, const struct layer *layer, int64_t *number);
     /* The line's summary. Must escape what it takes from the packet. NULL: the title. */
     void (*summary)(const struct packet *packet, const struct layer *layer, struct buffer *out);
 };

@@ -5,37 +5,35 @@
 enum {
     WAYS = 4,                   /* places where a question may stand: those of its set */
     SETS = ANSWERS_ROOM / WAYS, /* a power of two */
-    NUMBER_MOST = (1 << 30) - 1,
-    TURNS = 1, /* in a key's lowest bits: no question, but how many there were of a stream; of one of TCP */
-    STREAM_TCP = 2,
 };
 
+#define TURNS        UINT32_MAX          /* in place of a number: how many questions a stream has had */
+#define OF_STREAM    (UINT64_C(1) << 33) /* added to a stream's number */
+#define OF_TCP       (UINT64_C(1) << 32) /* and this to TCP's: UDP's streams have the same */
+#define OF_ADDRESSES (UINT64_C(1) << 63) /* no stream: two addresses, mixed */
+#define ANEW         INT64_C(5000000000) /* nanoseconds after which a question that is asked again is another one */
+
 struct entry {
-    uint64_t key; /* stream, number, and TURNS; all bits: free */
+    uint64_t ends; /* between whom */
     union {
         int64_t time; /* of a question */
         struct {
             uint32_t asked, ack; /* TURNS: the number of the last question; what its segment acknowledged */
         };
     };
-    uint32_t frame;
-    uint32_t answered; /* TURNS: the number of the last answer; else whether it was */
+    uint32_t number;
+    uint32_t frame;    /* of a question; TURNS: of the last message. 0: the place is free */
+    uint32_t answered; /* whether it was; TURNS: the number of the last answer */
 };
-_Static_assert(sizeof(struct entry) == 24, "24 bytes a question");
+_Static_assert(sizeof(struct entry) == 32, "32 bytes a question");
 
 struct answers {
     struct entry entries[ANSWERS_ROOM];
 };
 
-#define FREE UINT64_MAX
-#define ANEW INT64_C(5000000000) /* nanoseconds after which a question that is asked again is another one */
-
 struct answers *answers_open(void)
 {
-    struct answers *a = malloc(sizeof *a);
-    for (unsigned i = 0; a && i < ANSWERS_ROOM; i++)
-        a->entries[i] = (struct entry){ .key = FREE };
-    return a;
+    return calloc(1, sizeof(struct answers));
 }
 
 void answers_close(struct answers *a)
@@ -43,55 +41,43 @@ void answers_close(struct answers *a)
     free(a);
 }
 
-/* TCP's streams and UDP's have the same numbers. */
-static uint64_t stream_key(const struct note *around)
+static uint64_t mix(uint64_t a, uint64_t b)
 {
-    return (uint64_t)around->stream << 32 | (around->have >> NOTE_SEQ & 1 ? STREAM_TCP : 0);
+    return (a ^ b >> 32 ^ b << 32) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-static uint64_t question_key(uint64_t stream, uint32_t number)
+static struct entry *set_of(struct answers *a, uint64_t ends, uint32_t number)
 {
-    return stream | (uint64_t)(number & NUMBER_MOST) << 2;
+    return &a->entries[(mix(ends, number) >> 40 & (SETS - 1)) * WAYS];
 }
 
-static struct entry *set_of(struct answers *a, uint64_t key)
+static struct entry *find(struct answers *a, uint64_t ends, uint32_t number)
 {
-    uint64_t mixed = key * UINT64_C(0x9e3779b97f4a7c15);
-    return &a->entries[(mixed >> 40 & (SETS - 1)) * WAYS];
-}
-
-static struct entry *find(struct answers *a, uint64_t key)
-{
-    struct entry *set = set_of(a, key);
+    struct entry *set = set_of(a, ends, number);
     for (unsigned i = 0; i < WAYS; i++)
-        if (set[i].key == key)
+        if (set[i].frame && set[i].ends == ends && set[i].number == number)
             return &set[i];
     return NULL;
 }
 
 /* A place for a new entry: a free one, else that of the oldest. */
-static struct entry *place(struct answers *a, uint64_t key, uint32_t frame)
+static struct entry *place(struct answers *a, uint64_t ends, uint32_t number)
 {
-    struct entry *set = set_of(a, key), *best = set;
-    for (unsigned i = 0; i < WAYS; i++) {
-        if (set[i].key == FREE) {
-            best = &set[i];
-            break;
-        }
-        if (set[i].frame < best->frame)
-            best = &set[i];
-    }
-    *best = (struct entry){ .key = key, .frame = frame };
-    return best;
+    struct entry *set = set_of(a, ends, number), *oldest = set;
+    for (unsigned i = 1; i < WAYS; i++)
+        if (set[i].frame < oldest->frame)
+            oldest = &set[i];
+    *oldest = (struct entry){ .ends = ends, .number = number };
+    return oldest;
 }
 
 /* The number of a message that goes by its turn: questions and answers are counted. Who asks again although an answer
  * is due has it, if meanwhile bytes were acknowledged that came after the first question: it was not captured. */
 static uint32_t take_turn(struct answers *a, uint64_t stream, const struct packet *p, enum turn turn)
 {
-    struct entry *turns = find(a, stream | TURNS);
+    struct entry *turns = find(a, stream, TURNS);
     if (!turns)
-        turns = place(a, stream | TURNS, (uint32_t)p->number);
+        turns = place(a, stream, TURNS);
     turns->frame = (uint32_t)p->number;
     if (turn == TURN_QUESTION) {
         if (turns->asked == turns->answered + 1 && turns->ack != p->tcp_ack)
@@ -102,21 +88,21 @@ static uint32_t take_turn(struct answers *a, uint64_t stream, const struct packe
     return turns->answered < turns->asked ? ++turns->answered : 0; /* 0: no question has that */
 }
 
-static void take_question(struct answers *a, uint64_t key, const struct packet *p)
+static void take_question(struct answers *a, uint64_t ends, uint32_t number, const struct packet *p)
 {
-    struct entry *e = find(a, key);
+    struct entry *e = find(a, ends, number);
     if (e && !e->answered && p->time - e->time < ANEW)
         return; /* asked again */
     if (!e)
-        e = place(a, key, (uint32_t)p->number);
+        e = place(a, ends, number);
     e->time = p->time;
     e->frame = (uint32_t)p->number;
     e->answered = false;
 }
 
-static void take_answer(struct answers *a, uint64_t key, struct packet *p, struct layer *l)
+static void take_answer(struct answers *a, uint64_t ends, uint32_t number, struct packet *p, struct layer *l)
 {
-    struct entry *e = find(a, key);
+    struct entry *e = find(a, ends, number);
     if (!e || l->note || p->note_count == NOTES_MAX)
         return;
     e->answered = true;
@@ -127,29 +113,42 @@ static void take_answer(struct answers *a, uint64_t key, struct packet *p, struc
     note->answer_time = p->time - e->time;
 }
 
-/* The conversation that a layer's messages travel in: that of the segment or datagram around it. */
-static const struct note *stream_around(const struct packet *p, const struct layer *l)
+/* The same for both directions. */
+static uint64_t addresses_of(const struct network *n)
 {
-    while (l-- > p->layers)
-        if (l->note && layer_note(p, l)->have >> NOTE_STREAM & 1)
-            return layer_note(p, l);
-    return NULL;
+    uint64_t half[2] = { 0, 0 };
+    for (unsigned i = 0; i + 4 <= n->size; i += 4) {
+        half[0] = mix(half[0] + 1, load_be32(n->source + i));
+        half[1] = mix(half[1] + 1, load_be32(n->destination + i));
+    }
+    return (half[0] + half[1]) | OF_ADDRESSES;
+}
+
+/* Between whom a layer's messages go: the stream of the segment or datagram around it, else the addresses. 0: nobody.
+ */
+static uint64_t ends_of(const struct packet *p, const struct layer *l)
+{
+    for (const struct layer *around = l; around-- > p->layers && around->network == l->network;) {
+        const struct note *note = layer_note(p, around);
+        if (note && note->have >> NOTE_STREAM & 1)
+            return note->stream | (note->have >> NOTE_SEQ & 1 ? OF_TCP : 0) | OF_STREAM;
+    }
+    const struct network *network = layer_network(p, l);
+    return network ? addresses_of(network) : 0;
 }
 
 void answers_take(struct answers *a, struct packet *p)
 {
     for (struct layer *l = p->layers; l < &p->layers[p->layer_count]; l++) {
-        int32_t number = TURN_IN_ORDER;
-        enum turn turn = l->protocol->turn ? l->protocol->turn(p, l, &number) : TURN_NONE;
-        const struct note *around = turn == TURN_NONE || l->flags & LAYER_QUOTED ? NULL : stream_around(p, l);
-        if (!around)
+        int64_t asked = TURN_IN_ORDER;
+        enum turn turn = l->protocol->turn ? l->protocol->turn(p, l, &asked) : TURN_NONE;
+        uint64_t ends = turn == TURN_NONE || l->flags & LAYER_QUOTED ? 0 : ends_of(p, l);
+        if (!ends)
             continue;
-        uint64_t stream = stream_key(around);
-        if (number == TURN_IN_ORDER)
-            number = (int32_t)take_turn(a, stream, p, turn);
+        uint32_t number = asked == TURN_IN_ORDER ? take_turn(a, ends, p, turn) : (uint32_t)asked;
         if (turn == TURN_QUESTION)
-            take_question(a, question_key(stream, (uint32_t)number), p);
+            take_question(a, ends, number, p);
         else
-            take_answer(a, question_key(stream, (uint32_t)number), p, l);
+            take_answer(a, ends, number, p, l);
     }
 }

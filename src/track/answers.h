@@ -1,7 +1,8 @@
-/* Which question a message answers, and how long that took: `turn` of its protocol says what it is, the conversation's
- * stream number and the question's own number (DNS's id; for protocols without one, as HTTP, its turn) pair the two.
+/* Which question a message answers, and how long that took: `turn` of its protocol says what it is; the conversation's
+ * stream number (below TCP and UDP, the two addresses) and the question's own number (DNS's id, a ping's identifier and
+ * sequence number; for HTTP, which has none, its turn) pair the two.
  *
- * One table of ANSWERS_ROOM questions in all, 24 bytes each; where it is full the one asked first of a few gives way,
+ * One table of ANSWERS_ROOM questions in all, 32 bytes each; where it is full the one asked first of a few gives way,
  * and its answer has no question. A question that is asked again before its answer counts from the
  * first time, as in tshark, unless five seconds have gone. */
 #pragma once
