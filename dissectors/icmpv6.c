@@ -3,6 +3,7 @@
 #include "base/address.h"
 #include "base/text.h"
 #include "protocol/checksum.h"
+#include "protocol/header.h"
 #include "protocol/protocol.h"
 #include "protocol/tlv.h"
 
@@ -455,14 +456,9 @@ static const struct key keys[] = {
     { 0 },
 };
 
-/* A ping and what comes back. */
 static enum turn turn(const struct packet *packet, const struct layer *layer, int64_t *number)
 {
-    struct span header = layer_header(packet, layer);
-    if (header.left < HEADER || (header.at[0] != ECHO && header.at[0] != ECHO_REPLY))
-        return TURN_NONE;
-    *number = load_be32(header.at + 4);
-    return header.at[0] == ECHO ? TURN_QUESTION : TURN_ANSWER;
+    return header_ping(packet, layer, ECHO, ECHO_REPLY, number);
 }
 
 const struct protocol icmpv6_protocol = {

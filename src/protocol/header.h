@@ -33,3 +33,15 @@ static inline bool header_is_serial_type(uint16_t type)
 {
     return type == 0x0800 || type == 0x86dd || type == 0x8847 || type == 0x8848 || type == 0x6558;
 }
+
+/* Whether a message of ICMP is a ping or what comes back, by their types: identifier and sequence number lie in the
+ * same place. RFC 792; RFC 4443, 4.1 */
+static inline enum turn header_ping(const struct packet *packet, const struct layer *layer, uint8_t request,
+                                    uint8_t reply, int64_t *number)
+{
+    struct span header = layer_header(packet, layer);
+    if (header.left < 8 || (header.at[0] != request && header.at[0] != reply))
+        return TURN_NONE;
+    *number = load_be32(header.at + 4);
+    return header.at[0] == request ? TURN_QUESTION : TURN_ANSWER;
+}
