@@ -273,6 +273,17 @@ static void write_verdicts(const struct text *text, struct buffer *out, const st
         write_verdict(text, out, "cut short");
 }
 
+/* What the message answers, and then what is remarkable about its segment. */
+static void write_remarks(const struct text *text, struct buffer *out, const struct packet *packet,
+                          const struct layer *subject)
+{
+    const struct note *answer = layer_note(packet, subject), *segment = packet_note(packet);
+    if (answer && answer->have & remarks_notes && answer != segment)
+        remarks_write(out, answer, text->style.ascii);
+    if (segment && segment->have & remarks_notes)
+        remarks_write(out, segment, text->style.ascii);
+}
+
 static void write_summary(const struct text *text, struct buffer *out, const struct packet *packet,
                           const struct layer *subject)
 {
@@ -282,13 +293,10 @@ static void write_summary(const struct text *text, struct buffer *out, const str
         buffer_text(out, subject->protocol->title);
     if (subject->verdict | packet->layers[packet->layer_count - 1].flags)
         write_verdicts(text, out, packet, subject);
-    if (!packet->note_count)
-        return;
-    const struct note *answer = layer_note(packet, subject), *segment = packet_note(packet);
-    if (answer && answer->have & remarks_notes && answer != segment)
-        remarks_write(out, answer, text->style.ascii);
-    if (segment && segment->have & remarks_notes)
-        remarks_write(out, segment, text->style.ascii);
+    if (packet->note_count == 1 && packet->notes->have & remarks_notes)
+        remarks_write(out, packet->notes, text->style.ascii);
+    else if (packet->note_count > 1)
+        write_remarks(text, out, packet, subject);
 }
 
 void text_summary(const struct text *text, struct buffer *out, const struct packet *packet)
