@@ -1,6 +1,7 @@
 /* The capture reader and writer. Every input is put together here, byte by byte, so that each kind of damage is there
  * on purpose; it is read from a file, and again from memory in blocks too small to hold it, with the same outcome. */
 #include "capture/capture.h"
+#include "capture/block_reader.h"
 #include "capture/file.h"
 #include "capture/writer.h"
 #include <criterion/criterion.h>
@@ -10,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -493,6 +495,55 @@ Test(capture, many_packets_of_all_sizes_cross_the_blocks)
     for (unsigned i = 0; i < 3000; i++)
         add_pcap_packet(i, 1, i * 7919 % 3001);
     assert_good(3000);
+}
+
+/* A source of numbers, as many bytes as are asked for, in so many microseconds a call and for each page beyond one. */
+struct slow {
+    uint8_t next;
+    size_t asked; /* at the last call */
+    unsigned call, page;
+};
+
+static ssize_t slow_source(void *context, uint8_t *to, size_t n, const char **why)
+{
+    (void)why;
+    struct slow *s = context;
+    long wait = s->call + s->page * (long)((n - 1) / 4096);
+    nanosleep(&(struct timespec){ .tv_nsec = wait * 1000 }, NULL);
+    for (size_t i = 0; i < n; i++)
+        to[i] = s->next++;
+    s->asked = n;
+    return (ssize_t)n;
+}
+
+/* Reads pieces of 1000 bytes from it, while blocks of 4096 bytes are tried against others of 65536. */
+static void read_slowly(struct slow *s)
+{
+    struct block_reader r;
+    cr_assert_eq(block_reader_open(&r, slow_source, s, 4096), 0);
+    block_reader_try(&r, 65536);
+    uint8_t next = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        cr_assert_eq(block_reader_fill(&r, 1000), 1);
+        cr_assert_eq(block_reader_offset(&r, r.at), i * 1000);
+        for (unsigned k = 0; k < 1000; k++)
+            cr_assert_eq(*r.at++, next++);
+    }
+    block_reader_close(&r);
+}
+
+Test(capture, blocks_become_larger_where_reads_are_faster_so)
+{
+    struct slow s = { .call = 300 };
+    read_slowly(&s);
+    cr_assert_eq(s.asked, 65536);
+}
+
+Test(capture, blocks_stay_small_where_large_reads_are_no_faster)
+{
+    struct slow s = { .call = 100, .page = 2000 };
+    read_slowly(&s);
+    cr_assert_eq(s.asked, 4096);
 }
 
 /* --------------------------------------------------------------------------------------------------------- pcapng */

@@ -3,6 +3,7 @@
 #pragma once
 #include "base/buffer.h"
 #include <stdint.h>
+#include <time.h>
 
 enum time_format {
     FORMAT_RELATIVE,      /* r: seconds since the first packet */
@@ -21,3 +22,11 @@ int time_format_parse(const char *word);
 void time_write_absolute(struct buffer *out, int64_t nanoseconds, enum time_format format, unsigned digits);
 /* Nanoseconds as seconds with `digits` decimals. */
 void time_write(struct buffer *out, int64_t nanoseconds, unsigned digits);
+
+/* What one of the system's clocks says, nanoseconds. */
+static inline int64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}

@@ -1,6 +1,7 @@
 /* Input in big blocks: the buffer and its moves, and the two plain sources. The fast way, bytes that are already
  * there, is in the header and in those who use it; what stands here happens once a block. */
 #include "capture/block_reader.h"
+#include "base/clock.h"
 #include "base/span.h"
 #include "base/text.h"
 #include "capture/read_ahead.h"
@@ -64,11 +65,48 @@ void block_reader_close(struct block_reader *r)
     *r = (struct block_reader){ .ended = true };
 }
 
+void block_reader_try(struct block_reader *r, size_t larger)
+{
+    r->trial = (struct block_trial){ .size = { (size_t)(r->limit - r->block), larger } };
+}
+
+/* The first read with a block is left out: its memory is new. */
+static void count_read(struct block_reader *r, int64_t spent, ssize_t bytes)
+{
+    enum { FIRST_READS = 17, LARGER_READS = 5 };
+    struct block_trial *t = &r->trial;
+    bool larger = t->reads >= FIRST_READS;
+    if (t->reads != 0 && t->reads != FIRST_READS && bytes > 0 && spent > 0) {
+        t->spent[larger] += (uint64_t)spent;
+        t->bytes[larger] += (uint64_t)bytes;
+    }
+    t->reads++;
+    if (t->reads == FIRST_READS)
+        r->wanted = t->size[1];
+    if (t->reads < FIRST_READS + LARGER_READS)
+        return;
+    bool pays = t->spent[1] * t->bytes[0] < t->spent[0] * t->bytes[1] / 5 * 4; /* a fifth of the time less */
+    r->wanted = t->size[pays];
+    t->size[1] = 0;
+}
+
+static ssize_t ask(struct block_reader *r)
+{
+    uint8_t *to = r->block + (r->end - r->block);
+    size_t n = (size_t)(r->limit - r->end);
+    if (!r->trial.size[1])
+        return r->source(r->context, to, n, &r->why);
+    int64_t before = clock_ns(CLOCK_MONOTONIC);
+    ssize_t result = r->source(r->context, to, n, &r->why);
+    count_read(r, clock_ns(CLOCK_MONOTONIC) - before, result);
+    return result;
+}
+
 static int read_more(struct block_reader *r)
 {
     if (r->failed || r->ended)
         return r->failed;
-    ssize_t n = r->source(r->context, r->block + (r->end - r->block), (size_t)(r->limit - r->end), &r->why);
+    ssize_t n = ask(r);
     if (n < 0)
         return r->failed = (int)n;
     if (n == 0)
@@ -81,7 +119,10 @@ static int read_more(struct block_reader *r)
  * anew, so that a pipe's short reads use the same, cached memory. */
 static int make_room(struct block_reader *r, size_t n)
 {
-    size_t block = (size_t)(r->limit - r->block), front = (size_t)(r->block - r->start);
+    size_t block = (size_t)(r->limit - r->block), front = (size_t)(r->block - r->start), size = r->wanted;
+    r->wanted = 0;
+    if (size && size != block)
+        return change_buffer(r, n > size / 2 ? n : size / 2, size);
     if (r->at < r->end && (size_t)(r->limit - r->at) >= n && (size_t)(r->limit - r->end) >= block / 16)
         return 0;
     if (n > front)

@@ -13,6 +13,14 @@
  * end of a sentence (static or translated text). */
 typedef ssize_t block_source(void *context, uint8_t *to, size_t n, const char **why);
 
+/* How fast a larger block is read beside the first one, measured on the way. */
+struct block_trial {
+    size_t size[2];    /* of the first block and of the larger one, bytes; larger 0: none is tried, or it is over */
+    unsigned reads;    /* with both */
+    uint64_t spent[2]; /* nanoseconds in the source */
+    uint64_t bytes[2]; /* that it gave */
+};
+
 struct block_reader {
     const uint8_t *at, *end;        /* what was read and not yet used; whoever uses bytes advances `at` */
     uint8_t *start, *block, *limit; /* the buffer: [start, block) for what is carried, [block, limit) to read */
@@ -23,6 +31,8 @@ struct block_reader {
     int failed;      /* the source's negative error, after which it is asked no more */
     const char *why; /* the sentence that came with it */
     bool ended;
+    size_t wanted;               /* the block's size from the next read on; 0: as it is */
+    struct block_trial trial;    /* of a larger block */
     struct read_ahead *ahead;    /* owned; NULL: the source is asked when bytes are wanted */
     void (*told)(void *context); /* called when there are more bytes; NULL: nobody is */
     void *listener;              /* its context */
@@ -31,6 +41,10 @@ struct block_reader {
 /* block: bytes to ask for at once. Returns 0 or ERROR_MEMORY; close in either case. */
 int block_reader_open(struct block_reader *r, block_source *source, void *context, size_t block);
 void block_reader_close(struct block_reader *r);
+
+/* After a while a larger block is tried, and kept where the source is much faster with it. What is read stays in the
+ * nearer caches with a small block, yet some systems copy large ones a third faster. */
+void block_reader_try(struct block_reader *r, size_t larger);
 
 static inline size_t block_reader_left(const struct block_reader *r)
 {

@@ -12,6 +12,7 @@
 
 enum {
     CAPTURE_BLOCK = 256 << 10,    /* bytes asked from read(2) at once: they stay in the second-level cache */
+    CAPTURE_LARGER = 1 << 20,     /* the same where files are read much faster so */
     CAPTURE_NO_PACKET = 0xffff,   /* link type of a record that is none: a pcapng custom block, untimed */
     CAPTURE_PACKET_MAX = 1 << 24, /* a record that claims more captured bytes than this is damage */
     CAPTURE_NOTHING = 2,          /* what capture_next returns on an interface where no packet came for a while */

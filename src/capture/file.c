@@ -122,6 +122,12 @@ static int open_capture(struct capture *c, size_t block, struct error *error)
     return find_format(c, error);
 }
 
+static bool is_file(const struct capture *c, off_t least)
+{
+    struct stat about;
+    return c->fd >= 0 && !fstat(c->fd, &about) && S_ISREG(about.st_mode) && about.st_size >= least;
+}
+
 /* Ends an opening: the capture goes to the caller, or all that was made of it away. */
 static int hand_over(struct capture **result, struct capture *c, int code)
 {
@@ -163,7 +169,10 @@ int capture_open_descriptor(struct capture **capture, int fd, const char *path, 
     }
     c->fd = fd;
     c->path = strdup(fd == STDIN_FILENO ? _("standard input") : path);
-    return hand_over(capture, c, open_capture(c, CAPTURE_BLOCK, error));
+    int code = open_capture(c, CAPTURE_BLOCK, error);
+    if (!code && !c->decompress && is_file(c, 0))
+        block_reader_try(&c->reader, CAPTURE_LARGER);
+    return hand_over(capture, c, code);
 }
 
 int capture_open_memory(struct capture **capture, struct span bytes, size_t block, struct error *error)
@@ -274,9 +283,7 @@ bool capture_nanoseconds(const struct capture *capture)
 void capture_read_ahead(struct capture *c)
 {
     enum { WORTH_IT = 256 << 10 }; /* a smaller file is over before a thread is up */
-    struct stat about;
-    if (c->decompress && c->fd >= 0 && !fstat(c->fd, &about) && S_ISREG(about.st_mode) && about.st_size >= WORTH_IT &&
-        sysconf(_SC_NPROCESSORS_ONLN) > 1)
+    if (c->decompress && is_file(c, WORTH_IT) && sysconf(_SC_NPROCESSORS_ONLN) > 1)
         block_reader_go_ahead(&c->reader);
 }
 

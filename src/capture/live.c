@@ -1,4 +1,5 @@
 #include "capture/live.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "capture/bpf.h"
 #include "capture/file.h"
@@ -47,13 +48,6 @@ struct live {
     char name[64];
     struct ring_packet batch[BATCH];
 };
-
-static int64_t clock_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* --- opening --- */
 

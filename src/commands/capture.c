@@ -1,4 +1,5 @@
 /* peel capture: packets from an interface into files, as many as come and as cheaply as can be. */
+#include "base/clock.h"
 #include "base/digits.h"
 #include "base/text.h"
 #include "capture/live.h"
@@ -52,13 +53,6 @@ struct taking {
     int failed;
     struct error error;
 };
-
-static int64_t clock_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* --- command line --- */
 

@@ -556,13 +556,6 @@ static bool is_this_host(void *context, const uint8_t *address, unsigned size)
     return interfaces_owner(&n->interfaces, address, size) != NULL;
 }
 
-static int64_t clock_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* The kernel's table is asked for a helper process, which takes its time: meanwhile packets go on. */
 static void ask_kernel(struct netstat *n, int64_t now)
 {
