@@ -330,9 +330,9 @@ static void retell(const char *path)
         ;
     uint64_t n = index_count(x) < MOST ? index_count(x) : MOST;
     cr_assert_eq(buffer_open(&r.out, -1, 1 << 16), 0);
-    cr_assert_eq(tracker_open(&tracker,
-                              TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_STATES | TRACK_ANALYSIS | TRACK_MESSAGES, &error),
-                 0);
+    const unsigned levels =
+        TRACK_FRAGMENTS | TRACK_STREAMS | TRACK_STATES | TRACK_ANALYSIS | TRACK_MESSAGES | TRACK_ANSWERS;
+    cr_assert_eq(tracker_open(&tracker, levels, &error), 0);
     cr_assert_eq(journal_open(&journal, spool_make_file(), spool_make_file(), remarks_notes, &error), 0);
     cr_assert_eq(index_reader_open(&reader, x, BLOCK, &error), 0);
     for (uint64_t i = 1; i <= n; i++) {

@@ -1,4 +1,5 @@
 #include "ui/store.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "capture/spool.h"
 #include "dissectors/dissect.h"
@@ -51,9 +52,7 @@ struct store_reader {
 
 int64_t monotonic(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    return clock_ns(CLOCK_MONOTONIC);
 }
 
 /* A file that is read where it lies, or else what is read of it goes into a spool. */

@@ -1,5 +1,5 @@
-/* Packets' times as text. The one place that asks for the time zone; an answer is kept for the quarter of an hour that
- * it holds for, so that a line a packet does not ask again. */
+/* The system's clocks, and packets' times as text. The one place that asks for the time zone; an answer is kept for the
+ * quarter of an hour that it holds for, so that a line a packet does not ask again. */
 #pragma once
 #include "base/buffer.h"
 #include <stdint.h>

@@ -1,6 +1,7 @@
 /* peel ifaces: the interfaces there are, what goes over them right now, and which one is probably meant. */
 #include "base/address.h"
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/span.h"
 #include "base/text.h"
 #include "capture/live.h"
@@ -32,13 +33,6 @@ struct rate {
     uint64_t packets, bytes; /* a second, both ways */
 };
 
-static int64_t clock_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static int parse(struct ifaces *f, const struct command *command, int argc, char **argv)
 {
     struct options options;
@@ -63,14 +57,14 @@ static int measure(struct ifaces *f, struct error *error)
 {
     struct timespec wait = { .tv_nsec = MEASURE_MS * 1000000L };
     int code = f->netns ? netns_enter(f->netns, error) : 0;
-    int64_t begun = clock_now();
+    int64_t begun = clock_ns(CLOCK_MONOTONIC);
     if (!code)
         code = interfaces_read(&f->before, error);
     if (code)
         return code;
     nanosleep(&wait, NULL);
     code = interfaces_read(&f->now, error);
-    f->elapsed = clock_now() - begun;
+    f->elapsed = clock_ns(CLOCK_MONOTONIC) - begun;
     return code;
 }
 

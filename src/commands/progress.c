@@ -1,5 +1,6 @@
 #include "commands/progress.h"
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include <stdio.h>
 #include <sys/stat.h>
@@ -14,13 +15,6 @@ static struct {
     int64_t begun, drawn;
     uint64_t before, size; /* bytes: of the files before, of all */
 } progress;
-
-static int64_t monotonic_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * second + now.tv_nsec;
-}
 
 static void before_writing(int fd)
 {
@@ -44,7 +38,7 @@ bool progress_begin(bool silent, uint64_t size)
 {
     progress_end();
     progress.on = may_show(silent);
-    progress.begun = progress.drawn = progress.on ? monotonic_ns() : 0;
+    progress.begun = progress.drawn = progress.on ? clock_ns(CLOCK_MONOTONIC) : 0;
     progress.before = 0;
     progress.size = size;
     if (progress.on && isatty(STDOUT_FILENO))
@@ -63,7 +57,7 @@ void progress_at(uint64_t bytes)
 {
     if (!progress.on)
         return;
-    int64_t now = monotonic_ns();
+    int64_t now = clock_ns(CLOCK_MONOTONIC);
     if (now - progress.begun < second || (progress.shown && now - progress.drawn < rest))
         return;
     bytes += progress.before;

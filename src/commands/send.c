@@ -1,4 +1,5 @@
 /* peel send: packets crafted from expressions, or read from captures, onto the wire, into a capture, or shown. */
+#include "base/clock.h"
 #include "base/text.h"
 #include "capture/writer.h"
 #include "commands/source.h"
@@ -272,13 +273,6 @@ static void show(struct send *s, const struct record *r)
         buffer_char(&s->out, '\n');
 }
 
-static int64_t steady_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
-}
-
 /* What the interface does not take is counted; the rest goes on. */
 static void flush(struct send *s)
 {
@@ -294,7 +288,7 @@ static void flush(struct send *s)
 static void wait_until(struct send *s, int64_t time)
 {
     int64_t when = s->steady_start + (time - s->start);
-    if (when <= steady_now())
+    if (when <= clock_ns(CLOCK_MONOTONIC))
         return;
     flush(s);
     struct timespec until = { when / SECOND, when % SECOND };
@@ -352,7 +346,7 @@ static int send_crafted(struct send *s, struct error *error)
     unsigned long long most = s->counted ? s->most ? s->most : UINT64_MAX : (unsigned long long)s->expression_count;
     if (s->interval < 0)
         s->interval = SECOND;
-    s->steady_start = steady_now(); /* neighbours were asked for before */
+    s->steady_start = clock_ns(CLOCK_MONOTONIC); /* neighbours were asked for before */
     while (!code && s->sent < most && !interrupted)
         code = put_crafted(s, (unsigned)(s->sent % (unsigned)s->expression_count), error);
     return code;
@@ -403,7 +397,7 @@ static int send_replayed(struct send *s, struct error *error)
 {
     int64_t first = 0;
     s->source.wants = SOURCE_FREE | (s->setting_count || s->sender ? 0u : SOURCE_RECORDS);
-    s->steady_start = steady_now();
+    s->steady_start = clock_ns(CLOCK_MONOTONIC);
     s->source.most = s->most;
     int code = source_begin(&s->source, error);
     while (!code && (code = source_next(&s->source, error)) > 0) {
@@ -426,11 +420,9 @@ static int64_t start_time(void)
 {
     const char *epoch = getenv("SOURCE_DATE_EPOCH");
     unsigned long long seconds;
-    struct timespec now;
     if (epoch && parse_number(epoch, 0, INT64_MAX / SECOND, &seconds))
         return (int64_t)seconds * SECOND;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
+    return clock_ns(CLOCK_REALTIME);
 }
 
 static void on_signal(int number)
@@ -452,7 +444,7 @@ static int open_wires(struct send *s, struct error *error)
 /* "sent 1000 packets, 60000 bytes in 1.001 s: 999.0 packets/s" */
 static void tell_counts(struct send *s)
 {
-    double seconds = (double)(steady_now() - s->steady_start) / SECOND;
+    double seconds = (double)(clock_ns(CLOCK_MONOTONIC) - s->steady_start) / SECOND;
     struct wire_counts n = sender_counts(s->sender);
     fprintf(stderr, _("sent %llu packets, %llu bytes in %.3f s: %.1f packets/s"), (unsigned long long)n.sent,
             (unsigned long long)n.bytes, seconds, seconds > 0 ? (double)n.sent / seconds : 0.0);

@@ -1,4 +1,5 @@
 /* Packets from an interface, for every command: opening, what happens meanwhile, and the count of what was lost. */
+#include "base/clock.h"
 #include "base/nearest.h"
 #include "base/text.h"
 #include "capture/bpf.h"
@@ -15,13 +16,6 @@
 enum { HASTE = -10 /* see setpriority(2) */ };
 
 static const int64_t second = 1000000000;
-
-static int64_t now_monotonic(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * second + now.tv_nsec;
-}
 
 bool source_is_live(const struct source *s)
 {
@@ -65,7 +59,7 @@ int source_live_open(struct source *s, struct error *error)
     if (!code && s->filter) /* for what the kernel leaves to us */
         code = bpf_open(&s->bpf, s->filter, (uint16_t)capture_link_type(s->capture), error);
     s->live.terminal = isatty(STDERR_FILENO);
-    s->live.told = now_monotonic();
+    s->live.told = clock_ns(CLOCK_MONOTONIC);
     if (!code)
         stop_watch();
     return code;
@@ -86,7 +80,7 @@ static void tell_event(const struct source *s, enum live_event event)
 /* On a terminal, at most once a second, and only when there are new ones. */
 static void tell_drops(struct source *s)
 {
-    int64_t now = now_monotonic();
+    int64_t now = clock_ns(CLOCK_MONOTONIC);
     if (!s->live.terminal || now - s->live.told < second)
         return;
     s->live.told = now;

@@ -1,4 +1,5 @@
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "capture/bpf.h"
 #include "dissectors/dissect.h"
@@ -11,16 +12,7 @@ enum { PROTOCOL_TCP = 6, TCP_HEADER = 20, MSS_MOST = 65495, LINK_ETHERNET = 1 };
 
 int64_t dialogue_now(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static int64_t since_1970(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    return clock_ns(CLOCK_MONOTONIC);
 }
 
 void dialogue_name_remote(struct dialogue *c)
@@ -81,7 +73,7 @@ static void send_segment(void *context, const struct endpoint_segment *g)
     size_t n = segment_write(&c->writer, room, g);
     c->last = *g; /* its payload is only counted later, never read */
     c->line->talker = c;
-    told(c, (struct span){ room, n }, c->observer.packet ? since_1970() : 0, true);
+    told(c, (struct span){ room, n }, c->observer.packet ? clock_ns(CLOCK_REALTIME) : 0, true);
     wire_put(c->line->wire, n);
 }
 
@@ -90,7 +82,7 @@ static void send_frame(void *context, struct span frame)
     struct line *l = context;
     if (l->only) {
         tell_arrival(l->only);
-        told(l->only, frame, since_1970(), true);
+        told(l->only, frame, clock_ns(CLOCK_REALTIME), true);
     }
     l->talker = NULL;
     wire_send(l->wire, frame);

@@ -1,4 +1,5 @@
 /* Captures in scripts: for p in packets("x.pcap") do ... end, and a file to put packets into. */
+#include "base/clock.h"
 #include "base/text.h"
 #include "capture/bpf.h"
 #include "capture/capture.h"
@@ -78,9 +79,7 @@ static int put(lua_State *L)
     struct writing *w = check_writer(L);
     struct script_packet *p = script_check_packet(L, 2);
     struct error error;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t time = p->time ? p->time : (int64_t)now.tv_sec * SECOND + now.tv_nsec;
+    int64_t time = p->time ? p->time : clock_ns(CLOCK_REALTIME);
     if (!lua_isnoneornil(L, 3))
         time = (int64_t)(luaL_checknumber(L, 3) * SECOND);
     struct record r = { .bytes = script_bytes(L, p), .time = time, .timed = true };

@@ -1,5 +1,6 @@
 /* send, ask, sniff, expect: packets of a script onto wires and from them. */
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "capture/bpf.h"
 #include "host/hush.h"
@@ -18,13 +19,6 @@ struct sender *script_sender(lua_State *L)
     if (!s->sender && sender_open(&s->sender, s->settings.interface, WIRE_RECEIVE, &error))
         script_fail(L, &error);
     return s->sender;
-}
-
-static int64_t wall_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
 }
 
 /* ---- who is asked, and who answers */
@@ -215,7 +209,7 @@ static struct script_packet *send_it(lua_State *L, int index)
     struct span bytes = script_bytes(L, sent);
     craft_view(sent->craft, &s->view);
     hold_for(s, &s->view);
-    sent->time = wall_now();
+    sent->time = clock_ns(CLOCK_REALTIME);
     if (!wire_send(lane->wire, bytes))
         luaL_error(L, "too long");
     if (sender_flush(sender, &error))

@@ -1,5 +1,6 @@
 /* What waits, and what runs meanwhile. A script's own function waits by going round here until its time has come; what
  * it spawned are coroutines, which are resumed when theirs has. */
+#include "base/clock.h"
 #include "base/text.h"
 #include "dissectors/dissect.h"
 #include "inject/script_parts.h"
@@ -12,9 +13,7 @@ enum { SECOND = 1000000000, MILLISECOND = 1000000 };
 
 int64_t script_now(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
+    return clock_ns(CLOCK_MONOTONIC);
 }
 
 int64_t script_deadline(lua_State *L, int table, const char *name, double otherwise)
@@ -254,9 +253,7 @@ static int sleep_for(lua_State *L)
 /* now(): seconds since 1970, as packets' times */
 static int now(lua_State *L)
 {
-    struct timespec time;
-    clock_gettime(CLOCK_REALTIME, &time);
-    lua_pushnumber(L, (lua_Number)time.tv_sec + (lua_Number)time.tv_nsec / SECOND);
+    lua_pushnumber(L, (lua_Number)clock_ns(CLOCK_REALTIME) / SECOND);
     return 1;
 }
 

@@ -1,4 +1,5 @@
 #include "inject/sender.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "capture/bpf.h"
 #include "dissectors/dissect.h"
@@ -19,13 +20,6 @@ struct sender {
     struct packet *packet;     /* scratch */
     struct sender_lane *asker; /* while a neighbour is asked for */
 };
-
-static int64_t steady_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
-}
 
 int sender_open(struct sender **sender, const char *interface, unsigned flags, struct error *error)
 {
@@ -156,8 +150,8 @@ static enum neighbour_state wait_for_answer(struct sender *s, struct sender_lane
 {
     struct wire_packet got[WIRE_RECEIVED];
     enum neighbour_state state;
-    while ((state = neighbours_find(l->neighbours, from, hop, mac, steady_now())) == NEIGHBOUR_ASKED) {
-        int64_t left = neighbours_deadline(l->neighbours) - steady_now();
+    while ((state = neighbours_find(l->neighbours, from, hop, mac, clock_ns(CLOCK_MONOTONIC))) == NEIGHBOUR_ASKED) {
+        int64_t left = neighbours_deadline(l->neighbours) - clock_ns(CLOCK_MONOTONIC);
         struct pollfd fd = { .fd = wire_fd(l->asking), .events = POLLIN };
         poll(&fd, 1, left > 0 ? (int)(left / MILLISECOND + 1) : 0);
         int n = wire_receive(l->asking, got, NULL);
@@ -166,11 +160,11 @@ static enum neighbour_state wait_for_answer(struct sender *s, struct sender_lane
             s->packet->link_type = LINK_ETHERNET;
             s->packet->wire_length = got[i].length;
             dissect(s->packet);
-            neighbours_take(l->neighbours, s->packet, steady_now());
+            neighbours_take(l->neighbours, s->packet, clock_ns(CLOCK_MONOTONIC));
         }
         if (n < 0)
             break;
-        neighbours_tick(l->neighbours, steady_now());
+        neighbours_tick(l->neighbours, clock_ns(CLOCK_MONOTONIC));
     }
     return state;
 }

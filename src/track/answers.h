@@ -3,8 +3,8 @@
  * sequence number; for HTTP, which has none, its turn) pair the two.
  *
  * One table of ANSWERS_ROOM questions in all, 32 bytes each; where it is full the one asked first of a few gives way,
- * and its answer has no question. A question that is asked again before its answer counts from the
- * first time, as in tshark, unless five seconds have gone. */
+ * and its answer has no question. A question that is asked again before its answer counts from the first time, as in
+ * tshark, unless five seconds have gone. */
 #pragma once
 #include "protocol/packet.h"
 
