@@ -1,6 +1,7 @@
 /* The capture reader and writer. Every input is put together here, byte by byte, so that each kind of damage is there
  * on purpose; it is read from a file, and again from memory in blocks too small to hold it, with the same outcome. */
 #include "capture/capture.h"
+#include "base/clock.h"
 #include "capture/block_reader.h"
 #include "capture/file.h"
 #include "capture/writer.h"
@@ -623,13 +624,16 @@ Test(capture, every_resolution_comes_out_in_nanoseconds)
     cr_assert_eq(time_with(0x80 | 127, 0, UINT64_MAX), 0);
 }
 
-Test(capture, a_time_beyond_what_64_bits_hold_saturates)
+Test(capture, a_time_so_far_away_that_differences_would_overflow_is_the_nearest_that_does_not)
 {
-    cr_assert_eq(time_with(0, 0, INT64_MAX), INT64_MAX);
-    cr_assert_eq(time_with(6, 0, INT64_MAX), INT64_MAX);
-    cr_assert_eq(time_with(0, 0, UINT64_C(1) << 63), INT64_MIN);
-    cr_assert_eq(time_with(6, INT64_MAX, 1), INT64_MAX);
-    cr_assert_eq(time_with(6, INT64_MIN, 1), INT64_MIN);
+    cr_assert_eq(time_with(9, 0, (uint64_t)time_most), time_most);
+    cr_assert_eq(time_with(9, 0, (uint64_t)time_most + 1), time_most);
+    cr_assert_eq(time_with(9, 0, UINT64_C(1) << 63), time_least);
+    cr_assert_eq(time_with(0, 0, INT64_MAX), time_most);
+    cr_assert_eq(time_with(6, 0, INT64_MAX), time_most);
+    cr_assert_eq(time_with(0, 0, UINT64_C(1) << 63), time_least);
+    cr_assert_eq(time_with(6, INT64_MAX, 1), time_most);
+    cr_assert_eq(time_with(6, INT64_MIN, 1), time_least);
 }
 
 Test(capture, a_time_with_the_highest_bit_set_lies_before_1970)

@@ -23,6 +23,16 @@ void time_write_absolute(struct buffer *out, int64_t nanoseconds, enum time_form
 /* Nanoseconds as seconds with `digits` decimals. */
 void time_write(struct buffer *out, int64_t nanoseconds, unsigned digits);
 
+/* Packets' times lie between these (years 1896 to 2116; a classic pcap ends in 2106), so that no difference of two of
+ * them overflows, nor its sum with decades. */
+static const int64_t time_least = -(INT64_MAX / 4), time_most = INT64_MAX / 2;
+
+/* The nearest time that a packet may have. */
+static inline int64_t time_bounded(__int128 nanoseconds)
+{
+    return nanoseconds > time_most ? time_most : nanoseconds < time_least ? time_least : (int64_t)nanoseconds;
+}
+
 /* What one of the system's clocks says, nanoseconds. */
 static inline int64_t clock_ns(clockid_t clock)
 {

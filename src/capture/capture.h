@@ -22,7 +22,7 @@ struct record {
     struct span bytes;    /* what was captured; valid until the next capture_next */
     uint32_t wire_length; /* how long the packet was on the wire; may be less than bytes.left in odd captures */
     uint32_t interface;   /* which interface of the capture, from 0, counted over all sections */
-    int64_t time;         /* nanoseconds since 1970-01-01 UTC, may be negative; saturates; 0 if not timed */
+    int64_t time;         /* nanoseconds since 1970-01-01 UTC, from time_least to time_most; 0 if not timed */
     bool timed;           /* false: pcapng's simple packet block, which has no time */
     bool judged;          /* the kernel applied the capture's filter already */
     uint16_t link_type;   /* LINKTYPE_ number (tcpdump.org/linktypes.html), without the high bits of pcap's word */

@@ -1,5 +1,6 @@
 /* What is neither pcap nor pcapng by its magic number goes to libpcap, which knows the odd relatives (modified pcap
  * headers of old Linux kits and the like). It reads through a FILE that takes its bytes from our block reader. */
+#include "base/clock.h"
 #include "base/text.h"
 #include "capture/file.h"
 #include <errno.h>
@@ -61,7 +62,7 @@ static int next(struct capture *c, struct record *record, struct error *error)
     *record = (struct record){
         .bytes = { bytes, header->caplen },
         .wire_length = header->len,
-        .time = (int64_t)header->ts.tv_sec * 1000000000 + header->ts.tv_usec, /* nanoseconds, as asked for */
+        .time = time_bounded((__int128)header->ts.tv_sec * 1000000000 + header->ts.tv_usec), /* ns, as asked for */
         .timed = true,
         .link_type = c->pcap.link_type,
         .offset = offset,

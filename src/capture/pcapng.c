@@ -2,6 +2,7 @@
  * in enhanced, simple and obsolete packet blocks; of all others only sections and interfaces matter here, and the rest
  * is passed over without being kept. Lengths that are not a multiple of 4 are rounded up, as Wireshark reads them. */
 #include "base/array.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "capture/file.h"
 #include <inttypes.h>
@@ -95,24 +96,16 @@ static void set_resolution(struct pcapng_interface *interface, uint8_t resolutio
     interface->plain = interface->divisor == 1 && !interface->shift && !interface->offset;
 }
 
-static int64_t saturate(__int128 value)
-{
-    return value > INT64_MAX ? INT64_MAX : value < INT64_MIN ? INT64_MIN : (int64_t)value;
-}
-
 static int64_t time_of(const struct pcapng_interface *interface, uint64_t ticks)
 {
     if (__builtin_expect(interface->plain, 1)) {
         /* Nobody captures so late that the highest bit is set; a writer whose clock stood before 1970 may. Read as
          * negative, the times between its packets are right. */
-        int64_t nanoseconds;
-        if (__builtin_mul_overflow((int64_t)ticks, (int64_t)interface->multiplier, &nanoseconds))
-            return (int64_t)ticks < 0 ? INT64_MIN : INT64_MAX;
-        return nanoseconds;
+        return time_bounded((__int128)(int64_t)ticks * (int64_t)interface->multiplier);
     }
     unsigned __int128 value = (unsigned __int128)ticks * interface->multiplier / interface->divisor;
     value = value >> interface->shift;
-    return saturate((__int128)value + (__int128)interface->offset * 1000000000);
+    return time_bounded((__int128)value + (__int128)interface->offset * 1000000000);
 }
 
 /* Room for one more interface of this section, at interfaces[count]. */

@@ -149,7 +149,7 @@ static bool parse_date(const char *text, int64_t *ns)
     if (!*text) {
         tm.tm_hour = (int)(clock / INT64_C(3600000000000));
         tm.tm_min = (int)(clock / INT64_C(60000000000) % 60);
-        *ns = (int64_t)mktime(&tm) * 1000000000 + clock % INT64_C(60000000000);
+        *ns = time_bounded((__int128)mktime(&tm) * 1000000000 + clock % INT64_C(60000000000));
         return true;
     }
     sign = *text == '-' ? -1 : 1;
@@ -161,7 +161,7 @@ static bool parse_date(const char *text, int64_t *ns)
     } else {
         return false;
     }
-    *ns = (int64_t)timegm(&tm) * 1000000000 + clock - sign * zone;
+    *ns = time_bounded((__int128)timegm(&tm) * 1000000000 + clock - sign * zone);
     return !*text;
 }
 
@@ -188,8 +188,10 @@ static bool instant_check(struct instant *i)
     int64_t ns;
     if (i->text[0] == '+')
         return parse_decimal(i->text + 1, &ns, &end) && !*end;
-    if (parse_date(i->text, &i->time) || (parse_decimal(i->text, &i->time, &end) && !*end))
+    if (parse_date(i->text, &i->time) || (parse_decimal(i->text, &i->time, &end) && !*end)) {
+        i->time = time_bounded(i->time);
         return i->known = true;
+    }
     return parse_clock(i->text, &ns, &end) && !*end;
 }
 
@@ -200,7 +202,7 @@ static void instant_settle(struct instant *i, int64_t first)
     if (!i->text || i->known)
         return;
     if (i->text[0] == '+')
-        i->time = parse_decimal(i->text + 1, &ns, &end) ? first + ns : first;
+        i->time = parse_decimal(i->text + 1, &ns, &end) ? time_bounded((__int128)first + ns) : first;
     else
         i->time = parse_clock(i->text, &ns, &end) ? next_clock(first, ns) : first;
     i->known = true;
