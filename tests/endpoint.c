@@ -517,6 +517,26 @@ static bool drop_from_a(struct world *w, unsigned from, const struct endpoint_se
     return true;
 }
 
+/* A window that halves at each loss and grows by a segment a round trip holds sqrt(1.5 / p) segments on average, which
+ * are 5.5 here. */
+Test(endpoint, of_a_wire_that_goes_on_losing_no_more_is_taken_than_reno_takes)
+{
+    for (unsigned seed = 1; seed <= 8; seed++) {
+        struct world *w = world();
+        w->seed = seed;
+        w->loss = 50;
+        w->twice = 20;
+        w->overtaking = 50;
+        w->side[A].to_write = UINT64_MAX;
+        open_both(w);
+        run(w, 60 * sec);
+        uint64_t segments = w->side[B].read / 1448, rounds = (uint64_t)(60 * sec / (2 * w->delay));
+        cr_assert(segments > 4 * rounds && segments < 6 * rounds, "%llu segments in %llu round trips",
+                  (unsigned long long)segments, (unsigned long long)rounds);
+        world_end(w);
+    }
+}
+
 Test(endpoint, timeouts_double_and_it_is_given_up_in_the_end)
 {
     struct endpoint_settings s = usual();

@@ -195,10 +195,12 @@ void sender_shorten(struct endpoint *e, int64_t now)
 
 /* ---- congestion: RFC 5681 */
 
+/* 3.1, (4): half of what is not acknowledged. While losses follow each other that is more than the window lets fly, for
+ * what came behind a hole counts, too; and halves of it would never fall. */
 static void halve(struct endpoint *e)
 {
     struct sender *s = &e->snd;
-    uint32_t half = (s->nxt - s->una) / 2;
+    uint32_t half = (uint32_t)least(s->nxt - s->una, s->cwnd) / 2;
     s->ssthresh = half > 2u * s->mss ? half : 2u * s->mss;
 }
 
