@@ -68,6 +68,18 @@ static const struct when has_length[] = {
     { BITS(0, 8), TIME_EXCEEDED, PARAMETER_PROBLEM },
     { 0 },
 };
+static const struct when is_time_exceeded[] = {
+    { BITS(0, 8), TIME_EXCEEDED, TIME_EXCEEDED },
+    { 0 },
+};
+/* Codes of these have no names. */
+static const struct when is_other[] = {
+    { BITS(0, 8), 0, UNREACHABLE - 1 },
+    { BITS(0, 8), SOURCE_QUENCH, SOURCE_QUENCH },
+    { BITS(0, 8), REDIRECT + 1, TIME_EXCEEDED - 1 },
+    { BITS(0, 8), PARAMETER_PROBLEM + 1, 255 },
+    { 0 },
+};
 static const struct when is_redirect[] = {
     { BITS(0, 8), REDIRECT, REDIRECT },
     { 0 },
@@ -113,11 +125,54 @@ static const struct value_name types[] = {
     { 0, NULL },
 };
 
-enum { ROW_ADDRESS_COUNT = 20 };
+/* RFC 792; RFC 1122, 3.2.2.1; RFC 1812, 5.2.7.1 */
+static const struct value_name unreachable_codes[] = {
+    { 0, "Network unreachable" },
+    { 1, "Host unreachable" },
+    { 2, "Protocol unreachable" },
+    { 3, "Port unreachable" },
+    { FRAGMENTATION_NEEDED, "Fragmentation needed" },
+    { 5, "Source route failed" },
+    { 6, "Destination network unknown" },
+    { 7, "Destination host unknown" },
+    { 8, "Source host isolated" },
+    { 9, "Network administratively prohibited" },
+    { 10, "Host administratively prohibited" },
+    { 11, "Network unreachable for type of service" },
+    { 12, "Host unreachable for type of service" },
+    { 13, "Communication administratively prohibited" },
+    { 14, "Host precedence violation" },
+    { 15, "Precedence cutoff in effect" },
+    { 0, NULL },
+};
+static const struct value_name redirect_codes[] = {
+    { 0, "Redirect for the network" },
+    { 1, "Redirect for the host" },
+    { 2, "Redirect for type of service and network" },
+    { 3, "Redirect for type of service and host" },
+    { 0, NULL },
+};
+static const struct value_name time_exceeded_codes[] = {
+    { 0, "Time to live exceeded in transit" },
+    { 1, "Fragment reassembly time exceeded" },
+    { 0, NULL },
+};
+static const struct value_name parameter_problem_codes[] = {
+    { 0, "Pointer indicates the error" },
+    { 1, "Required option missing" },
+    { 2, "Bad length" },
+    { 0, NULL },
+};
+
+enum { ROW_CODE = 1, ROWS_CODE = 4, /* those that name it */ ROW_ADDRESS_COUNT = 24 };
 
 static const struct field fields[] = {
     { "icmp.type", N_("Type"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT, .preset = ECHO, .names = types },
-    { "icmp.code", N_("Code"), FIELD_UINT, BYTE(1, 1) },
+    { "icmp.code", N_("Code"), FIELD_UINT, BYTE(1, 1), .when = is_unreachable, .names = unreachable_codes },
+    { "icmp.code", N_("Code"), FIELD_UINT, BYTE(1, 1), .when = is_redirect, .names = redirect_codes },
+    { "icmp.code", N_("Code"), FIELD_UINT, BYTE(1, 1), .when = is_time_exceeded, .names = time_exceeded_codes },
+    { "icmp.code", N_("Code"), FIELD_UINT, BYTE(1, 1), .when = is_parameter_problem, .names = parameter_problem_codes },
+    { "icmp.code", N_("Code"), FIELD_UINT, BYTE(1, 1), .when = is_other },
     { "icmp.checksum", N_("Checksum"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM },
     { "icmp.checksum.status", N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
       .names = checksum_status_names },
@@ -227,9 +282,8 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
         buffer_text(out, " to ");
         char *at = buffer_room(out, ADDRESS_TEXT);
         out->at = write_ipv4(at, load_be32(h + 4));
-    } else if (h[1]) {
-        buffer_text(out, ", code ");
-        buffer_decimal(out, h[1]);
+    } else {
+        header_write_code(packet, layer, &fields[ROW_CODE], ROWS_CODE, out);
     }
 }
 

@@ -51,7 +51,9 @@ static size_t record_length(struct span run);
         { BITS(0, 8), low, high },                                                                                     \
         { 0 },                                                                                                         \
     }
+WHEN_TYPE(is_unreachable, UNREACHABLE, UNREACHABLE);
 WHEN_TYPE(is_too_big, TOO_BIG, TOO_BIG);
+WHEN_TYPE(is_time_exceeded, TIME_EXCEEDED, TIME_EXCEEDED);
 WHEN_TYPE(is_parameter_problem, PARAMETER_PROBLEM, PARAMETER_PROBLEM);
 WHEN_TYPE(is_echo, ECHO, ECHO_REPLY);
 WHEN_TYPE(is_query, LISTENER_QUERY, LISTENER_QUERY);
@@ -71,6 +73,14 @@ WHEN_TYPE(is_fast_handover, FAST_HANDOVER, FAST_HANDOVER);
 WHEN_TYPE(is_extended_echo, EXTENDED_ECHO, EXTENDED_ECHO_REPLY);
 WHEN_TYPE(is_extended_request, EXTENDED_ECHO, EXTENDED_ECHO);
 WHEN_TYPE(is_extended_reply, EXTENDED_ECHO_REPLY, EXTENDED_ECHO_REPLY);
+
+/* Codes of these have no names. */
+static const struct when is_other[] = {
+    { BITS(0, 8), 0, UNREACHABLE - 1 },
+    { BITS(0, 8), TOO_BIG, TOO_BIG },
+    { BITS(0, 8), PARAMETER_PROBLEM + 1, 255 },
+    { 0 },
+};
 
 static const struct when has_unused[] = {
     { BITS(0, 8), UNREACHABLE, UNREACHABLE },
@@ -123,6 +133,40 @@ static const struct value_name types[] = {
     { EXTENDED_ECHO_REPLY, "Extended echo reply" },
     { 0, NULL },
 };
+
+/* RFC 4443, 3.1, 3.3, 3.4; RFC 6550, 20.18; RFC 7112, 5; RFC 8883, 5; RFC 8754, 8.4 */
+static const struct value_name unreachable_codes[] = {
+    { 0, "No route to destination" },
+    { 1, "Communication administratively prohibited" },
+    { 2, "Beyond scope of source address" },
+    { 3, "Address unreachable" },
+    { 4, "Port unreachable" },
+    { 5, "Source address failed policy" },
+    { 6, "Reject route to destination" },
+    { 7, "Error in source routing header" },
+    { 8, "Headers too long" },
+    { 0, NULL },
+};
+static const struct value_name time_exceeded_codes[] = {
+    { 0, "Hop limit exceeded in transit" },
+    { 1, "Fragment reassembly time exceeded" },
+    { 0, NULL },
+};
+static const struct value_name parameter_problem_codes[] = {
+    { 0, "Erroneous header field" },
+    { 1, "Unrecognized next header" },
+    { 2, "Unrecognized option" },
+    { 3, "First fragment has incomplete header chain" },
+    { 4, "Upper-layer header error in segment routing" },
+    { 5, "Unrecognized next header by intermediate node" },
+    { 6, "Extension header too big" },
+    { 7, "Extension header chain too long" },
+    { 8, "Too many extension headers" },
+    { 9, "Too many options in extension header" },
+    { 10, "Option too big" },
+    { 0, NULL },
+};
+enum { ROW_CODE = 1, ROWS_CODE = 3 }; /* those that name it */
 
 /* Options: RFC 4861, 4.6. Their length counts units of eight bytes, kind and length included. */
 static const struct when has_head[] = {
@@ -245,7 +289,11 @@ static const struct tlv_set record_set = { .kind_size = 1, .measure = record_len
 
 static const struct field fields[] = {
     { "icmpv6.type", N_("Type"), FIELD_UINT, BYTE(0, 1), .role = ROLE_NEXT, .preset = ECHO, .names = types },
-    { "icmpv6.code", N_("Code"), FIELD_UINT, BYTE(1, 1) },
+    { "icmpv6.code", N_("Code"), FIELD_UINT, BYTE(1, 1), .when = is_unreachable, .names = unreachable_codes },
+    { "icmpv6.code", N_("Code"), FIELD_UINT, BYTE(1, 1), .when = is_time_exceeded, .names = time_exceeded_codes },
+    { "icmpv6.code", N_("Code"), FIELD_UINT, BYTE(1, 1), .when = is_parameter_problem,
+      .names = parameter_problem_codes },
+    { "icmpv6.code", N_("Code"), FIELD_UINT, BYTE(1, 1), .when = is_other },
     { "icmpv6.checksum", N_("Checksum"), FIELD_UINT, BYTE(2, 2), .base = BASE_HEX, .role = ROLE_CHECKSUM,
       .counts = COUNTS_PSEUDO },
     { "icmpv6.checksum.status", N_("Checksum Status"), FIELD_UINT, .read = checksum_status,
@@ -445,9 +493,8 @@ static void summary(const struct packet *packet, const struct layer *layer, stru
         buffer_decimal(out, load_be32(h.at + 4));
     } else if (type >= NEIGHBOUR_SOLICITATION && type <= REDIRECT && h.left >= 24) {
         write_address(out, type == NEIGHBOUR_SOLICITATION ? " for " : type == REDIRECT ? " to " : " of ", h.at + 8);
-    } else if (type <= ERROR_TYPE_MAX && h.at[1]) {
-        buffer_text(out, ", code ");
-        buffer_decimal(out, h.at[1]);
+    } else if (type <= ERROR_TYPE_MAX) {
+        header_write_code(packet, layer, &fields[ROW_CODE], ROWS_CODE, out);
     }
 }
 

@@ -774,7 +774,7 @@ Test(dissect, rows_that_are_named_by_number_are_the_ones_meant)
         }
     }
     cr_assert_str_eq(registry_by_name("ipv6.routing")->fields[10].abbrev, "ipv6.routing.srh.entries");
-    cr_assert_str_eq(registry_by_name("icmp")->fields[19].abbrev, "icmp.num_addrs");
+    cr_assert_str_eq(registry_by_name("icmp")->fields[23].abbrev, "icmp.num_addrs");
     cr_assert_str_eq(registry_by_name("sll")->fields[2].abbrev, "sll.halen");
     cr_assert_str_eq(registry_by_name("sll2")->fields[4].abbrev, "sll.halen");
 }

@@ -2,10 +2,12 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "capture/writer.h"
+#include "commands/inquiry.h"
 #include "commands/source.h"
 #include "commands/terminal.h"
 #include "dissectors/dissect.h"
 #include "dissectors/registry.h"
+#include "host/stop.h"
 #include "inject/script.h"
 #include "inject/sender.h"
 #include "output/diagram.h"
@@ -13,7 +15,6 @@
 #include "output/text.h"
 #include "output/tree.h"
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -27,19 +28,20 @@ enum {
     SPEED,
     SET,
     DRY_RUN,
+    WAIT,
     PACKETS_MAX = 256,
     SETS_MAX = 64,
     OUTPUT_BYTES = 64 << 10
 };
 enum { SECOND = 1000000000, LINK_RAW = 101, LINK_IPV4 = 228, LINK_IPV6 = 229 };
 
-static volatile sig_atomic_t interrupted;
-
 static const struct option_row rows[] = {
     { 'i', "interface", "IFACE", N_("send by this interface; the default is the route's") },
     { 'w', "write", "FILE", N_("into a capture instead of onto the wire: pcapng, or pcap if it ends in .pcap") },
     { DRY_RUN, "dry-run", NULL, N_("only show what would be sent") },
     { 'c', "count", "N", N_("so many packets in all, the given ones over and over; 0: without an end") },
+    { 'a', "answers", NULL, N_("show each packet and what answers it; status 1 where nothing does") },
+    { WAIT, "wait", "SECONDS", N_("with -a: for answers to the last packet; the default is 1") },
     { RATE, "rate", "N", N_("so many packets a second; with k or M: thousands, millions") },
     { INTERVAL, "interval", "SECONDS", N_("so long between two packets; the default is 1") },
     { FLOOD, "flood", NULL, N_("as fast as it goes") },
@@ -49,9 +51,9 @@ static const struct option_row rows[] = {
       N_("set a field in each packet that has its layer; checksums follow; again for more") },
     SOURCE_FILE_ROWS,
     SOURCE_FILTER_ROWS,
-    { 'v', "tree", NULL, N_("with --dry-run: each packet's layers and fields as a tree") },
-    { 'x', "hex", NULL, N_("with --dry-run: hex and ASCII; -xx with the link header") },
-    { 'd', "diagram", NULL, N_("with --dry-run: each header drawn as a bit diagram") },
+    { 'v', "tree", NULL, N_("with --dry-run or -a: each packet's layers and fields as a tree") },
+    { 'x', "hex", NULL, N_("with --dry-run or -a: hex and ASCII; -xx with the link header") },
+    { 'd', "diagram", NULL, N_("with --dry-run or -a: each header drawn as a bit diagram") },
     { QUIET, "quiet", NULL, N_("no line about what was sent") },
     { 0 },
 };
@@ -71,21 +73,26 @@ struct send {
     unsigned setting_count, hex;
     unsigned long long most;
     int64_t interval; /* nanoseconds between two packets; 0: as fast as it goes; -1: not said */
+    int64_t wait;     /* nanoseconds; -1: not said */
     double speed;
-    bool counted, dry_run, tree, diagram, replay, flood, quiet;
+    bool counted, dry_run, tree, diagram, replay, flood, quiet, answers;
     char **expressions;
     int expression_count;
     /* at work */
     struct script *script;
     struct craft *crafts[PACKETS_MAX];
+    int counting[PACKETS_MAX]; /* layers whose ports or numbers count what is asked; -1: none */
+    uint32_t first_port;
     struct sender_lane *lanes[PACKETS_MAX]; /* by which they leave; NULL: not onto a wire */
     struct sender *sender;
     struct writer *writer;
     struct style style;
     struct text text;
     struct buffer out;
+    struct inquiry inquiry;
     struct packet shown;
-    uint64_t sent;
+    int64_t first_shown, last_shown; /* times, nanoseconds since 1970 */
+    uint64_t sent, lines;
     int64_t start;        /* the time of the first one, nanoseconds since 1970 */
     int64_t steady_start; /* and by the steady clock */
     int refused;          /* the code of the first packet that the interface did not take */
@@ -160,6 +167,13 @@ static int parse_option(void *context, int letter, char *argument)
             return usage_error(_("send: --rate %s: not a number of packets a second"), argument);
         s->interval = (int64_t)(SECOND / rate + 0.5);
         return 0;
+    case 'a':
+        s->answers = true;
+        return 0;
+    case WAIT:
+        if (!parse_seconds(argument, &s->wait))
+            return usage_error(_("send: --wait %s: not a number of seconds"), argument);
+        return 0;
     case INTERVAL:
         if (!parse_seconds(argument, &s->interval))
             return usage_error(_("send: --interval %s: not a number of seconds"), argument);
@@ -222,8 +236,12 @@ static int parse(struct send *s, const struct command *command, int argc, char *
         return status;
     if ((status = check(s, argc - options.operand, argv + options.operand)))
         return status;
-    if ((s->tree || s->diagram || s->hex) && !s->dry_run)
-        return usage_error("%s", _("send: -v, -d and -x need --dry-run"));
+    if ((s->tree || s->diagram || s->hex) && !s->dry_run && !s->answers)
+        return usage_error("%s", _("send: -v, -d and -x need --dry-run or -a"));
+    if (s->answers && (s->dry_run || s->write_path || s->flood))
+        return usage_error("%s", _("send: -a goes with none of --dry-run, -w and --flood"));
+    if (s->wait >= 0 && !s->answers)
+        return usage_error("%s", _("send: --wait needs -a"));
     if (s->replay && !s->interface && !s->write_path && !s->dry_run)
         return usage_error("%s", _("send: -r needs -i IFACE, -w FILE or --dry-run"));
     return 0;
@@ -250,18 +268,27 @@ static int apply(const struct send *s, struct craft *craft, struct error *error)
     return changed;
 }
 
-static void show(struct send *s, const struct record *r)
+static struct packet *take_apart(struct send *s, const struct record *r)
 {
     struct packet *p = &s->shown;
     packet_reset(p, r->bytes);
-    p->time_delta = p->number ? r->time - p->time : 0;
-    p->number = s->sent + 1;
     p->time = r->time;
-    p->time_relative = r->time - s->start;
     p->timed = true;
     p->link_type = r->link_type;
     p->wire_length = r->wire_length;
     dissect(p);
+    return p;
+}
+
+/* Numbers the packet among those shown. */
+static void show(struct send *s, struct packet *p)
+{
+    if (!s->lines++)
+        s->first_shown = s->last_shown = p->time;
+    p->number = s->lines;
+    p->time_delta = p->time - s->last_shown;
+    p->time_relative = p->time - s->first_shown;
+    s->last_shown = p->time;
     text_write(&s->text, &s->out, p);
     if (s->tree)
         tree_write(&s->out, p, &s->style);
@@ -284,40 +311,104 @@ static void flush(struct send *s)
     }
 }
 
+/* By the steady clock. */
+static int64_t when_due(const struct send *s, int64_t time)
+{
+    return s->steady_start + (time - s->start);
+}
+
 /* Until it is time for the packet: a little too late, and several at once, where they are close to each other. */
 static void wait_until(struct send *s, int64_t time)
 {
-    int64_t when = s->steady_start + (time - s->start);
+    int64_t when = when_due(s, time);
     if (when <= clock_ns(CLOCK_MONOTONIC))
         return;
     flush(s);
     struct timespec until = { when / SECOND, when % SECOND };
-    while (!interrupted && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
+    while (!stop_asked() && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
         ;
+}
+
+static void show_answer(void *context, struct packet *p)
+{
+    struct send *s = context;
+    show(s, p);
+    buffer_flush(&s->out);
+}
+
+/* What came back since the last one is shown, and then this one. */
+static int ask(struct send *s, const struct record *r, struct sender_lane *lane, struct error *error)
+{
+    int code = inquiry_wait(&s->inquiry, s->sender, when_due(s, r->time), false, error);
+    if (code || stop_asked())
+        return code;
+    struct packet *p = take_apart(s, r);
+    inquiry_prepare(&s->inquiry, p);
+    p->time = clock_ns(CLOCK_REALTIME);
+    if (!wire_send(lane->wire, r->bytes))
+        return error_set(error, ERROR_USAGE, _("a packet of %zu bytes is too long"), r->bytes.left);
+    flush(s);
+    show(s, p);
+    inquiry_sent(&s->inquiry, p);
+    buffer_flush(&s->out);
+    s->sent++;
+    return 0;
 }
 
 /* One packet to where they go. */
 static int put(struct send *s, const struct record *r, struct sender_lane *lane, struct error *error)
 {
     int code = 0;
+    if (s->answers)
+        return ask(s, r, lane, error);
     if (s->dry_run)
-        show(s, r);
+        show(s, take_apart(s, r));
     if (s->write_path)
         code = writer_put(s->writer, r, error);
     if (!s->dry_run && !s->write_path) {
         if (!s->flood)
             wait_until(s, r->time);
-        if (!interrupted && !wire_send(lane->wire, r->bytes))
+        if (!stop_asked() && !wire_send(lane->wire, r->bytes))
             code = error_set(error, ERROR_USAGE, _("a packet of %zu bytes is too long"), r->bytes.left);
     }
     s->sent++;
     return code;
 }
 
+/* The layer whose counter was left to us; -1: there is none. Built packets only. */
+static int counting_layer(const struct craft *craft)
+{
+    for (unsigned k = 0; k < craft_layer_count(craft); k++) {
+        const struct protocol *protocol = craft_layer_protocol(craft, k);
+        const char *name = question_counter(protocol);
+        const struct field *row;
+        if (name)
+            return craft_match(protocol->fields, protocol->name, name, true, &row, 1) && craft_is_open(craft, k, row)
+                       ? (int)k
+                       : -1;
+    }
+    return -1;
+}
+
+/* A port or number of its own for each question, so that its answer is told from the others'. */
+static int tell_apart(struct send *s, unsigned index, struct error *error)
+{
+    int layer = s->counting[index];
+    if (!s->answers || layer < 0)
+        return 0;
+    const char *name = question_counter(craft_layer_protocol(s->crafts[index], (unsigned)layer));
+    bool port = !strcmp(name, "srcport");
+    struct craft_value value = { .kind = CRAFT_NUMBER };
+    value.number = port ? 49152 + (int64_t)((s->first_port + s->sent) % 16384) : (int64_t)(s->sent + 1) & 0xffff;
+    return craft_set(s->crafts[index], (unsigned)layer, name, &value, error);
+}
+
 static int put_crafted(struct send *s, unsigned index, struct error *error)
 {
     struct record r = { .timed = true, .link_type = craft_link_type(s->crafts[index]) };
-    int code = craft_build(s->crafts[index], &r.bytes, error);
+    int code = tell_apart(s, index, error);
+    if (!code)
+        code = craft_build(s->crafts[index], &r.bytes, error);
     if (code)
         return code;
     if (r.link_type == CRAFT_NO_LINK)
@@ -336,6 +427,8 @@ static int craft_all(struct send *s, struct error *error)
             code = 0;
         if (!code && s->sender)
             code = sender_complete(s->sender, s->crafts[i], &s->lanes[i], error);
+        if (!code && s->answers)
+            s->counting[i] = counting_layer(s->crafts[i]);
     }
     return code;
 }
@@ -347,7 +440,7 @@ static int send_crafted(struct send *s, struct error *error)
     if (s->interval < 0)
         s->interval = SECOND;
     s->steady_start = clock_ns(CLOCK_MONOTONIC); /* neighbours were asked for before */
-    while (!code && s->sent < most && !interrupted)
+    while (!code && s->sent < most && !stop_asked())
         code = put_crafted(s, (unsigned)(s->sent % (unsigned)s->expression_count), error);
     return code;
 }
@@ -409,7 +502,7 @@ static int send_replayed(struct send *s, struct error *error)
         else if (s->speed > 0 || s->sender)
             r.time = s->start + (int64_t)((double)(r.time - first) / (s->speed > 0 ? s->speed : 1));
         code = put_replayed(s, &r, error);
-        if (interrupted)
+        if (stop_asked())
             break;
     }
     return code < 0 ? code : 0;
@@ -425,17 +518,10 @@ static int64_t start_time(void)
     return clock_ns(CLOCK_REALTIME);
 }
 
-static void on_signal(int number)
-{
-    interrupted = number;
-}
-
 static int open_wires(struct send *s, struct error *error)
 {
-    struct sigaction action = { .sa_handler = on_signal };
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    unsigned flags = 0;
+    unsigned flags = s->answers ? WIRE_RECEIVE : 0;
+    stop_watch();
     if (s->flood)
         flags = !strcmp(s->via, "socket") ? WIRE_BYPASS : WIRE_XDP;
     return sender_open(&s->sender, s->interface, flags, error);
@@ -446,12 +532,17 @@ static void tell_counts(struct send *s)
 {
     double seconds = (double)(clock_ns(CLOCK_MONOTONIC) - s->steady_start) / SECOND;
     struct wire_counts n = sender_counts(s->sender);
-    fprintf(stderr, _("sent %llu packets, %llu bytes in %.3f s: %.1f packets/s"), (unsigned long long)n.sent,
-            (unsigned long long)n.bytes, seconds, seconds > 0 ? (double)n.sent / seconds : 0.0);
+    fprintf(stderr,
+            ngettext("sent %llu packet, %llu bytes in %.3f s", "sent %llu packets, %llu bytes in %.3f s", n.sent),
+            (unsigned long long)n.sent, (unsigned long long)n.bytes, seconds);
+    if (n.sent > 1 && seconds > 0)
+        fprintf(stderr, _(": %.1f packets/s"), (double)n.sent / seconds);
     if (n.refused)
         fprintf(stderr, _("; refused %llu"), (unsigned long long)n.refused);
     if (sender_lane_count(s->sender) && wire_info(sender_lane(s->sender, 0)->wire)->xdp)
         fprintf(stderr, " (AF_XDP)");
+    if (s->answers)
+        inquiry_tell(&s->inquiry);
     fputc('\n', stderr);
 }
 
@@ -468,6 +559,16 @@ static int finish_wires(struct send *s, struct error *error)
     return s->refused;
 }
 
+static int open_inquiry(struct send *s, struct error *error)
+{
+    if (s->wait < 0)
+        s->wait = SECOND;
+    s->first_port = (uint32_t)clock_ns(CLOCK_REALTIME) / 1024; /* another one each time */
+    s->inquiry.came = show_answer;
+    s->inquiry.context = s;
+    return inquiry_open(&s->inquiry, error);
+}
+
 static int open_outputs(struct send *s, struct error *error)
 {
     if (buffer_open(&s->out, STDOUT_FILENO, OUTPUT_BYTES))
@@ -479,12 +580,15 @@ static int open_outputs(struct send *s, struct error *error)
     if (code)
         return code;
     /* What is only shown or written is filled in from this host only if an interface of its is named. */
-    return s->interface || (!s->dry_run && !s->write_path) ? open_wires(s, error) : 0;
+    code = s->interface || (!s->dry_run && !s->write_path) ? open_wires(s, error) : 0;
+    if (!code && s->answers)
+        code = open_inquiry(s, error);
+    return code;
 }
 
 static int run(const struct command *command, int argc, char **argv)
 {
-    static struct send s = { .interval = -1, .via = "auto" };
+    static struct send s = { .interval = -1, .wait = -1, .via = "auto" };
     struct error error, late;
     s.source.command = command;
     int status = parse(&s, command, argc, argv);
@@ -494,6 +598,8 @@ static int run(const struct command *command, int argc, char **argv)
     int code = open_outputs(&s, &error);
     if (!code)
         code = s.replay ? send_replayed(&s, &error) : send_crafted(&s, &error);
+    if (!code && s.answers)
+        code = inquiry_wait(&s.inquiry, s.sender, clock_ns(CLOCK_MONOTONIC) + s.wait, true, &error);
     buffer_flush(&s.out);
     if (s.sender && !s.dry_run && !s.write_path) {
         int finished = finish_wires(&s, code ? &late : &error);
@@ -501,10 +607,13 @@ static int run(const struct command *command, int argc, char **argv)
     }
     int written = s.writer ? writer_close(s.writer, &late) : 0;
     status = report(code, &error);
+    if (!status && s.answers && !s.inquiry.answered)
+        status = EXIT_FAILURE;
     if (written && code >= 0)
         status = report(written, &late);
     for (int i = 0; i < s.expression_count; i++)
         craft_free(s.crafts[i]);
+    inquiry_close(&s.inquiry);
     sender_close(s.sender);
     script_close(s.script);
     source_close(&s.source);

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stddef.h>
 
+static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
 static volatile sig_atomic_t asked;
 
 static void remember(int number)
@@ -14,7 +15,6 @@ void stop_watch(void)
 {
     struct sigaction action = { .sa_handler = remember,
                                 .sa_flags = (int)SA_RESETHAND }; /* no SA_RESTART: waiting ends */
-    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         struct sigaction before;
         /* nohup(1) means it; a shell that starts a job in the background has SIGINT ignored and does not. */
@@ -26,6 +26,15 @@ void stop_watch(void)
 bool stop_asked(void)
 {
     return asked;
+}
+
+void stop_block(sigset_t *before)
+{
+    sigset_t ours;
+    sigemptyset(&ours);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaddset(&ours, numbers[i]);
+    sigprocmask(SIG_BLOCK, &ours, before);
 }
 
 int stop_poll(struct pollfd *fds, unsigned count, const struct timespec *most, const sigset_t *waiting)

@@ -3,7 +3,6 @@
 #include "base/nearest.h"
 #include "base/text.h"
 #include "dissectors/registry.h"
-#include "host/hush.h"
 #include "inject/script_parts.h"
 #include <errno.h>
 #include <lualib.h>
@@ -54,8 +53,7 @@ void script_close(struct script *s)
         stream_abort(s->streams[i]);
     if (s->L)
         lua_close(s->L);
-    for (unsigned i = 0; i < s->held_count; i++)
-        hush_close(s->held[i]);
+    held_release(&s->held);
     for (unsigned i = 0; i < ARRIVED_MAX; i++)
         free(s->arrived[i].bytes);
     sender_close(s->sender);

@@ -3,14 +3,12 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "capture/bpf.h"
-#include "host/hush.h"
-#include "host/route.h"
 #include "inject/script_parts.h"
 #include "protocol/checksum.h"
 #include <stdlib.h>
 #include <time.h>
 
-enum { LINK_ETHERNET = 1, LINK_RAW = 101, TCP = 6, UDP = 17, QUOTED_LAYERS = 16, SECOND = 1000000000 };
+enum { TCP = 6, UDP = 17, SECOND = 1000000000 };
 
 struct sender *script_sender(lua_State *L)
 {
@@ -21,159 +19,7 @@ struct sender *script_sender(lua_State *L)
     return s->sender;
 }
 
-/* ---- who is asked, and who answers */
-
-/* What of a packet its answer must have. */
-struct subject {
-    bool addressed, ported, numbered, is_arp;
-    uint8_t size, source[16], destination[16];
-    uint8_t protocol; /* of the ports or the numbers: the layer's first key in IP's space */
-    uint16_t source_port, destination_port;
-    uint16_t ident, seq;
-    const struct protocol *top;
-};
-
-static bool read_number(const struct packet *p, const struct layer *l, const char *name, uint64_t *number)
-{
-    struct place place = { .packet = p, .layer = l, .rows = l->protocol->fields, .bytes = layer_header(p, l) };
-    struct value value;
-    for (const struct field *f = place.rows; f->abbrev; f++)
-        if (!strcmp(f->abbrev, name) && field_read(f, &place, 0, &value)) {
-            *number = value.u;
-            return true;
-        }
-    return false;
-}
-
-static bool read_both(const struct packet *p, const struct layer *l, const char *first, const char *second, uint16_t *a,
-                      uint16_t *b)
-{
-    uint64_t x, y;
-    if (!read_number(p, l, first, &x) || !read_number(p, l, second, &y))
-        return false;
-    *a = (uint16_t)x;
-    *b = (uint16_t)y;
-    return true;
-}
-
-static void read_ends(const struct packet *p, const struct layer *l, struct subject *s)
-{
-    const struct network *n = layer_network(p, l);
-    if (!n || s->addressed)
-        return;
-    s->addressed = true;
-    s->size = n->size;
-    memcpy(s->source, n->source, n->size);
-    memcpy(s->destination, n->destination, n->size);
-}
-
-/* Takes from one layer what identifies the conversation that it is of. */
-static void read_layer(const struct packet *p, const struct layer *l, struct subject *s)
-{
-    const char *name = l->protocol->name;
-    s->top = l->protocol;
-    read_ends(p, l, s);
-    if (!strcmp(name, "arp"))
-        s->is_arp = true;
-    else if (!strcmp(name, "tcp"))
-        s->ported = read_both(p, l, "tcp.srcport", "tcp.dstport", &s->source_port, &s->destination_port);
-    else if (!strcmp(name, "udp"))
-        s->ported = read_both(p, l, "udp.srcport", "udp.dstport", &s->source_port, &s->destination_port);
-    else if (!strcmp(name, "icmp"))
-        s->numbered = read_both(p, l, "icmp.ident", "icmp.seq", &s->ident, &s->seq);
-    else if (!strcmp(name, "icmpv6"))
-        s->numbered = read_both(p, l, "icmpv6.echo.identifier", "icmpv6.echo.sequence_number", &s->ident, &s->seq);
-    else
-        return;
-    s->protocol = (uint8_t)(l->protocol->keys ? l->protocol->keys->value : 0);
-}
-
-static bool ends_it(const struct subject *s)
-{
-    return s->is_arp || s->ported || s->numbered;
-}
-
-/* What the packet asks; quoted: what the packet that an ICMP error quotes asked. */
-static bool read_subject(const struct packet *p, bool quoted, struct subject *s)
-{
-    *s = (struct subject){ 0 };
-    for (unsigned i = 0; i < p->layer_count && !ends_it(s); i++)
-        if (!!(p->layers[i].flags & LAYER_QUOTED) == quoted)
-            read_layer(p, &p->layers[i], s);
-    return s->addressed;
-}
-
-static bool is_everyone(const struct subject *s)
-{
-    if (s->size == 16)
-        return s->destination[0] == 0xff;
-    return s->destination[0] >= 224; /* multicast, broadcast */
-}
-
-static bool reversed(const struct subject *question, const struct subject *answer)
-{
-    if (question->size != answer->size || memcmp(answer->destination, question->source, question->size) != 0)
-        return false;
-    return is_everyone(question) || !memcmp(answer->source, question->destination, question->size);
-}
-
-static bool same_question(const struct subject *a, const struct subject *b)
-{
-    return a->addressed && b->addressed && a->size == b->size && !memcmp(a->source, b->source, a->size) &&
-           !memcmp(a->destination, b->destination, a->size) && a->protocol == b->protocol &&
-           a->source_port == b->source_port && a->destination_port == b->destination_port && a->ident == b->ident &&
-           a->seq == b->seq;
-}
-
-/* Whether a packet that came in answers one that was sent: the same conversation from the other end, or an ICMP error
- * about it. */
-static bool answers(const struct subject *question, const struct packet *p)
-{
-    struct subject answer, quoted;
-    if (read_subject(p, true, &quoted) && same_question(question, &quoted))
-        return true;
-    if (!read_subject(p, false, &answer) || !reversed(question, &answer) || question->is_arp != answer.is_arp)
-        return false;
-    if (question->is_arp || (!question->ported && !question->numbered))
-        return question->is_arp || answer.top == question->top;
-    if (question->protocol != answer.protocol)
-        return false;
-    if (question->ported)
-        return answer.ported && answer.source_port == question->destination_port &&
-               answer.destination_port == question->source_port;
-    return answer.numbered && answer.ident == question->ident && answer.seq == question->seq;
-}
-
 /* ---- ports that are held */
-
-/* While peel speaks from a port of this host's, its own stack stays silent there. One that is in use is left alone. */
-static bool hold_port(struct script *s, uint8_t protocol, const struct ip_address *address, uint16_t port,
-                      struct error *error)
-{
-    for (unsigned i = 0; i < s->held_count; i++)
-        if (s->holdings[i].protocol == protocol && s->holdings[i].port == port &&
-            ip_same(&s->holdings[i].address, address))
-            return true;
-    if (s->held_count == HELD_MAX) {
-        error_set(error, ERROR_USAGE, _("more than %d ports held"), HELD_MAX);
-        return false;
-    }
-    if (hush_open(&s->held[s->held_count], protocol, address, 0, port, error))
-        return false;
-    s->holdings[s->held_count++] = (struct holding){ protocol, port, *address };
-    return true;
-}
-
-static void hold_for(struct script *s, const struct packet *view)
-{
-    struct subject subject;
-    if (!read_subject(view, false, &subject) || !subject.ported || !subject.source_port)
-        return;
-    struct ip_address address = { .size = subject.size };
-    memcpy(address.bytes, subject.source, subject.size);
-    if (route_is_own(&address))
-        hold_port(s, subject.protocol, &address, subject.source_port, NULL);
-}
 
 /* hold("tcp", 80 [, address]): this host's own stack says nothing at a port. */
 static int hold(lua_State *L)
@@ -186,7 +32,7 @@ static int hold(lua_State *L)
     luaL_argcheck(L, port > 0 && port < 65536, 2, "no port");
     if (!lua_isnoneornil(L, 3))
         luaL_argcheck(L, parse_ip(luaL_checkstring(L, 3), &address), 3, "no address");
-    if (!hold_port(script_of(L), which ? UDP : TCP, &address, (uint16_t)port, &error))
+    if (held_take(&script_of(L)->held, which ? UDP : TCP, &address, (uint16_t)port, &error))
         return script_fail(L, &error);
     return 0;
 }
@@ -208,7 +54,7 @@ static struct script_packet *send_it(lua_State *L, int index)
         script_fail(L, &error);
     struct span bytes = script_bytes(L, sent);
     craft_view(sent->craft, &s->view);
-    hold_for(s, &s->view);
+    held_take_source(&s->held, &s->view);
     sent->time = clock_ns(CLOCK_REALTIME);
     if (!wire_send(lane->wire, bytes))
         luaL_error(L, "too long");
@@ -230,7 +76,7 @@ static int send_packet(lua_State *L)
 
 struct hunt {
     struct script_wait wait;
-    struct subject subject; /* of a question */
+    struct question question;
     bool asked, wants_none;
     struct craft *pattern; /* of the pattern at index 1, alive as long as that is */
     struct bpf *bpf;       /* owned; NULL: none */
@@ -271,8 +117,12 @@ static bool wanted(struct script *s, struct hunt *h, const struct arrived *a)
     if (!h->asked && !h->pattern)
         return true;
     script_dissect(a, &s->view);
-    if (h->asked && !answers(&h->subject, &s->view))
-        return false;
+    if (h->asked) {
+        struct answer answer;
+        answer_read(&answer, &s->view);
+        if (!answer_fits(&answer, &h->question))
+            return false;
+    }
     return !h->pattern || craft_matches(h->pattern, &s->view, NULL) > 0;
 }
 
@@ -354,7 +204,7 @@ static int ask(lua_State *L)
     struct script_packet *sent = send_it(L, 1);
     struct hunt *h = new_hunt(L);
     script_view(L, sent, &s->view);
-    if (!read_subject(&s->view, false, &h->subject))
+    if (!question_read(&h->question, &s->view))
         return luaL_error(L, "a packet without addresses has no answer");
     h->asked = true;
     h->pattern = pattern;

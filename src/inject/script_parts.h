@@ -1,11 +1,13 @@
 /* What the files of script share among themselves. */
 #pragma once
+#include "inject/held.h"
+#include "inject/question.h"
 #include "inject/script.h"
 #include "inject/sender.h"
 #include <lauxlib.h>
 #include <lua.h>
 
-enum { TASKS_MAX = 1024, ARRIVED_MAX = 4096, STREAMS_MAX = 1024, HELD_MAX = 256 };
+enum { TASKS_MAX = 1024, ARRIVED_MAX = 4096, STREAMS_MAX = 1024 };
 
 /* A packet that came in by one of the script's wires. */
 struct arrived {
@@ -47,13 +49,7 @@ struct script {
     unsigned task_count;
     struct stream *streams[STREAMS_MAX];
     unsigned stream_count;
-    struct hush *held[HELD_MAX];
-    struct holding {
-        uint8_t protocol;
-        uint16_t port;
-        struct ip_address address;
-    } holdings[HELD_MAX];
-    unsigned held_count;
+    struct held_ports held;
     struct packet view; /* scratch */
     bool expectation_failed;
 };

@@ -34,6 +34,28 @@ static inline bool header_is_serial_type(uint16_t type)
     return type == 0x0800 || type == 0x86dd || type == 0x8847 || type == 0x8848 || type == 0x6558;
 }
 
+/* For a summary: what an ICMP error's code means, by those rows that name codes of some types; without a name its
+ * number, unless that is 0. */
+static inline void header_write_code(const struct packet *packet, const struct layer *layer, const struct field *rows,
+                                     unsigned count, struct buffer *out)
+{
+    struct place place = { .packet = packet, .layer = layer, .bytes = layer_header(packet, layer) };
+    struct value value;
+    for (unsigned i = 0; i < count; i++) {
+        const char *name = field_read(&rows[i], &place, 0, &value) ? field_value_name(&rows[i], value.u) : NULL;
+        if (!name)
+            continue;
+        buffer_text(out, " (");
+        buffer_text(out, name);
+        buffer_char(out, ')');
+        return;
+    }
+    if (place.bytes.left < 2 || !place.bytes.at[1])
+        return;
+    buffer_text(out, ", code ");
+    buffer_decimal(out, place.bytes.at[1]);
+}
+
 /* Whether a message of ICMP is a ping or what comes back, by their types: identifier and sequence number lie in the
  * same place. RFC 792; RFC 4443, 4.1 */
 static inline enum turn header_ping(const struct packet *packet, const struct layer *layer, uint8_t request,
